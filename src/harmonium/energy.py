@@ -1,0 +1,137 @@
+"""What an energy model must supply; everything else is written once on top of it.
+
+An :class:`Energy` is the torch side of a model P(x) = exp(-E(x)) / Z over discrete x. It also
+names a path of distributions P_beta, from an easy base at ``beta = 0`` (log Z known, direct
+draws) to the model at ``beta = 1``; tempering and annealed importance sampling walk that path.
+Latent variables, where there are any, are summed out of every weight: x is what one observes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["Beta", "Chains", "Energy", "Evidence", "Generator", "Parameters"]
+
+#: Randomness: numpy's on the CPU (fast bits), torch's on an accelerator. Never a global seed.
+Generator: TypeAlias = np.random.Generator | torch.Generator
+#: Inverse temperature of the path: one for all chains, or one a chain, shape ``(n,)``.
+Beta: TypeAlias = float | Tensor
+#: Parameters, or their gradient, by name.
+Parameters: TypeAlias = dict[str, Tensor]
+
+
+@dataclass
+class Chains:
+    """The state of n chains, carried on from sweep to sweep.
+
+    ``x`` is ``(n, n_variables)``. ``hidden`` is a draw of the latent variables given ``x``
+    where somebody has already made one (it saves the next sweep a product), else None;
+    whoever changes ``x`` by other means than a sweep must set it to None.
+    """
+
+    x: Tensor
+    hidden: Tensor | None = None
+
+    def select(self, index: Tensor) -> Chains:
+        """The chains at `index` (a permutation, a mask or positions)."""
+        return Chains(self.x[index], None if self.hidden is None else self.hidden[index])
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of x beside the model: clamped variables and noisy readings.
+
+    ``free`` is bool ``(n, n_variables)``: where False, a variable keeps its value in every
+    sweep; None: all are free. ``log_likelihood`` is ``(n, n_variables, n_states)``:
+    log P(reading given x_i = state) up to a constant for each (row, variable); None: no readings.
+    A sweep with evidence keeps P(x given evidence) instead of P(x).
+    """
+
+    free: Tensor | None = None
+    log_likelihood: Tensor | None = None
+
+    def select(self, index: Tensor) -> Evidence:
+        """The evidence of the rows at `index`."""
+        return Evidence(
+            None if self.free is None else self.free[index],
+            None if self.log_likelihood is None else self.log_likelihood[index],
+        )
+
+    def log_weight(self, x: Tensor) -> Tensor | float:
+        """log P(readings given x) for each row, float64 ``(n,)``; 0.0 without readings."""
+        if self.log_likelihood is None:
+            return 0.0
+        chosen = torch.gather(self.log_likelihood, 2, x.long().unsqueeze(2)).squeeze(2)
+        return chosen.double().sum(1)
+
+
+class Energy(ABC):
+    """An unnormalised distribution over ``n_variables`` variables with states 0..n_states-1.
+
+    States are tensors ``(n, n_variables)`` of the energy's own dtype and device. Every method
+    that takes ``beta`` accepts one number or one a row.
+    """
+
+    n_variables: int
+    n_states: int
+    dtype: torch.dtype
+    device: torch.device
+
+    @abstractmethod
+    def parameters(self) -> Parameters:
+        """The live parameter tensors by name (changing them changes the model)."""
+
+    @abstractmethod
+    def log_weight(self, x: Tensor, beta: Beta = 1.0) -> Tensor:
+        """log of the unnormalised P_beta(x), latents summed out: float64 ``(n,)``."""
+
+    @abstractmethod
+    def sweep(
+        self,
+        chains: Chains,
+        generator: Generator,
+        *,
+        beta: Beta = 1.0,
+        evidence: Evidence | None = None,
+    ) -> Chains:
+        """One Gibbs sweep: every free variable drawn once; leaves P_beta(x given evidence)
+        invariant. The argument is not changed."""
+
+    @abstractmethod
+    def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
+        """One deterministic step that never lowers log P(x given evidence); fixed at a local mode."""
+
+    @abstractmethod
+    def base_log_partition(self) -> float:
+        """log of the sum over x of exp(log_weight(x, beta=0)), exactly."""
+
+    @abstractmethod
+    def base_sample(self, n: int, generator: Generator) -> Tensor:
+        """n exact draws of x from P_0."""
+
+    @abstractmethod
+    def moments(self, x: Tensor, weights: Tensor) -> Parameters:
+        """Weighted sum over rows of d log_weight(x) / d parameter, for every parameter.
+
+        The gradient of the mean log-likelihood is this under the data minus this under the
+        model, each with weights that sum to one.
+        """
+
+    @abstractmethod
+    def marginals(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
+        """P(x_i = state given a little more of x), as the last half of a sweep knows it.
+
+        Shape ``(n, n_variables)`` for two states (the probability of 1), else
+        ``(n, n_variables, n_states)``. Averaged over a chain it estimates the posterior
+        marginals with less noise than the states themselves (Rao-Blackwell).
+        """
+
+    def exact_log_partition(self) -> float | None:
+        """log Z by a method that is exact and affordable, or None where there is none."""
+        return None
