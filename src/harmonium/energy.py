@@ -124,11 +124,13 @@ class Energy(ABC):
         """
 
     @abstractmethod
-    def marginals(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
-        """P(x_i = state given a little more of x), as the last half of a sweep knows it.
+    def marginals(
+        self, chains: Chains, generator: Generator, evidence: Evidence | None = None
+    ) -> Tensor:
+        """P(x_i = state given the part of the chain that a sweep conditions x_i on).
 
         Shape ``(n, n_variables)`` for two states (the probability of 1), else
-        ``(n, n_variables, n_states)``. Averaged over a chain it estimates the posterior
+        ``(n, n_variables, n_states)``. Averaged over sweeps it estimates the posterior
         marginals with less noise than the states themselves (Rao-Blackwell).
         """
 
