@@ -1,0 +1,59 @@
+"""Running chains: sweeps repeated, and means gathered on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.energy import Beta, Chains, Energy, Evidence, Generator
+
+__all__ = ["generator_for", "mean_marginals", "run_chains"]
+
+
+def generator_for(device: torch.device, source: np.random.Generator) -> Generator:
+    """`source` itself on the CPU; on an accelerator a torch generator seeded from it."""
+    if device.type == "cpu":
+        return source
+    generator = torch.Generator(device=device)
+    generator.manual_seed(int(source.integers(0, 2**63)))
+    return generator
+
+
+def run_chains(
+    energy: Energy,
+    chains: Chains,
+    n_sweeps: int,
+    generator: Generator,
+    *,
+    beta: Beta = 1.0,
+    evidence: Evidence | None = None,
+    observe: Callable[[Chains], None] | None = None,
+) -> Chains:
+    """`n_sweeps` Gibbs sweeps; `observe` sees the chains after each."""
+    for _ in range(n_sweeps):
+        chains = energy.sweep(chains, generator, beta=beta, evidence=evidence)
+        if observe is not None:
+            observe(chains)
+    return chains
+
+
+def mean_marginals(
+    energy: Energy,
+    chains: Chains,
+    n_sweeps: int,
+    generator: Generator,
+    *,
+    evidence: Evidence | None = None,
+) -> tuple[Tensor, Chains]:
+    """P(x_i = state) of each chain, averaged over `n_sweeps` sweeps; float64, with the chains."""
+    total: Tensor | None = None
+    for _ in range(n_sweeps):
+        chains = energy.sweep(chains, generator, evidence=evidence)
+        now = energy.marginals(chains, generator, evidence).double()
+        total = now if total is None else total.add_(now)
+    if total is None:
+        raise ValueError(f"n_sweeps must be at least 1, got {n_sweeps}")
+    return total / n_sweeps, chains

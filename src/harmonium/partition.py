@@ -1,0 +1,128 @@
+"""log Z and the log-likelihood: annealed importance sampling, and its reverse as a bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from torch import Tensor
+
+from harmonium.energy import Chains, Energy, Generator
+
+__all__ = ["LogZ", "annealed_importance_sampling", "log_mean_exp", "reverse_annealing", "temperatures"]
+
+#: Fewer effective chains than this, and an estimate of log Z is not to be trusted: the error
+#: bar itself is then made of a handful of weights.
+MIN_EFFECTIVE_CHAINS = 10.0
+
+
+@dataclass(frozen=True)
+class LogZ:
+    """An estimate of log Z in nats.
+
+    Attributes
+    ----------
+    value : the estimate.
+    std_error : its standard error (0.0 when exact).
+    method : ``"exact"``, ``"ais"`` or ``"raise"``.
+    bound : ``"exact"``; ``"lower"`` for AIS (its mean is low, so it flatters the
+        log-likelihood); ``"upper"`` for RAISE (so the log-likelihood is a lower bound).
+    status : ``"ok"``, ``"few_effective_chains"`` or ``"nonfinite"``.
+    effective_chains : effective number of independent weights (infinite when exact).
+    n_chains, n_temperatures : the work done.
+    """
+
+    value: float
+    std_error: float = 0.0
+    method: str = "exact"
+    bound: str = "exact"
+    status: str = "ok"
+    effective_chains: float = math.inf
+    n_chains: int = 0
+    n_temperatures: int = 0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """A 95% interval, value -/+ 1.96 standard errors; meaningless unless status is ok."""
+        return self.value - 1.96 * self.std_error, self.value + 1.96 * self.std_error
+
+
+@runtime_checkable
+class Annealed(Protocol):
+    """An energy that weighs and sweeps in one go, cheaper than in two."""
+
+    def anneal(
+        self, chains: Chains, beta_from: float, beta_to: float, generator: Generator
+    ) -> tuple[Chains, Tensor]: ...
+
+
+def temperatures(n_temperatures: int) -> NDArray[np.float64]:
+    """Inverse temperatures from 0 to 1: `n_temperatures` evenly spaced steps."""
+    return np.linspace(0.0, 1.0, n_temperatures + 1)
+
+
+def log_mean_exp(log_weights: NDArray[np.float64]) -> tuple[float, float, float]:
+    """log of the mean weight, its standard error (delta method), effective number of weights.
+
+    The error of log(mean w) is std(w) / (mean(w) sqrt(n)); n_eff = (sum w)^2 / sum w^2.
+    """
+    n = len(log_weights)
+    value = float(logsumexp(log_weights) - math.log(n))
+    relative = np.exp(log_weights - value)
+    error = float(np.std(relative, ddof=1) / math.sqrt(n)) if n > 1 else math.inf
+    return value, error, float(n * n / np.sum(relative**2)) if n else 0.0
+
+
+def annealed_importance_sampling(
+    energy: Energy,
+    *,
+    n_chains: int,
+    n_temperatures: int,
+    generator: Generator,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[LogZ, NDArray[np.float64], Chains]:
+    """log Z by annealed importance sampling (Neal 2001) from the energy's base distribution.
+
+    The weights average to Z exactly, for any number of temperatures; their log does not, it
+    falls low by about half their variance. Costs `n_temperatures` sweeps of `n_chains` chains.
+
+    Returns the estimate, the chains' log weights ``(n_chains,)`` (log Z estimates each), and
+    the chains as they end at the model.
+    """
+    betas = temperatures(n_temperatures)
+    chains = Chains(energy.base_sample(n_chains, generator))
+    total = torch.full(
+        (n_chains,), energy.base_log_partition(), dtype=torch.float64, device=energy.device
+    )
+    for step, (low, high) in enumerate(zip(betas[:-1].tolist(), betas[1:].tolist(), strict=True)):
+        if isinstance(energy, Annealed):
+            chains, change = energy.anneal(chains, low, high, generator)
+            total += change
+        else:
+            total += energy.log_weight(chains.x, high) - energy.log_weight(chains.x, low)
+            chains = energy.sweep(chains, generator, beta=high)
+        if progress is not None:
+            progress(step + 1, n_temperatures)
+    weights = total.cpu().numpy()
+    return summarise(weights, "ais", "lower", n_temperatures), weights, chains
+
+
+def summarise(
+    log_weights: NDArray[np.float64], method: str, bound: str, n_temperatures: int
+) -> LogZ:
+    """The log of the mean of `log_weights`, with its error and how far to trust it."""
+    if not np.isfinite(log_weights).all():
+        return LogZ(
+            math.nan, math.nan, method, bound, "nonfinite", 0.0, len(log_weights), n_temperatures
+        )
+    value, error, effective = log_mean_exp(log_weights)
+    status = "ok" if effective >= MIN_EFFECTIVE_CHAINS else "few_effective_chains"
+    return LogZ(
+        value, error, method, bound, status, effective, len(log_weights), n_temperatures
+    )
