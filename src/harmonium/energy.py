@@ -80,6 +80,9 @@ class Energy(ABC):
 
     n_variables: int
     n_states: int
+    #: Whether a sweep satisfies detailed balance, which reverse annealing needs: block Gibbs
+    #: through latent variables does, a sweep over blocks in a fixed order does not.
+    reversible: bool = False
     dtype: torch.dtype
     device: torch.device
 
@@ -137,3 +140,14 @@ class Energy(ABC):
     def exact_log_partition(self) -> float | None:
         """log Z by a method that is exact and affordable, or None where there is none."""
         return None
+
+    def exact_moments(self) -> Parameters | None:
+        """The model's own expected :meth:`moments`, exactly, or None where not affordable."""
+        return None
+
+    def direction(self, gradient: Parameters) -> Parameters:
+        """The ascent direction for a gradient: itself, or a better-conditioned one."""
+        return gradient
+
+    def observe(self, positive: Parameters) -> None:  # noqa: B027  (a hook: most need nothing)
+        """Told of a batch's :meth:`moments` after each update (running means live on this)."""

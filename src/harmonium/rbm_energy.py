@@ -21,6 +21,9 @@ __all__ = ["RBMEnergy"]
 
 #: Share of a batch's mean in the running mean of the hidden units, the centring offset.
 HIDDEN_MEAN_RATE = 0.01
+#: Enumerate the smaller side up to this many units for log Z, and for each exact gradient.
+MAX_EXACT_UNITS = 22
+MAX_EXACT_LEARNING_UNITS = 20
 
 
 class RBMEnergy(Energy):
@@ -31,6 +34,7 @@ class RBMEnergy(Energy):
     """
 
     n_states = 2
+    reversible = True
 
     def __init__(
         self,
@@ -215,6 +219,16 @@ class RBMEnergy(Energy):
         if evidence is not None and evidence.free is not None:
             probability = torch.where(evidence.free, probability, chains.x)
         return probability
+
+    def exact_log_partition(self) -> float | None:
+        from harmonium.exact import n_smaller, rbm_exact_log_partition
+
+        return rbm_exact_log_partition(self) if n_smaller(self) <= MAX_EXACT_UNITS else None
+
+    def exact_moments(self) -> Parameters | None:
+        from harmonium.exact import n_smaller, rbm_exact_moments
+
+        return rbm_exact_moments(self) if n_smaller(self) <= MAX_EXACT_LEARNING_UNITS else None
 
     # -- annealing with one product a step fewer -------------------------------------------
 
