@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harmonium.energy import Beta, Chains, Energy, Evidence, Generator
 
-__all__ = ["generator_for", "mean_marginals", "run_chains"]
+__all__ = ["equilibrate", "generator_for", "mean_marginals", "run_chains"]
 
 
 def generator_for(device: torch.device, source: np.random.Generator) -> Generator:
@@ -57,3 +57,20 @@ def mean_marginals(
     if total is None:
         raise ValueError(f"n_sweeps must be at least 1, got {n_sweeps}")
     return total / n_sweeps, chains
+
+
+def equilibrate(
+    energy: Energy,
+    chains: Chains,
+    n_annealed: int,
+    n_sweeps: int,
+    generator: Generator,
+    *,
+    evidence: Evidence | None = None,
+) -> Chains:
+    """Lead chains from the base to the model: `n_annealed` sweeps at rising beta, then
+    `n_sweeps` at the model. Clamped and noisy variables keep their evidence all the way."""
+    for step in range(n_annealed):
+        beta = (step + 1) / n_annealed
+        chains = energy.sweep(Chains(chains.x), generator, beta=beta, evidence=evidence)
+    return run_chains(energy, chains, n_sweeps, generator, evidence=evidence)

@@ -22,7 +22,7 @@ from torch import Tensor
 from harmonium.energy import Chains, Energy, Generator, Parameters
 from harmonium.tempering import ReplicaExchange
 
-__all__ = ["LEARNERS", "Batches", "FitResult", "Settings", "Trainer", "negative_phase", "plain_update"]
+__all__ = ["LEARNERS", "Batches", "FitResult", "Settings", "Trainer", "generator_state", "negative_phase", "plain_update", "restore_generator"]
 
 LEARNERS = ("exact", "cd", "pcd", "pt")
 
@@ -421,7 +421,7 @@ class Trainer:
             "history": self.history,
             "position": self.batches.position,
             "batches_generator": self.batches.generator.bit_generator.state,
-            "generator": _generator_state(self.generator),
+            "generator": generator_state(self.generator),
         }
         return arrays, _plain(facts)
 
@@ -452,7 +452,7 @@ class Trainer:
         self.best_score = facts["best_score"]
         self.history = facts["history"]
         self.batches.generator.bit_generator.state = _numbered(facts["batches_generator"])
-        _restore_generator(self.generator, facts["generator"])
+        restore_generator(self.generator, facts["generator"])
 
 
 def _copy(parameters: Parameters) -> Parameters:
@@ -478,13 +478,15 @@ def _numbered(value: Any) -> Any:
     return value
 
 
-def _generator_state(generator: Generator) -> Any:
+def generator_state(generator: Generator) -> Any:
+    """A generator's position as JSON-able facts."""
     if isinstance(generator, np.random.Generator):
-        return generator.bit_generator.state
+        return _plain(generator.bit_generator.state)
     return generator.get_state().tolist()
 
 
-def _restore_generator(generator: Generator, state: Any) -> None:
+def restore_generator(generator: Generator, state: Any) -> None:
+    """The inverse of :func:`generator_state`."""
     if isinstance(generator, np.random.Generator):
         generator.bit_generator.state = _numbered(state)
     else:

@@ -5,11 +5,16 @@ A channel states a likelihood P(noisy given clean); models combine it with their
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harmonium.checks import check_number
 
-__all__ = ["BitFlip", "Gaussian", "NoiseChannel", "Replace", "Typos"]
+__all__ = ["BitFlip", "Gaussian", "NoiseChannel", "Replace", "Typos", "log_likelihood"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +60,33 @@ class Typos(NoiseChannel):
 
     def __post_init__(self) -> None:
         check_number("p", self.p, 0.0, 1.0)
+
+
+def log_likelihood(
+    noise: Any, table: NDArray[np.float64], n_states: int
+) -> Callable[[slice], NDArray[np.float64]]:
+    """log P(reading given x_i = state) for readings of discrete variables.
+
+    Returns a function from a slice of rows to ``(rows, n_features, n_states)``, float64, so
+    that a long table is never spread over all its states at once; NaN readings say nothing.
+    """
+    if isinstance(noise, BitFlip):
+        if n_states != 2:
+            raise ValueError(f"noise: BitFlip wants two states, this model has {n_states}")
+        kept, changed = 1.0 - noise.p, noise.p
+    elif isinstance(noise, Replace):
+        changed = noise.p / n_states
+        kept = 1.0 - noise.p + changed
+    else:
+        raise ValueError(f"noise must be hm.noise.BitFlip or hm.noise.Replace, got {noise!r}")
+    # A floor keeps certainty finite: exp(-745) is the smallest double above zero.
+    log_kept, log_changed = (float(np.log(max(p, 5e-324))) for p in (kept, changed))
+
+    def rows(part: slice) -> NDArray[np.float64]:
+        readings = table[part]
+        states = np.arange(n_states)
+        same = readings[..., None] == states
+        values = np.where(same, log_kept, log_changed)
+        return np.where(np.isnan(readings)[..., None], 0.0, values)
+
+    return rows

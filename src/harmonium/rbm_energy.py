@@ -55,6 +55,7 @@ class RBMEnergy(Energy):
         # Offsets of the centred gradient: where visible and hidden units are on average.
         self.visible_mean = self._visible_probability(base_bias.unsqueeze(0))[0]
         self.hidden_mean = torch.full_like(hidden_bias, 0.5)
+        self.centered = True
         self._stack: tuple[Tensor, ...] | None = None
 
     def to(self, dtype: torch.dtype, device: torch.device | None = None) -> RBMEnergy:
@@ -64,9 +65,17 @@ class RBMEnergy(Energy):
         copy = RBMEnergy(
             *(part.detach().to(where, dtype, copy=True) for part in parts), n_classes=self.n_classes
         )
-        copy.visible_mean = self.visible_mean.to(where, dtype)
-        copy.hidden_mean = self.hidden_mean.to(where, dtype)
+        copy.visible_mean = self.visible_mean.to(where, dtype, copy=True)
+        copy.hidden_mean = self.hidden_mean.to(where, dtype, copy=True)
+        copy.centered = self.centered
         return copy
+
+    def set_centered(self, centered: bool) -> None:
+        """Whether updates use the centred gradient; offsets of zero make it the plain one."""
+        self.centered = centered
+        if not centered:
+            self.visible_mean = torch.zeros_like(self.visible_mean)
+            self.hidden_mean = torch.zeros_like(self.hidden_mean)
 
     def parameters(self) -> Parameters:
         return {
@@ -267,7 +276,8 @@ class RBMEnergy(Energy):
 
     def observe(self, positive: Parameters) -> None:
         """Let the hidden units' offset follow their mean under the data."""
-        self.hidden_mean.lerp_(positive["hidden_bias"], HIDDEN_MEAN_RATE)
+        if self.centered:
+            self.hidden_mean.lerp_(positive["hidden_bias"], HIDDEN_MEAN_RATE)
 
     def fused_update(
         self,
@@ -307,7 +317,8 @@ class RBMEnergy(Energy):
         self.weights.addmm_(visible.T, hidden, beta=1.0 - rate * decay, alpha=rate)
         self.visible_bias.add_(change_visible, alpha=rate)
         self.hidden_bias.add_(change_hidden, alpha=rate)
-        self.hidden_mean.lerp_(positive_mean, HIDDEN_MEAN_RATE)
+        if self.centered:
+            self.hidden_mean.lerp_(positive_mean, HIDDEN_MEAN_RATE)
         negative.hidden = draws
 
     def _buffers(self, n: int, m: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

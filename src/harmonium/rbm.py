@@ -1,0 +1,449 @@
+"""The restricted Boltzmann machine: hidden units that explain visible ones, both binary."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from harmonium.checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    random_generator,
+)
+from harmonium.energy_model import EnergyModel
+from harmonium.gibbs import generator_for
+from harmonium.learning import LEARNERS
+from harmonium.partition import LogZ
+from harmonium.rbm_energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
+from harmonium.rbm_fit import fit_energy, initial_energy, partial_update
+from harmonium.tables import check_sample_weight, check_states
+
+if TYPE_CHECKING:
+    from harmonium.network import MarkovNetwork
+
+__all__ = ["RBM"]
+
+
+class RBM(TransformerMixin, EnergyModel):
+    """P(v) = sum over h of exp((v'Wh + b'v + c'h) / T) / Z, learned by maximum likelihood.
+
+    Parameters
+    ----------
+    n_components : hidden units, at least 1.
+    visible, hidden : kind of units; ``"bernoulli"`` (0 or 1).
+    learner : where the gradient's model expectation comes from: ``"exact"`` enumeration
+        (smaller side of at most 20 units), ``"cd"`` contrastive divergence, ``"pcd"``
+        persistent chains, ``"pt"`` persistent chains with parallel tempering.
+    n_updates : gradient steps; ``"auto"`` decides by the size of the data.
+    batch_size, n_chains : rows and chains a step; ``"auto"``.
+    learning_rate : the rate at the start; it falls linearly to zero. ``"auto"``.
+    n_gibbs : sweeps of the chains a step, at least 1.
+    centered : use the centred gradient (Montavon, Müller 2012).
+    weight_decay : strength of the pull of W to zero (half its square is subtracted from the
+        mean log-likelihood); ``"auto"`` is a Gaussian prior of fixed width, so it is
+        proportional to one over the number of rows.
+    temperature : T > 0 of the Boltzmann distribution, in units of energy.
+    validation_fraction : share of the rows that is held out and watched; the parameters that
+        do best on them are kept. 0 watches nothing.
+    checkpoint : a file that is written along the fit; a fit with the same settings and data
+        goes on from it, bit for bit, where an earlier one was cut off.
+    time_limit : seconds after which the fit ends, its learning rate having fallen to zero.
+        A fit that is limited by time depends on the machine's speed.
+    device : ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+    random_state : int, Generator or None.
+    verbose : 1 shows a progress bar.
+
+    Attributes
+    ----------
+    components_ : ``(n_components, n_features)``, the transpose of W.
+    intercept_hidden_ : c, ``(n_components,)``.  intercept_visible_ : b, ``(n_features,)``.
+    log_partition_ : :class:`~harmonium.LogZ`, computed when first asked for.
+    history_ : lists by name: ``update``, ``seconds``, ``learning_rate``, ``validation`` and
+        ``train`` (mean log-likelihoods in nats), ``log_partition``, ``std_error``.
+    n_updates_ : updates done.  stop_reason_ : why the fit ended.
+
+    Rows are 0 or 1 in every question; ``inverse_transform`` and ``sample_visible`` also take
+    hidden probabilities in [0, 1].
+    """
+
+    _lead_in: ClassVar[int] = 300
+    _averaged: ClassVar[int] = 200
+
+    def __init__(
+        self,
+        n_components: int = 256,
+        *,
+        visible: str = "bernoulli",
+        hidden: str = "bernoulli",
+        learner: str = "pcd",
+        n_updates: int | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        n_chains: int | str = "auto",
+        n_gibbs: int = 1,
+        centered: bool = True,
+        weight_decay: float | str = "auto",
+        temperature: float = 1.0,
+        validation_fraction: float = 0.1,
+        checkpoint: str | PathLike[str] | None = None,
+        time_limit: float | None = None,
+        device: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.visible = visible
+        self.hidden = hidden
+        self.learner = learner
+        self.n_updates = n_updates
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.n_chains = n_chains
+        self.n_gibbs = n_gibbs
+        self.centered = centered
+        self.weight_decay = weight_decay
+        self.temperature = temperature
+        self.validation_fraction = validation_fraction
+        self.checkpoint = checkpoint
+        self.time_limit = time_limit
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- learning ------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from rows of 0 and 1, ``(n_samples, n_features)``; arrays may be memory-mapped.
+
+        Interrupting a fit (Ctrl-C) keeps the best parameters so far, and warns; so does a fit
+        whose weights stop being finite.
+        """
+        self._check_parameters()
+        table = check_states(self, X, reset=True)
+        weights = check_sample_weight(sample_weight, table)
+        self._check_size(table.shape[1])
+        result, energy = fit_energy(self, table, weights)
+        self._take(energy, result.parameters)
+        self.history_ = result.history
+        self.n_updates_ = result.n_updates
+        self.stop_reason_ = result.reason
+        self._report(result.reason)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """One pass over these rows at a constant learning rate, from where the model stands.
+
+        Chains persist between calls; nothing is held out and nothing averaged.
+        """
+        self._check_parameters()
+        first = not hasattr(self, "components_")
+        table = check_states(self, X, reset=first)
+        weights = check_sample_weight(sample_weight, table)
+        self._check_size(table.shape[1])
+        energy = partial_update(self, table, weights, first)
+        self._take(energy, energy.parameters())
+        return self
+
+    def _check_parameters(self) -> None:
+        check_integer("n_components", self.n_components, 1)
+        check_choice("visible", self.visible, ("bernoulli",))
+        check_choice("hidden", self.hidden, ("bernoulli",))
+        check_choice("learner", self.learner, LEARNERS)
+        for name in ("n_updates", "batch_size", "n_chains"):
+            if getattr(self, name) != "auto":
+                check_integer(name, getattr(self, name), 1)
+        if self.learning_rate != "auto":
+            check_number("learning_rate", self.learning_rate, 0.0, low_open=True)
+        if self.weight_decay != "auto":
+            check_number("weight_decay", self.weight_decay, 0.0)
+        check_integer("n_gibbs", self.n_gibbs, 1)
+        check_flag("centered", self.centered)
+        check_number("temperature", self.temperature, 0.0, low_open=True)
+        check_number("validation_fraction", self.validation_fraction, 0.0, 1.0, high_open=True)
+        if self.time_limit is not None:
+            check_number("time_limit", self.time_limit, 0.0, low_open=True)
+        if self.checkpoint is not None and not Path(self.checkpoint).parent.is_dir():
+            raise ValueError(
+                f"checkpoint: the folder {str(Path(self.checkpoint).parent)!r} does not exist"
+            )
+        random_generator(self.random_state)
+        self._device()
+
+    def _check_size(self, n_features: int) -> None:
+        smaller = min(n_features, self.n_components)
+        if self.learner == "exact" and smaller > MAX_EXACT_LEARNING_UNITS:
+            raise ValueError(
+                f"learner='exact' wants a side of at most {MAX_EXACT_LEARNING_UNITS} units, "
+                f"got {n_features} visible and {self.n_components} hidden; use learner='pcd'"
+            )
+
+    def _device(self) -> torch.device:
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(self.device)
+        except (RuntimeError, TypeError):
+            raise ValueError(
+                f"device must be 'auto', 'cpu', 'cuda' or another torch device, got {self.device!r}"
+            ) from None
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError("device='cuda', but torch sees no CUDA device; use device='cpu'")
+        return device
+
+    def _take(self, energy: RBMEnergy, parameters: dict[str, Tensor]) -> None:
+        """Keep learned parameters, in units of energy (the energy holds them divided by T)."""
+
+        def array(tensor: Tensor) -> NDArray[Any]:
+            values = tensor.detach().cpu().numpy()
+            return values * values.dtype.type(self.temperature)
+
+        self.components_ = np.ascontiguousarray(array(parameters["weights"]).T)
+        self.intercept_visible_ = array(parameters["visible_bias"])
+        self.intercept_hidden_ = array(parameters["hidden_bias"])
+        self._base_bias = energy.base_bias.detach().cpu().numpy().copy()
+        self._n_features_out = self.n_components
+        self._log_partition: LogZ | None = None
+
+    def _report(self, reason: str) -> None:
+        if reason == "interrupted":
+            warnings.warn(
+                "the fit was interrupted; the model holds the best parameters so far",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif reason == "diverged":
+            warnings.warn(
+                "the fit diverged (weights are no longer finite); the model holds the last good "
+                "parameters; lower learning_rate, or raise n_gibbs or n_chains",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    @classmethod
+    def from_parameters(cls, W: Any, b: Any, c: Any, **parameters: Any) -> Self:
+        """A fitted model with weights `W` ``(n_visible, n_hidden)`` and biases `b`, `c`.
+
+        Other constructor parameters may follow by name.
+        """
+        arrays = {}
+        for name, value, n_dimensions in (("W", W, 2), ("b", b, 1), ("c", c, 1)):
+            try:
+                array = np.array(value, dtype=np.float64)
+            except (TypeError, ValueError):
+                raise ValueError(f"{name} must be an array of numbers, got {value!r}") from None
+            if array.ndim != n_dimensions or not np.isfinite(array).all():
+                raise ValueError(
+                    f"{name} must be a finite array of {n_dimensions} dimension(s), "
+                    f"got shape {array.shape}"
+                )
+            arrays[name] = array
+        n_visible, n_hidden = arrays["W"].shape
+        if min(n_visible, n_hidden) < 1:
+            raise ValueError(f"W must have at least one row and column, got {arrays['W'].shape}")
+        if arrays["b"].shape != (n_visible,) or arrays["c"].shape != (n_hidden,):
+            raise ValueError(
+                f"b and c must have the lengths of W's sides, {n_visible} and {n_hidden}, "
+                f"got {arrays['b'].shape[0]} and {arrays['c'].shape[0]}"
+            )
+        model = cls(n_hidden, **parameters)
+        model._check_parameters()
+        model.components_ = np.ascontiguousarray(arrays["W"].T)
+        model.intercept_visible_, model.intercept_hidden_ = arrays["b"], arrays["c"]
+        model.n_features_in_ = n_visible
+        model._n_features_out = n_hidden
+        model._log_partition = None
+        model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
+        model._base_bias = initial_energy(model, None)
+        return model
+
+    # -- the model itself --------------------------------------------------------------------------
+
+    def _build_energy(self, dtype: torch.dtype) -> RBMEnergy:
+        device = self._device()
+
+        def tensor(array: NDArray[Any], scale: float = 1.0) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array / scale)).to(device, dtype)
+
+        return RBMEnergy(
+            tensor(self.components_.T, self.temperature),
+            tensor(self.intercept_visible_, self.temperature),
+            tensor(self.intercept_hidden_, self.temperature),
+            tensor(self._base_bias),
+        )
+
+    def energy(self, V: Any, H: Any) -> NDArray[np.float64]:
+        """E(v, h) = -v'Wh - b'v - c'h for each pair of rows, ``(n_samples,)``."""
+        visible, hidden = self._visible(V), self._hidden(H)
+        if len(visible) != len(hidden):
+            raise ValueError(f"V and H must have as many rows, got {len(visible)}, {len(hidden)}")
+        return -(
+            np.einsum("ni,ji,nj->n", visible, self.components_, hidden, optimize=True)
+            + visible @ self.intercept_visible_
+            + hidden @ self.intercept_hidden_
+        )
+
+    def free_energy(self, V: Any) -> NDArray[np.float64]:
+        """-T log sum over h of exp(-E(v, h) / T), ``(n_samples,)``, in units of energy."""
+        energy = self._build_energy(torch.float64)
+        weights = energy.log_weight(torch.from_numpy(self._visible(V)).to(energy.device))
+        return -self.temperature * weights.cpu().numpy()
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``."""
+        check_is_fitted(self)
+        energy = self._build_energy(torch.float64)
+        table = self._check(X)
+        return self._by_rows(
+            table,
+            lambda rows: energy.hidden_probability(self._tensor(energy, rows)).cpu().numpy(),
+        )
+
+    def inverse_transform(self, H: Any) -> NDArray[np.float64]:
+        """E[v given h] = sigmoid((b + W h) / T), ``(n_samples, n_features)``."""
+        energy, hidden = self._with_hidden(H)
+        return energy.visible_probability(hidden).cpu().numpy()
+
+    def sample_hidden(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
+        """A draw of h given each row of `X`, ``(n_samples, n_components)``."""
+        visible = self._visible(X)
+        energy = self._build_energy(torch.float64)
+        generator = generator_for(energy.device, random_generator(random_state))
+        states = torch.from_numpy(visible).to(energy.device)
+        return energy.draw_hidden(states, generator).cpu().numpy()
+
+    def sample_visible(self, H: Any, *, random_state: Any = None) -> NDArray[np.float64]:
+        """A draw of v given each row of `H`, ``(n_samples, n_features)``."""
+        energy, hidden = self._with_hidden(H)
+        generator = generator_for(energy.device, random_generator(random_state))
+        return energy.draw_visible(hidden, generator).cpu().numpy()
+
+    def most_likely_hidden(self, X: Any) -> NDArray[np.float64]:
+        """argmax over h of P(h given v): each hidden unit on where more likely than not."""
+        return (self.transform(X) > 0.5).astype(np.float64)
+
+    def most_likely_visible(self, H: Any) -> NDArray[np.float64]:
+        """argmax over v of P(v given h): each visible unit on where more likely than not."""
+        return (self.inverse_transform(H) > 0.5).astype(np.float64)
+
+    def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
+        """sum over i of log P(v_i given the other units), ``(n_samples,)``: exact, needs no Z,
+        and is not a log-likelihood."""
+        energy = self._build_energy(torch.float64)
+        states = torch.from_numpy(self._visible(X)).to(energy.device)
+        here = energy.log_weight(states)
+        total = torch.zeros_like(here)
+        for i in range(states.shape[1]):
+            flipped = states.clone()
+            flipped[:, i] = 1.0 - flipped[:, i]
+            total += torch.nn.functional.logsigmoid(here - energy.log_weight(flipped))
+        return total.cpu().numpy()
+
+    def to_network(self) -> MarkovNetwork:
+        """The same distribution over visible and hidden units as a Markov network of factors."""
+        from harmonium.network import MarkovNetwork
+
+        check_is_fitted(self)
+        scale = self.temperature
+        return MarkovNetwork.complete_bipartite(
+            self.components_.T / scale,
+            self.intercept_visible_ / scale,
+            self.intercept_hidden_ / scale,
+        )
+
+    # -- rows in -----------------------------------------------------------------------------------
+
+    def _visible(self, V: Any) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        table = self._check(V)
+        dense = table if isinstance(table, np.ndarray) else table.toarray()
+        return np.array(dense, dtype=np.float64)
+
+    def _hidden(self, H: Any) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        hidden = np.asarray(H)
+        if hidden.dtype.kind not in "buif" or hidden.ndim != 2:
+            raise ValueError(
+                f"H must be a table of numbers (n_samples, {self.n_components}), "
+                f"got {type(H).__name__} of shape {hidden.shape}"
+            )
+        hidden = hidden.astype(np.float64)
+        n_hidden = len(self.intercept_hidden_)
+        if hidden.shape[1] != n_hidden:
+            raise ValueError(f"H must have {n_hidden} columns, got {hidden.shape[1]}")
+        if not ((hidden >= 0) & (hidden <= 1)).all():
+            raise ValueError("H must hold hidden states or probabilities, numbers in [0, 1]")
+        return hidden
+
+    def _with_hidden(self, H: Any) -> tuple[RBMEnergy, Tensor]:
+        hidden = self._hidden(H)
+        energy = self._build_energy(torch.float64)
+        return energy, torch.from_numpy(hidden).to(energy.device)
+
+    # -- files ---------------------------------------------------------------------------------------
+
+    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        check_is_fitted(self)
+        arrays = {
+            "components": self.components_,
+            "intercept_visible": self.intercept_visible_,
+            "intercept_hidden": self.intercept_hidden_,
+            "base_bias": self._base_bias,
+        }
+        known = self._cached()
+        facts: dict[str, Any] = {
+            "n_features_in": self.n_features_in_,
+            "history": {k: [float(x) for x in v] for k, v in self.history_.items()}
+            if hasattr(self, "history_")
+            else {},
+            "n_updates": int(getattr(self, "n_updates_", 0)),
+            "stop_reason": getattr(self, "stop_reason_", "partial_fit"),
+            "log_partition": None if known is None else vars(known),
+            # Where a checkpoint lay, and which machine fitted, is no part of the model.
+            "parameters_left_out": ["checkpoint", "device"],
+        }
+        if hasattr(self, "feature_names_in_"):
+            facts["feature_names_in"] = [str(name) for name in self.feature_names_in_]
+        return arrays, facts
+
+    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        n_hidden, n_visible = arrays["components"].shape
+        wanted = {
+            "intercept_visible": (n_visible,),
+            "intercept_hidden": (n_hidden,),
+            "base_bias": (n_visible,),
+        }
+        for name, shape in wanted.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"{name} has shape {arrays[name].shape}, wanted {shape}")
+        self.components_ = arrays["components"]
+        self.intercept_visible_ = arrays["intercept_visible"]
+        self.intercept_hidden_ = arrays["intercept_hidden"]
+        self._base_bias = arrays["base_bias"]
+        self.n_features_in_ = int(facts["n_features_in"])
+        self._n_features_out = n_hidden
+        self.history_ = facts["history"]
+        self.n_updates_ = facts["n_updates"]
+        self.stop_reason_ = facts["stop_reason"]
+        known = facts["log_partition"]
+        self._log_partition = None if known is None else LogZ(**known)
+        if "feature_names_in" in facts:
+            self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.non_deterministic = not isinstance(self.random_state, Integral)
+        return tags

@@ -1,0 +1,131 @@
+"""Rows in: arrays, frames, tensors and sparse rows of small integers, checked before any work."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+__all__ = ["Table", "check_sample_weight", "check_states", "dense_rows", "one_row"]
+
+#: Checked rows: a dense array (a memmap stays one) or CSR.
+Table: TypeAlias = "NDArray[Any] | sparse.csr_matrix | sparse.csr_array"
+
+#: Elements looked at in one go, so that a memory-mapped file never lands in memory whole.
+_CHUNK_ELEMENTS = 2**24
+
+
+def check_states(
+    estimator: Any,
+    X: Any,
+    *,
+    n_states: int = 2,
+    reset: bool = False,
+    blanks: bool = False,
+    fractions: bool = False,
+    name: str = "X",
+) -> Table:
+    """`X` as rows of integers 0..n_states-1, width checked against the fitted model.
+
+    Parameters
+    ----------
+    estimator : learns ``n_features_in_`` and feature names when `reset`, else checks them.
+    blanks : allow NaN (the result is then float).
+    fractions : allow any number in [0, n_states - 1], read as a mean.
+
+    Raises ``ValueError`` naming the first bad value, ``TypeError`` for what is no table at all.
+    """
+    if hasattr(X, "detach") and hasattr(X, "cpu"):  # a torch tensor
+        X = X.detach().cpu().numpy()
+    table = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        accept_sparse=False if blanks else "csr",
+        dtype=None if _is_small_number(X) else np.float64,
+        ensure_all_finite="allow-nan" if blanks else True,
+    )
+    if sparse.issparse(table):
+        _check_values(table.data.reshape(1, -1), n_states, False, fractions, name)
+        return table
+    step = max(1, _CHUNK_ELEMENTS // max(table.shape[1], 1))
+    for start in range(0, len(table), step):
+        _check_values(table[start : start + step], n_states, blanks, fractions, name, start)
+    return table
+
+
+def _is_small_number(X: Any) -> bool:
+    """Whether the values can stay in the type they came in, so that memory is not multiplied."""
+    kind = getattr(getattr(X, "dtype", None), "kind", "O")
+    return kind in "bui" or (kind == "f" and X.dtype.itemsize <= 8)
+
+
+def _check_values(
+    block: NDArray[Any], n_states: int, blanks: bool, fractions: bool, name: str, start: int = 0
+) -> None:
+    if block.dtype.kind == "b" or block.size == 0:
+        return
+    top = n_states - 1
+    if block.dtype.kind in "ui":
+        if block.max() <= top and block.min() >= 0:
+            return
+        bad = (block < 0) | (block > top)
+    else:
+        good = (block >= 0) & (block <= top)
+        if not fractions:
+            good &= block == np.floor(block)
+        bad = ~(good | np.isnan(block)) if blanks else ~good
+        if not bad.any():
+            return
+    row, column = np.argwhere(bad)[0]
+    wanted = f"a number in [0, {top}]" if fractions else ", ".join(map(str, range(n_states)))
+    if n_states > 4 and not fractions:
+        wanted = f"an integer in [0, {top}]"
+    elif n_states == 2 and not fractions:
+        wanted = "0 or 1 (round or threshold the data first)"
+    extra = ", or NaN for a blank" if blanks else ""
+    raise ValueError(
+        f"{name}[{start + row}, {column}] is {block[row, column]}; wanted {wanted}{extra}"
+    )
+
+
+def dense_rows(table: Table, index: NDArray[np.int64] | slice) -> NDArray[Any]:
+    """The chosen rows of a table as a dense array."""
+    chosen = table[index]
+    return np.asarray(chosen.toarray() if sparse.issparse(chosen) else chosen)
+
+
+def one_row(estimator: Any, condition: Any, n_states: int = 2) -> NDArray[np.float64]:
+    """A `condition`: one row with NaN where free, float64 ``(n_features,)``."""
+    if hasattr(condition, "to_numpy"):
+        condition = condition.to_numpy()
+    try:
+        row = np.asarray(condition, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"condition must be one row of numbers with NaN where free, got {condition!r}"
+        ) from None
+    if row.ndim == 2 and row.shape[0] == 1:
+        row = row[0]
+    if row.shape != (estimator.n_features_in_,):
+        raise ValueError(
+            f"condition must be one row of {estimator.n_features_in_} values, "
+            f"got shape {row.shape}"
+        )
+    _check_values(row[None, :], n_states, True, False, "condition")
+    return row
+
+
+def check_sample_weight(sample_weight: Any, X: Table) -> NDArray[np.float64] | None:
+    """Weights of the rows, or None; non-negative, finite, not all zero."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(
+        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    )
+    if not weights.sum() > 0:
+        raise ValueError("sample_weight must have at least one positive weight, got only zeros")
+    return weights
