@@ -1,0 +1,14 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's 8x8 digits as bits, ``(1797, 64)`` uint8, and their labels."""
+    data = load_digits()
+    return (data.data > 7).astype(np.uint8), data.target

@@ -1,0 +1,1 @@
+"""Oracles, statistics and planted faults that tests share."""
