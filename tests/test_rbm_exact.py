@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from support.rbm_oracle import RBMOracle, random_rbm
 
 import harmonium as hm
 from harmonium.energy import Chains
 from harmonium.exact import rbm_exact_moments
 from harmonium.learning import plain_update
 from harmonium.rbm_energy import RBMEnergy
+from support.rbm_oracle import RBMOracle, random_rbm
 
 
 def energy_of(parameters, dtype=torch.float64, base=None) -> RBMEnergy:

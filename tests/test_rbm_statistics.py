@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from support.broken import FAULTS, clone
-from support.rbm_oracle import RBMOracle, random_rbm
-from support.statistics import ALPHA, assert_drawn_from, chi_square_p_value
 
 import harmonium as hm
 from harmonium import kernels
@@ -17,6 +14,9 @@ from harmonium.partition import annealed_importance_sampling, reverse_annealing
 from harmonium.rbm_energy import RBMEnergy
 from harmonium.tempering import ReplicaExchange
 from harmonium.trajectory import Trajectory
+from support.broken import FAULTS, clone
+from support.rbm_oracle import RBMOracle, random_rbm
+from support.statistics import ALPHA, assert_drawn_from, chi_square_p_value
 
 
 def generator(seed: int = 0) -> np.random.Generator:

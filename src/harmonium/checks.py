@@ -23,9 +23,10 @@ def check_integer(name: str, value: Any, low: int, high: int | None = None) -> i
     wanted = f"an integer of at least {low}" if high is None else f"an integer in [{low}, {high}]"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    if value < low or (high is not None and value > high):
+    number = int(value)
+    if number < low or (high is not None and number > high):
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
-    return int(value)
+    return number
 
 
 def check_number(

@@ -108,7 +108,7 @@ class Energy(ABC):
 
     @abstractmethod
     def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
-        """One deterministic step that never lowers log P(x given evidence); fixed at a local mode."""
+        """One deterministic step that never lowers log P(x given evidence)."""
 
     @abstractmethod
     def base_log_partition(self) -> float:

@@ -47,8 +47,8 @@ class EnergyModel(JointDistribution):
     def _build_energy(self, dtype: torch.dtype) -> Energy:
         """The fitted model's energy in this precision."""
 
-    def _cached(self) -> LogZ | None:
-        return getattr(self, "_log_partition", None)
+    #: The figure that `log_partition` keeps; None until it is worked out.
+    _log_partition: LogZ | None = None
 
     # -- how likely? ------------------------------------------------------------------------
 
@@ -85,14 +85,15 @@ class EnergyModel(JointDistribution):
         if n_temperatures is not None:
             check_integer("n_temperatures", n_temperatures, 1)
         if method in {"auto", "exact"}:
-            known = self._cached()
+            known = self._log_partition
             plain = n_temperatures is None and random_state is None
             if known is not None and (known.method == "exact" or (method == "auto" and plain)):
                 return known
             value = self._build_energy(torch.float64).exact_log_partition()
             if value is not None:
-                self._log_partition = LogZ(value)
-                return self._log_partition
+                exact = LogZ(value)
+                self._log_partition = exact
+                return exact
             if method == "exact":
                 raise ValueError(
                     "method='exact': this model has too many states to sum over; "
@@ -167,9 +168,12 @@ class EnergyModel(JointDistribution):
                 stacklevel=2,
             )
         energy = self._build_energy(torch.float64)
-        return self._by_rows(
-            table, lambda rows: energy.log_weight(self._tensor(energy, rows)).cpu().numpy()
-        ) - log_z.value
+        return (
+            self._by_rows(
+                table, lambda rows: energy.log_weight(self._tensor(energy, rows)).cpu().numpy()
+            )
+            - log_z.value
+        )
 
     # -- make a new one ------------------------------------------------------------------------
 
@@ -375,7 +379,8 @@ def enumerate_free(
     states = start.repeat_interleave(n_joint, 0)
     index = places.repeat_interleave(n_joint, 0)
     states.scatter_(1, index, fillings.repeat(n, 1))
-    weights = torch.cat([energy.log_weight(part) for part in states.split(_ROWS_AT_ONCE)])
+    parts = torch.split(states, _ROWS_AT_ONCE)
+    weights = torch.cat([energy.log_weight(part) for part in parts])
     if evidence.log_likelihood is not None:
         readings = evidence.log_likelihood.double()
         for i in range(n_free):

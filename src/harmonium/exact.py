@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -68,7 +69,7 @@ def _blocks(energy: RBMEnergy) -> Iterator[tuple[Tensor, Callable[[Tensor], Para
     else:
         for v in _visible_states(wide):
             v = v.to(wide.device)
-            yield wide.log_weight(v), lambda weights, v=v: wide.moments(v, weights)
+            yield wide.log_weight(v), partial(wide.moments, v)
 
 
 def n_smaller(energy: RBMEnergy) -> int:

@@ -42,9 +42,7 @@ class JointDistribution(BaseEstimator, ABC):
         return float(np.mean(self.score_samples(X)))
 
     @abstractmethod
-    def sample(
-        self, n_samples: int = 1, *, condition: Any = None, random_state: Any = None
-    ) -> Any:
+    def sample(self, n_samples: int = 1, *, condition: Any = None, random_state: Any = None) -> Any:
         """Draws from P, or from P(free given the rest) of one row `condition` with blanks."""
 
     @abstractmethod

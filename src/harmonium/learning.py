@@ -22,7 +22,17 @@ from torch import Tensor
 from harmonium.energy import Chains, Energy, Generator, Parameters
 from harmonium.tempering import ReplicaExchange
 
-__all__ = ["LEARNERS", "Batches", "FitResult", "Settings", "Trainer", "generator_state", "negative_phase", "plain_update", "restore_generator"]
+__all__ = [
+    "LEARNERS",
+    "Batches",
+    "FitResult",
+    "Settings",
+    "Trainer",
+    "generator_state",
+    "negative_phase",
+    "plain_update",
+    "restore_generator",
+]
 
 LEARNERS = ("exact", "cd", "pcd", "pt")
 
@@ -171,9 +181,7 @@ class Tempered(NegativePhase):
     ) -> None:
         self.replicas.step(generator, self.n_gibbs)
         cold = Chains(self.replicas.cold)
-        _step(
-            energy, positive, cold, _equal_weights(energy, len(cold.x)), rate, decay, generator
-        )
+        _step(energy, positive, cold, _equal_weights(energy, len(cold.x)), rate, decay, generator)
 
     def tensors(self) -> dict[str, Tensor]:
         kept = self.replicas
@@ -358,9 +366,7 @@ class Trainer:
                         break
                 rate = settings.rate * (1.0 - done)
                 positive = self.rows(next(self.batches))
-                self.negative.update(
-                    self.energy, positive, rate, settings.decay, self.generator
-                )
+                self.negative.update(self.energy, positive, rate, settings.decay, self.generator)
                 self.update += 1
                 if self.update % settings.average_every == 0:
                     self._advance_average()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,7 +16,14 @@ from torch import Tensor
 
 from harmonium.energy import Chains, Energy, Generator
 
-__all__ = ["LogZ", "annealed_importance_sampling", "log_mean_exp", "reverse_annealing", "temperatures"]
+__all__ = [
+    "LogZ",
+    "anneal_step",
+    "annealed_importance_sampling",
+    "log_mean_exp",
+    "reverse_annealing",
+    "temperatures",
+]
 
 #: Fewer effective chains than this, and an estimate of log Z is not to be trusted: the error
 #: bar itself is then made of a handful of weights.
@@ -47,6 +55,9 @@ class LogZ:
     n_chains: int = 0
     n_temperatures: int = 0
 
+    def __float__(self) -> float:
+        return self.value
+
     @property
     def interval(self) -> tuple[float, float]:
         """A 95% interval, value -/+ 1.96 standard errors; meaningless unless status is ok."""
@@ -60,6 +71,16 @@ class Annealed(Protocol):
     def anneal(
         self, chains: Chains, beta_from: float, beta_to: float, generator: Generator
     ) -> tuple[Chains, Tensor]: ...
+
+
+def anneal_step(
+    energy: Energy, chains: Chains, beta_from: float, beta_to: float, generator: Generator
+) -> tuple[Chains, Tensor]:
+    """log P_to(x) - log P_from(x), unnormalised, float64 ``(n,)``; then a sweep at `beta_to`."""
+    if isinstance(energy, Annealed):
+        return energy.anneal(chains, beta_from, beta_to, generator)
+    change = energy.log_weight(chains.x, beta_to) - energy.log_weight(chains.x, beta_from)
+    return energy.sweep(chains, generator, beta=beta_to), change
 
 
 def temperatures(n_temperatures: int) -> NDArray[np.float64]:
@@ -100,13 +121,9 @@ def annealed_importance_sampling(
     total = torch.full(
         (n_chains,), energy.base_log_partition(), dtype=torch.float64, device=energy.device
     )
-    for step, (low, high) in enumerate(zip(betas[:-1].tolist(), betas[1:].tolist(), strict=True)):
-        if isinstance(energy, Annealed):
-            chains, change = energy.anneal(chains, low, high, generator)
-            total += change
-        else:
-            total += energy.log_weight(chains.x, high) - energy.log_weight(chains.x, low)
-            chains = energy.sweep(chains, generator, beta=high)
+    for step, (low, high) in enumerate(pairwise(betas.tolist())):
+        chains, change = anneal_step(energy, chains, low, high, generator)
+        total += change
         if progress is not None:
             progress(step + 1, n_temperatures)
     weights = total.cpu().numpy()
@@ -123,9 +140,7 @@ def summarise(
         )
     value, error, effective = log_mean_exp(log_weights)
     status = "ok" if effective >= MIN_EFFECTIVE_CHAINS else "few_effective_chains"
-    return LogZ(
-        value, error, method, bound, status, effective, len(log_weights), n_temperatures
-    )
+    return LogZ(value, error, method, bound, status, effective, len(log_weights), n_temperatures)
 
 
 def reverse_annealing(
@@ -153,13 +168,9 @@ def reverse_annealing(
     rows = x.repeat_interleave(n_chains, dim=0)
     total = energy.log_weight(rows, 1.0) - energy.base_log_partition()
     chains = energy.sweep(Chains(rows), generator, beta=1.0)
-    for step, (high, low) in enumerate(zip(betas[:-1].tolist(), betas[1:].tolist(), strict=True)):
-        if isinstance(energy, Annealed):
-            chains, change = energy.anneal(chains, high, low, generator)
-            total += change
-        else:
-            total += energy.log_weight(chains.x, low) - energy.log_weight(chains.x, high)
-            chains = energy.sweep(chains, generator, beta=low)
+    for step, (high, low) in enumerate(pairwise(betas.tolist())):
+        chains, change = anneal_step(energy, chains, high, low, generator)
+        total += change
         if progress is not None:
             progress(step + 1, n_temperatures)
     weights = total.reshape(len(x), n_chains)

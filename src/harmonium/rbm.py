@@ -123,7 +123,7 @@ class RBM(TransformerMixin, EnergyModel):
         self.random_state = random_state
         self.verbose = verbose
 
-    # -- learning ------------------------------------------------------------------------------
+    # -- learning ------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from rows of 0 and 1, ``(n_samples, n_features)``; arrays may be memory-mapped.
@@ -215,7 +215,7 @@ class RBM(TransformerMixin, EnergyModel):
         self.intercept_hidden_ = array(parameters["hidden_bias"])
         self._base_bias = energy.base_bias.detach().cpu().numpy().copy()
         self._n_features_out = self.n_components
-        self._log_partition: LogZ | None = None
+        self._log_partition = None
 
     def _report(self, reason: str) -> None:
         if reason == "interrupted":
@@ -269,7 +269,7 @@ class RBM(TransformerMixin, EnergyModel):
         model._base_bias = initial_energy(model, None)
         return model
 
-    # -- the model itself --------------------------------------------------------------------------
+    # -- the model itself ------------------------------------------------------------
 
     def _build_energy(self, dtype: torch.dtype) -> RBMEnergy:
         device = self._device()
@@ -363,7 +363,7 @@ class RBM(TransformerMixin, EnergyModel):
             self.intercept_hidden_ / scale,
         )
 
-    # -- rows in -----------------------------------------------------------------------------------
+    # -- rows in ------------------------------------------------------------
 
     def _visible(self, V: Any) -> NDArray[np.float64]:
         check_is_fitted(self)
@@ -392,7 +392,7 @@ class RBM(TransformerMixin, EnergyModel):
         energy = self._build_energy(torch.float64)
         return energy, torch.from_numpy(hidden).to(energy.device)
 
-    # -- files ---------------------------------------------------------------------------------------
+    # -- files ------------------------------------------------------------
 
     def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         check_is_fitted(self)
@@ -402,7 +402,7 @@ class RBM(TransformerMixin, EnergyModel):
             "intercept_hidden": self.intercept_hidden_,
             "base_bias": self._base_bias,
         }
-        known = self._cached()
+        known = self._log_partition
         facts: dict[str, Any] = {
             "n_features_in": self.n_features_in_,
             "history": {k: [float(x) for x in v] for k, v in self.history_.items()}

@@ -61,10 +61,11 @@ class RBMEnergy(Energy):
     def to(self, dtype: torch.dtype, device: torch.device | None = None) -> RBMEnergy:
         """A copy in another precision or on another device."""
         where = self.device if device is None else device
-        parts = (self.weights, self.visible_bias, self.hidden_bias, self.base_bias)
-        copy = RBMEnergy(
-            *(part.detach().to(where, dtype, copy=True) for part in parts), n_classes=self.n_classes
+        weights, visible_bias, hidden_bias, base_bias = (
+            part.detach().to(where, dtype, copy=True)
+            for part in (self.weights, self.visible_bias, self.hidden_bias, self.base_bias)
         )
+        copy = RBMEnergy(weights, visible_bias, hidden_bias, base_bias, self.n_classes)
         copy.visible_mean = self.visible_mean.to(where, dtype, copy=True)
         copy.hidden_mean = self.hidden_mean.to(where, dtype, copy=True)
         copy.centered = self.centered

@@ -41,7 +41,7 @@ __all__ = ["fit_energy", "initial_energy", "partial_update"]
 #: Standard deviation of the first weights: small enough for a known log Z, enough to part units.
 _INITIAL_SCALE = 0.01
 #: Precision of the Gaussian prior on W behind weight_decay="auto".
-_PRIOR_PRECISION = 1.0
+_PRIOR_PRECISION = 2.0
 #: Rows of the training part whose likelihood is shown beside the held-out one.
 _N_SHOWN = 2000
 #: Products of this many multiplications are not worth a second thread.
@@ -117,7 +117,8 @@ def _row_reader(table: Table, device: torch.device) -> Callable[[NDArray[np.int6
             return torch.from_numpy(np.asarray(block, dtype=np.float32)).to(device)
 
         return read
-    stored = torch.from_numpy(np.ascontiguousarray(table, dtype=np.uint8)).to(device)
+    # A copy: torch wants memory that it may write, and rows must not change under the fit.
+    stored = torch.from_numpy(np.array(table, dtype=np.uint8, order="C")).to(device)
 
     def take(index: NDArray[np.int64]) -> Tensor:
         return torch.index_select(stored, 0, torch.from_numpy(index).to(device)).float()
@@ -247,7 +248,7 @@ def fit_energy(
         return trainer.run(), energy
 
 
-def _weighted(table: Table, weights: NDArray[np.float64]) -> Any:
+def _weighted(table: Any, weights: NDArray[np.float64]) -> Any:
     """Rows as the base rates should see them: each scaled by its share of the weight."""
     share = weights * (len(weights) / weights.sum())
     if sparse.issparse(table):
@@ -318,9 +319,7 @@ class _Checkpoint:
                 f"checkpoint: {str(self.path)!r} belongs to a fit with other settings or data; "
                 "remove it, or name another file"
             )
-        trainer.restore(
-            {k: v for k, v in arrays.items() if not k.startswith("watch.")}, facts
-        )
+        trainer.restore({k: v for k, v in arrays.items() if not k.startswith("watch.")}, facts)
         if self.watch is not None:
             device = trainer.energy.device
             self.watch.restore(
@@ -358,9 +357,10 @@ def partial_update(
         energy.hidden_mean = model._partial_hidden_mean
     batches = Batches(table.shape[0], settings.batch_size, generator, weights)
     read = _row_reader(table, energy.device)
-    with threads_for(
-        settings.batch_size + n_chains, energy.n_variables, energy.n_hidden
-    ), torch.no_grad():
+    with (
+        threads_for(settings.batch_size + n_chains, energy.n_variables, energy.n_hidden),
+        torch.no_grad(),
+    ):
         for _ in range(-(-table.shape[0] // settings.batch_size)):
             model._partial_phase.update(
                 energy, read(next(batches)), settings.rate, settings.decay, source

@@ -23,7 +23,14 @@ from safetensors.numpy import save
 
 from harmonium.joint import JointDistribution
 
-__all__ = ["ModelFileError", "load", "read_arrays", "save_model", "write_arrays", "write_atomically"]
+__all__ = [
+    "ModelFileError",
+    "load",
+    "read_arrays",
+    "save_model",
+    "write_arrays",
+    "write_atomically",
+]
 
 # The only classes a file can name, and where they live: a file picks from this list, no more.
 _MODELS = {
@@ -67,7 +74,7 @@ def _digest(arrays: dict[str, NDArray[Any]], facts: str) -> str:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        digest.update(array.tobytes() if array.ndim == 0 else memoryview(array.reshape(-1)))
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 
@@ -92,7 +99,9 @@ def write_arrays(
     write_atomically(path, write)
 
 
-def read_arrays(path: str | PathLike[str], kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def read_arrays(
+    path: str | PathLike[str], kind: str
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The arrays and facts of a file that :func:`write_arrays` wrote; checks every byte.
 
     Raises :class:`ModelFileError` for anything else, ``FileNotFoundError`` where nothing is.

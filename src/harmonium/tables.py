@@ -94,7 +94,7 @@ def _check_values(
 
 def dense_rows(table: Table, index: NDArray[np.int64] | slice) -> NDArray[Any]:
     """The chosen rows of a table as a dense array."""
-    chosen = table[index]
+    chosen: Any = table[index]
     return np.asarray(chosen.toarray() if sparse.issparse(chosen) else chosen)
 
 
@@ -112,8 +112,7 @@ def one_row(estimator: Any, condition: Any, n_states: int = 2) -> NDArray[np.flo
         row = row[0]
     if row.shape != (estimator.n_features_in_,):
         raise ValueError(
-            f"condition must be one row of {estimator.n_features_in_} values, "
-            f"got shape {row.shape}"
+            f"condition must be one row of {estimator.n_features_in_} values, got shape {row.shape}"
         )
     _check_values(row[None, :], n_states, True, False, "condition")
     return row

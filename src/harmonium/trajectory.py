@@ -9,15 +9,20 @@ of annealing from nothing at each look, and is better the closer the looks.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harmonium.energy import Chains, Energy, Generator, Parameters
-from harmonium.partition import Annealed, LogZ, log_mean_exp, temperatures
+from harmonium.partition import LogZ, anneal_step, log_mean_exp, temperatures
 
 __all__ = ["Trajectory"]
+
+#: Bridging steps for each nat that the particles' log weights would spread in one jump.
+_STEPS_A_NAT = 5.0
+_MAX_STEPS = 400
 
 
 class Trajectory:
@@ -40,10 +45,13 @@ class Trajectory:
         self.started = False
 
     def advance(self, parameters: Parameters, n_steps: int) -> LogZ:
-        """Carry the particles to the model with these `parameters`, in `n_steps` bridging steps
-        of one sweep each; returns its log Z."""
+        """Carry the particles to the model with these `parameters`; returns its log Z.
+
+        At least `n_steps` bridging steps of one sweep each, and more for a longer way: steps
+        enough that the log weights spread by about a fifth in each.
+        """
         if self.started:
-            self._bridge(parameters, n_steps)
+            n_steps = self._bridge(parameters, n_steps)
         else:
             self._set(parameters)
             self._from_base(n_steps)
@@ -68,24 +76,25 @@ class Trajectory:
             tensor.copy_(parameters[name])
 
     def _from_base(self, n_steps: int) -> None:
-        energy, betas = self.energy, temperatures(n_steps).tolist()
-        for low, high in zip(betas[:-1], betas[1:], strict=True):
-            if isinstance(energy, Annealed):
-                self.chains, change = energy.anneal(self.chains, low, high, self.generator)
-                self.log_weights += change
-            else:
-                x = self.chains.x
-                self.log_weights += energy.log_weight(x, high) - energy.log_weight(x, low)
-                self.chains = energy.sweep(self.chains, self.generator, beta=high)
+        for low, high in pairwise(temperatures(n_steps).tolist()):
+            self.chains, change = anneal_step(self.energy, self.chains, low, high, self.generator)
+            self.log_weights += change
 
-    def _bridge(self, parameters: Parameters, n_steps: int) -> None:
+    def _bridge(self, parameters: Parameters, n_steps: int) -> int:
         now = {name: tensor.clone() for name, tensor in self.energy.parameters().items()}
+        before = self.energy.log_weight(self.chains.x)
+        self._set(parameters)
+        spread = float((self.energy.log_weight(self.chains.x) - before).std())
+        if math.isfinite(spread):
+            n_steps = int(min(max(n_steps, spread * _STEPS_A_NAT), _MAX_STEPS))
+        self._set(now)
         for step in range(1, n_steps + 1):
-            before = self.energy.log_weight(self.chains.x)
             for name, tensor in self.energy.parameters().items():
                 torch.lerp(now[name], parameters[name], step / n_steps, out=tensor)
             self.log_weights += self.energy.log_weight(self.chains.x) - before
             self.chains = self.energy.sweep(Chains(self.chains.x), self.generator)
+            before = self.energy.log_weight(self.chains.x)
+        return n_steps
 
     def _resample(self, value: float, error: float) -> None:
         """Systematic resampling: heavy particles are copied, light ones dropped."""
