@@ -21,6 +21,7 @@ __all__ = ["POTENTIALS", "Cliques", "Layout", "filters_for"]
 
 Filter = NDArray[np.int64]
 
+_NONE = np.zeros(0, dtype=np.int64)
 _ACROSS, _DIAGONAL = [[1, -1]], [[1, 0], [0, -1]]
 _BLOCK = [[1, -1], [-1, 1]]
 _CURVE, _CURVE_DIAGONAL = [[1, -2, 1]], [[1, 0, 0], [0, -2, 0], [0, 0, 1]]
@@ -28,6 +29,7 @@ _COARSE, _COARSE_BLOCK = [[1, 1, -1, -1]] * 2, [[1, 1, -1, -1]] * 2 + [[-1, -1, 
 
 #: What each kind of potential adds to the pairs of neighbours.
 POTENTIALS: dict[str, list[list[list[int]]]] = {
+    "independent": [],
     "difference": [],
     "block": [_BLOCK],
     "multiscale": [_BLOCK, _CURVE, _CURVE_DIAGONAL, _COARSE, _COARSE_BLOCK],
@@ -39,6 +41,8 @@ def filters_for(potential: str, neighbours: int) -> tuple[Filter, ...]:
 
     Each comes in all orientations that differ by more than the sign.
     """
+    if potential == "independent":
+        return ()
     shapes = [_ACROSS, *([_DIAGONAL] if neighbours == 8 else []), *POTENTIALS[potential]]
     chosen: list[Filter] = []
     for shape in shapes:
@@ -99,18 +103,20 @@ class Cliques:
         return np.append(inner[inner < radius], radius)
 
     @cached_property
-    def basis(self) -> NDArray[np.float64]:
-        """``(K, R)``: all tables are ``parameters @ basis``; hat functions of abs(response)."""
-        blocks = []
+    def hats(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """For each table entry the parameter left of it, and the share of the one after.
+
+        ``table = (1 - share) * parameters[left] + share * parameters[left + 1]``.
+        """
+        left, share, first = [], [], 0
         for index, radius in enumerate(self.radii):
             knots = self.knots(index)
-            distance = np.abs(np.arange(-radius, radius + 1))
-            block = np.zeros((len(knots), self.offsets[-1]))
-            inside = slice(self.offsets[index], self.offsets[index + 1])
-            for row, unit in zip(block, np.eye(len(knots)), strict=True):
-                row[inside] = np.interp(distance, knots, unit)
-            blocks.append(block)
-        return np.concatenate(blocks)
+            place = np.interp(np.abs(np.arange(-radius, radius + 1)), knots, np.arange(len(knots)))
+            floor = np.minimum(place.astype(np.int64), len(knots) - 2)
+            left.append(first + floor)
+            share.append(place - floor)
+            first += len(knots)
+        return np.concatenate([*left, _NONE]), np.concatenate([*share, np.zeros(0)])
 
     @cached_property
     def n_knots(self) -> list[int]:
@@ -128,7 +134,7 @@ class Cliques:
             for kernel in self.filters
             for p, q in product(np.argwhere(kernel), repeat=2)
         } - {(0, 0)}
-        m = 2
+        m = 1
         while True:
             for a, b in product(range(m), repeat=2):
                 if all((a * dy + b * dx) % m for dy, dx in apart):
@@ -154,9 +160,12 @@ class Cliques:
                     gather.append(first + np.minimum(entries, 2 * radius).reshape(-1))
                 taps.append((dy, dx, weight, blocks[index, step], length, radius))
             starts.append(len(taps))
-        sizes = [kernel.shape for kernel in self.filters]
-        arrays = (np.asarray(part, dtype=np.int32) for part in (starts, taps, sizes, self.colour))
-        return Layout(*arrays), np.concatenate(gather)
+        return Layout(
+            np.asarray(starts, dtype=np.int32),
+            np.asarray(taps, dtype=np.int32).reshape(-1, 6),
+            np.asarray([kernel.shape for kernel in self.filters], dtype=np.int32).reshape(-1, 2),
+            np.asarray(self.colour, dtype=np.int32),
+        ), np.concatenate([*gather, _NONE])
 
     @property
     def layout(self) -> Layout:
