@@ -1,0 +1,439 @@
+"""Images as an energy: potentials of cliques, of levels and, by choice, of places.
+
+log_weight(x) = sum over filters f and places of table_f(response of f there)
++ sum over pixels of bias(level). The path starts from independent pixels with the data's
+histograms: at inverse temperature beta everything is scaled by beta, and (1 - beta) times the
+log-histogram ``base`` is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium import kernels
+from harmonium.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
+from harmonium.grid_cliques import Cliques
+from harmonium.kernels import grid_plain
+
+__all__ = ["GridEnergy", "Readings", "level_hats"]
+
+#: With more levels than this a sweep draws each pixel from a random window of as many.
+WINDOW = 64
+#: Pixels below which a second thread costs more than it saves.
+_PIXELS_A_THREAD = 8192
+
+
+@dataclass(frozen=True)
+class Readings(Evidence):
+    """Noisy readings of pixels without a table for each: 256 levels of a large image are many.
+
+    Pixel i of row n was read so that its log-likelihood is
+    ``table[rows[n, i]] + slopes[n, i] * level``: ``rows (n, V)`` integers, ``table (R, L)``,
+    ``slopes (n, V)`` or None for none.
+    """
+
+    rows: Tensor | None = None
+    table: Tensor | None = None
+    slopes: Tensor | None = None
+
+    def select(self, index: Tensor) -> Readings:
+        def part(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor[index]
+
+        return Readings(part(self.free), None, part(self.rows), self.table, part(self.slopes))
+
+    def tempered(self, beta: float) -> Readings:
+        """The likelihood to the power `beta`."""
+
+        def part(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else beta * tensor
+
+        return Readings(self.free, None, self.rows, part(self.table), part(self.slopes))
+
+    def log_weight(self, x: Tensor) -> Tensor | float:
+        if self.rows is None or self.table is None:
+            return 0.0
+        total = self.table[self.rows.long(), x.long()].double().sum(1)
+        if self.slopes is not None:
+            total += (self.slopes.double() * x.double()).sum(1)
+        return total
+
+
+def level_hats(n_levels: int) -> Tensor:
+    """``(P, L)`` float64: a place's potential is its P numbers times this.
+
+    Every level has its own number up to 16 of them; beyond, the two ends have (pictures are
+    often pure black or white there), with hat functions evenly between.
+    """
+    if n_levels <= 16:
+        return torch.eye(n_levels, dtype=torch.float64)
+    knots = np.concatenate([[0.0], np.linspace(1.0, n_levels - 2, 12), [n_levels - 1.0]])
+    levels = np.arange(n_levels)
+    return torch.from_numpy(np.stack([np.interp(levels, knots, unit) for unit in np.eye(14)]))
+
+
+class GridEnergy(Energy):
+    """Cliques over images of one shape ``(H, W)``, flattened row by row.
+
+    ``knots (K,)``: the tables' parameters, see :class:`Cliques`. ``level (L,)``: potential of
+    each level. ``place (V, P)``: each place's own, on :func:`level_hats`; None for none.
+    ``base (1 or V, L)``: log-probabilities of levels at ``beta = 0``.
+    """
+
+    def __init__(
+        self,
+        cliques: Cliques,
+        shape: tuple[int, int],
+        knots: Tensor,
+        level: Tensor,
+        place: Tensor | None,
+        base: Tensor,
+    ) -> None:
+        self.cliques = cliques
+        self.shape = shape
+        self.n_variables = shape[0] * shape[1]
+        self.n_states = cliques.n_levels
+        self.knots, self.level, self.place, self.base = knots, level, place, base
+        self.dtype, self.device = knots.dtype, knots.device
+        left, share = cliques.hats
+        self._left = torch.from_numpy(left).to(self.device)
+        self._share = torch.from_numpy(share).to(self.device, self.dtype)
+        self._hats = level_hats(self.n_states).to(self.device, self.dtype)
+        self._seen: Parameters = {}
+
+    def to(self, dtype: torch.dtype) -> GridEnergy:
+        """A copy in another precision."""
+        parts = (self.knots, self.level, self.place, self.base)
+        knots, level, place, base = (
+            None if part is None else part.detach().to(dtype, copy=True) for part in parts
+        )
+        assert knots is not None and level is not None and base is not None
+        return GridEnergy(self.cliques, self.shape, knots, level, place, base)
+
+    def tempered(self, beta: float) -> GridEnergy:
+        """The distribution proportional to P(x) ** beta."""
+        copy = self.to(self.dtype)
+        for parameter in copy.parameters().values():
+            parameter *= beta
+        return copy
+
+    def parameters(self) -> Parameters:
+        return {
+            **({"knots": self.knots} if len(self.knots) else {}),
+            "level": self.level,
+            **({} if self.place is None else {"place": self.place}),
+        }
+
+    # -- what the parameters stand for ---------------------------------------------------------
+
+    def tables(self) -> Tensor:
+        """All filters' tables, one behind another, ``(R,)``."""
+        if not len(self.knots):
+            return self.knots
+        return torch.lerp(self.knots[self._left], self.knots[self._left + 1], self._share)
+
+    def bias(self) -> Tensor:
+        """Potential of each level, ``(1, L)``, or at each place ``(V, L)``."""
+        if self.place is None:
+            return self.level.unsqueeze(0)
+        return self.level + self.place @ self._hats
+
+    def onto_knots(self, counts: Tensor) -> Tensor:
+        """The gradient of ``counts @ tables()`` by the knots; ``counts (R,)``."""
+        share = self._share.to(counts.dtype)
+        total = torch.zeros(len(self.knots), dtype=counts.dtype, device=counts.device)
+        total.index_add_(0, self._left, counts * (1 - share))
+        return total.index_add_(0, self._left + 1, counts * share)
+
+    def responses(self, x: Tensor) -> list[Tensor]:
+        """Of each filter at each place, as positions in :meth:`tables`: ``(n, places)`` each."""
+        images = x.long().reshape(-1, *self.shape)
+        found = []
+        for index, kernel in enumerate(self.cliques.filters):
+            rows, columns = (
+                whole - k + 1 for whole, k in zip(self.shape, kernel.shape, strict=True)
+            )
+            zero = int(self.cliques.offsets[index]) + self.cliques.radii[index]
+            if min(rows, columns) < 1:
+                continue
+            total = torch.full((len(images), rows, columns), zero, device=x.device)
+            for dy, dx in grid_plain.kernel_taps(kernel):
+                total += int(kernel[dy, dx]) * images[:, dy : dy + rows, dx : dx + columns]
+            found.append(total.reshape(len(images), -1))
+        return found
+
+    def log_weight(self, x: Tensor, beta: Beta = 1.0) -> Tensor:
+        tables, levels = self.tables().double(), x.long()
+        potential = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        for places in self.responses(x):
+            potential += tables[places].sum(1)
+        potential += _look_up(self.bias().double(), levels)
+        easy = _look_up(self.base.double(), levels)
+        return beta * potential + (1 - beta) * easy
+
+    # -- moving --------------------------------------------------------------------------------
+
+    def sweep(
+        self,
+        chains: Chains,
+        generator: Generator,
+        *,
+        beta: Beta = 1.0,
+        evidence: Evidence | None = None,
+    ) -> Chains:
+        """Colour after colour; above 64 levels each pixel among a random window of 64 levels
+        around its present one. Costs a few vector additions a clique and window."""
+        return self._sweep(chains.x, generator, beta, evidence, want_means=False)[0]
+
+    def sweep_means(
+        self, chains: Chains, generator: Generator, evidence: Evidence | None = None
+    ) -> tuple[Chains, Tensor]:
+        """A sweep, and for each pixel the mean of what it was drawn from, float32 ``(n, V)``:
+        the Rao-Blackwell form of its level, at no table's cost."""
+        return self._sweep(chains.x, generator, 1.0, evidence, want_means=True)
+
+    def _sweep(
+        self,
+        x: Tensor,
+        generator: Generator,
+        beta: Beta,
+        evidence: Evidence | None,
+        want_means: bool,
+    ) -> tuple[Chains, Tensor]:
+        window = min(WINDOW, self.n_states)
+        if isinstance(generator, np.random.Generator):
+            uniforms = torch.from_numpy(generator.random(tuple(x.shape), dtype=np.float32))
+            shifts = torch.from_numpy(generator.integers(0, window, tuple(x.shape), dtype=np.int32))
+        else:
+            uniforms = torch.rand(x.shape, device=x.device, generator=generator)
+            shifts = torch.randint(0, window, x.shape, device=x.device, generator=generator)
+        means = x.float().clone() if want_means else x.new_zeros((0, 0))
+        return Chains(self._move(x, beta, evidence, (uniforms, shifts, window), means)), means
+
+    def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
+        """Each pixel in turn to its most probable level (iterated conditional modes: Besag 1986)."""
+        ask = torch.full(x.shape, -1.0, device=x.device)
+        none = torch.zeros(x.shape, dtype=torch.int32, device=x.device)
+        return self._move(x, 1.0, evidence, (ask, none, self.n_states), x.new_zeros((0, 0)))
+
+    def _move(
+        self,
+        x: Tensor,
+        beta: Beta,
+        evidence: Evidence | None,
+        draws: tuple[Tensor, Tensor, int],
+        means: Tensor,
+    ) -> Tensor:
+        field = self._field(x, beta, evidence)
+        shape = (len(x), *self.shape)
+        if not kernels.uses_fast_path(x):
+            images = x.long().reshape(shape).clone()
+            grid_plain.sweep(images, self.cliques, self.tables(), field, *draws, means)
+            return images.reshape(x.shape).to(x.dtype)
+        from harmonium.kernels import grid as fast
+
+        images = x.reshape(shape).to(torch.int32).numpy()
+        prepared = self._prepared()
+        uniforms, shifts, window = draws
+
+        def part(rows: slice) -> None:
+            fast.sweep(
+                images[rows],
+                self.cliques.layout,
+                prepared,
+                _numpy_rows(field, rows),
+                uniforms[rows].numpy(),
+                shifts[rows].numpy(),
+                window,
+                means[rows].numpy(),
+            )
+
+        _in_threads(part, len(x), self.n_variables)
+        return torch.from_numpy(images).reshape(x.shape).to(x.dtype)
+
+    def marginals(
+        self, chains: Chains, generator: Generator, evidence: Evidence | None = None
+    ) -> Tensor:
+        """P(x_i = k given all other pixels); a clamped pixel has its own level for certain."""
+        x = chains.x
+        field = self._field(x, 1.0, evidence)
+        if kernels.uses_fast_path(x):
+            from harmonium.kernels import grid as fast
+
+            images = x.reshape(len(x), *self.shape).to(torch.int32).numpy()
+            out = torch.empty((*x.shape, self.n_states))
+            prepared = self._prepared()
+            _in_threads(
+                lambda rows: fast.conditionals(
+                    images[rows],
+                    self.cliques.layout,
+                    prepared,
+                    _numpy_rows(field, rows),
+                    out[rows].numpy(),
+                ),
+                len(x),
+                self.n_variables,
+            )
+        else:
+            images = x.long().reshape(len(x), *self.shape)
+            out = grid_plain.conditionals(images, self.cliques, self.tables(), field)
+        certain = torch.nn.functional.one_hot(x.long(), self.n_states).to(out.dtype)
+        out = torch.where(field.free.unsqueeze(2), out, certain)
+        return out[..., 1] if self.n_states == 2 else out
+
+    def _prepared(self) -> Any:
+        """The tables as the compiled kernels read them."""
+        return np.ascontiguousarray(self.tables().numpy()[self.cliques.gather])
+
+    def _field(self, x: Tensor, beta: Beta, evidence: Evidence | None) -> TensorField:
+        n, device = len(x), x.device
+        free = None if evidence is None else evidence.free
+        rows = table = slopes = None
+        if isinstance(evidence, Readings):
+            rows, table, slopes = evidence.rows, evidence.table, evidence.slopes
+        elif evidence is not None and evidence.log_likelihood is not None:
+            table = evidence.log_likelihood.reshape(-1, self.n_states)
+            rows = torch.arange(x.numel(), device=device).reshape(x.shape)
+        if table is None:
+            table = torch.zeros((1, self.n_states), device=device)
+        betas = beta if isinstance(beta, Tensor) else torch.full((n,), beta, device=device)
+        nothing = torch.zeros((1, 1), device=device).expand(x.shape)
+        return TensorField(
+            self.bias().to(self.dtype).contiguous(),
+            self.base.to(self.dtype),
+            betas.to(device, self.dtype),
+            torch.ones(x.shape, dtype=torch.bool, device=device) if free is None else free,
+            (nothing if rows is None else rows).to(torch.int32),
+            table.to(self.dtype),
+            (nothing if slopes is None else slopes).to(self.dtype).contiguous(),
+        )
+
+    # -- the base, and learning ------------------------------------------------------------------
+
+    def base_log_partition(self) -> float:
+        each = torch.logsumexp(self.base.double(), 1)
+        return float(each.sum() if len(each) > 1 else each.sum() * self.n_variables)
+
+    def base_sample(self, n: int, generator: Generator) -> Tensor:
+        logits = self.base.expand(self.n_variables, -1)
+        drawn = kernels.categorical(logits.repeat(n, 1), generator)
+        return drawn.reshape(n, self.n_variables).to(self.device, self.dtype)
+
+    def moments(self, x: Tensor, weights: Tensor) -> Parameters:
+        """Weighted histograms of responses, of levels and of levels at each place."""
+        levels, share = x.long(), weights.double()
+        found: Parameters = {}
+        if len(self.knots):
+            size = len(self._left)
+            counts = torch.zeros(size, dtype=torch.float64, device=x.device)
+            for places in self.responses(x):
+                each = share.unsqueeze(1).expand(places.shape).reshape(-1)
+                counts += torch.bincount(places.reshape(-1), each, size)
+            found["knots"] = self.onto_knots(counts)
+        each = share.unsqueeze(1).expand(x.shape).reshape(-1)
+        found["level"] = torch.bincount(levels.reshape(-1), each, self.n_states)
+        if self.place is not None:
+            where = levels + self.n_states * torch.arange(self.n_variables, device=x.device)
+            counts = torch.bincount(where.reshape(-1), each, self.n_variables * self.n_states)
+            counts = counts.reshape(self.n_variables, self.n_states)
+            found["place"] = counts @ self._hats.double().T
+        return {name: value.to(self.dtype) for name, value in found.items()}
+
+    def direction(self, gradient: Parameters) -> Parameters:
+        """Each count's excess over the count itself, which is about its variance: close to
+        Newton's step, where plain ascent would wait for the rare responses. Cliques overlap,
+        hence the division by the number of potentials that share a pixel."""
+        n_potentials = len(self.cliques.filters) + len(self.parameters())
+        return {
+            name: value / (n_potentials * (self._seen[name] + self._floor(name)))
+            if name in self._seen
+            else torch.zeros_like(value)
+            for name, value in gradient.items()
+        }
+
+    def _floor(self, name: str) -> float:
+        return 0.05 if name == "place" else 1e-3 * self.n_variables
+
+    def observe(self, positive: Parameters) -> None:
+        """Running mean of the data's counts."""
+        for name, value in positive.items():
+            if name in self._seen:
+                self._seen[name].lerp_(value, 0.05)
+            else:
+                self._seen[name] = value.clone()
+
+    def exact_log_partition(self) -> float | None:
+        """By the transfer matrix, for grids narrow enough."""
+        from harmonium.transfer import log_partition
+
+        value = log_partition(self)
+        return None if value is None else float(value)
+
+    def exact_moments(self) -> Parameters | None:
+        """The gradient of the exact log Z."""
+        from harmonium.transfer import is_affordable, log_partition
+
+        if not is_affordable(self):
+            return None
+        wide = self.to(torch.float64)
+        live = wide.parameters()
+        for parameter in live.values():
+            parameter.requires_grad_(True)
+        with torch.enable_grad():
+            value = log_partition(wide)
+            assert value is not None
+            gradient = torch.autograd.grad(value, list(live.values()))
+        return {name: g.to(self.dtype) for name, g in zip(live, gradient, strict=True)}
+
+
+class TensorField(NamedTuple):
+    """:class:`harmonium.kernels.grid.Field` as tensors."""
+
+    bias: Tensor
+    base: Tensor
+    beta: Tensor
+    free: Tensor
+    rows: Tensor
+    readings: Tensor
+    slopes: Tensor
+
+
+def _numpy_rows(field: TensorField, rows: slice) -> Any:
+    """The field of some rows, as the compiled kernels take it."""
+    from harmonium.kernels.grid import Field
+
+    return Field(
+        field.bias.numpy(),
+        field.base.numpy(),
+        field.beta[rows].numpy(),
+        field.free[rows].numpy(),
+        field.rows[rows].numpy(),
+        field.readings.numpy(),
+        field.slopes[rows].numpy(),
+    )
+
+
+def _look_up(table: Tensor, levels: Tensor) -> Tensor:
+    """Sum over pixels of ``table (1 or V, L)`` at their levels, ``(n,)``."""
+    if len(table) == 1:
+        return table[0][levels].sum(1)
+    return torch.gather(table.T, 0, levels).sum(1)
+
+
+def _in_threads(work: Callable[[slice], None], n: int, n_variables: int) -> None:
+    """`work` on parts of n rows, on as many threads as torch would use and the size is worth."""
+    wanted = min(torch.get_num_threads(), n, max(1, n * n_variables // _PIXELS_A_THREAD))
+    if wanted == 1:
+        work(slice(0, n))
+        return
+    edges = np.linspace(0, n, wanted + 1).astype(int).tolist()
+    parts = [slice(low, high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    with ThreadPoolExecutor(wanted) as pool:
+        list(pool.map(work, parts))

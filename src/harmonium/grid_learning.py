@@ -1,0 +1,163 @@
+"""The fit of a grid model: which images, then pseudo-likelihood, then likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harmonium.energy import Chains, Parameters
+from harmonium.grid_cliques import Cliques
+from harmonium.grid_energy import GridEnergy
+from harmonium.grid_fit import base_table, fit_pseudo_likelihood, initial_energy
+from harmonium.grid_readings import check_images
+from harmonium.learning import Batches, Exact, NegativePhase, Persistent, Settings, Trainer
+
+if TYPE_CHECKING:
+    from harmonium.grid import GridMRF
+
+__all__ = ["Images", "gather_images", "learn"]
+
+#: Images larger than this are learned from patches of `_PATCH` unless the user says otherwise.
+_LARGE, _PATCH = 64, 32
+_PSEUDO_STEPS = 60
+_N_UPDATES = 200
+#: Pixels of all chains together, and of a batch.
+_PIXELS_A_STEP = 2**16
+
+
+@dataclass
+class Images:
+    """Images of one shape, ``pixels (n, H, W)``; `source`: the row each patch was taken from."""
+
+    pixels: NDArray[np.float64]
+    source: NDArray[np.int64] | None = None
+
+
+def gather_images(model: GridMRF, X: Any, generator: np.random.Generator) -> Images:
+    """The images, or patches of them, that `model` is to learn from; checked."""
+    uneven = isinstance(X, list | tuple) and len({np.shape(image) for image in X}) > 1
+    if not uneven:
+        whole = check_images(X, model.n_levels)
+        images = list(whole)
+    else:
+        images = [check_images(np.asarray(image)[None], model.n_levels)[0] for image in X]
+    size = model.patch_size
+    if size == "auto":
+        size = _PATCH if uneven or max(images[0].shape) > _LARGE else None
+    if model.places or size is None:
+        if uneven:
+            wish = "places=True" if model.places else "patch_size=None"
+            raise ValueError(f"X: with {wish} all images must have one shape")
+        return Images(whole)
+    assert isinstance(size, int)
+    side = min(size, *(min(image.shape) for image in images))
+    return _patches(images, side, model.n_patches, generator)
+
+
+def _patches(
+    images: list[NDArray[np.float64]], side: int, n: int, generator: np.random.Generator
+) -> Images:
+    """`n` square patches, as many of each image; turned and mirrored, so that all directions
+    are learned from all images."""
+    source = np.arange(n) % len(images)
+    found = []
+    for index in source:
+        image = images[index]
+        y = int(generator.integers(0, image.shape[0] - side + 1))
+        x = int(generator.integers(0, image.shape[1] - side + 1))
+        patch = image[y : y + side, x : x + side]
+        turn = int(generator.integers(0, 8))
+        patch = np.rot90(patch, turn % 4)
+        found.append(patch.T if turn >= 4 else patch)
+    return Images(np.stack(found), source)
+
+
+def learn(
+    model: GridMRF,
+    images: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    cliques: Cliques,
+    generator: np.random.Generator,
+) -> GridEnergy:
+    """A fitted energy; what happened on the way is kept with the model."""
+    n, height, width = images.shape
+    share = np.ones(n) if weights is None else weights * (n / weights.sum())
+    rows = images.reshape(n, -1)
+    base = base_table(rows.astype(np.int64), share, cliques.n_levels, model.places)
+    energy = initial_energy(cliques, (height, width), base, model.places)
+    x = torch.from_numpy(rows).float()
+    with _progress(model, "pseudo-likelihood", _PSEUDO_STEPS) as show:
+        model.pseudo_log_likelihood_ = fit_pseudo_likelihood(
+            energy, x, torch.from_numpy(share), _PSEUDO_STEPS, show
+        )
+    model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "pseudo"
+    if model.learner != "pseudo" and len(energy.knots):
+        _ascend_likelihood(model, energy, x, weights, generator)
+    return energy
+
+
+def _ascend_likelihood(
+    model: GridMRF,
+    energy: GridEnergy,
+    x: torch.Tensor,
+    weights: NDArray[np.float64] | None,
+    generator: np.random.Generator,
+) -> None:
+    """The shared training loop, from where the pseudo-likelihood left off."""
+    fitting = max(1, _PIXELS_A_STEP // energy.n_variables)
+    batch = min(len(x), fitting)
+    n_chains = fitting if model.n_chains == "auto" else int(model.n_chains)
+    if model.n_chains == "auto":
+        n_chains = min(n_chains, 256)
+    n_updates = _N_UPDATES if model.n_updates == "auto" else int(model.n_updates)
+    batches = Batches(len(x), batch, generator, weights)
+    negative: NegativePhase = Exact()
+    if model.learner == "pcd":
+        first = generator.choice(len(x), n_chains, replace=n_chains > len(x))
+        negative = Persistent(Chains(x[torch.from_numpy(first)].clone()), model.n_gibbs)
+    settings = Settings(n_updates, batch, model.learning_rate, 0.0)
+    energy.observe(energy.moments(x, torch.full((len(x),), 1.0 / len(x))))
+    with _progress(model, "likelihood", n_updates) as show, torch.no_grad():
+        trainer = Trainer(
+            energy,
+            negative,
+            batches,
+            lambda index: x[torch.from_numpy(index)],
+            settings,
+            generator,
+            progress=None if show is None else (lambda done, _: show(done, float("nan"))),
+        )
+        result = trainer.run()
+    _set(energy, result.parameters)
+    model.history_, model.n_updates_ = result.history, result.n_updates
+    model.stop_reason_ = result.reason
+
+
+def _set(energy: GridEnergy, parameters: Parameters) -> None:
+    for name, tensor in energy.parameters().items():
+        tensor.copy_(parameters[name])
+
+
+@contextmanager
+def _progress(model: GridMRF, what: str, total: int) -> Iterator[Any]:
+    """A rich bar for one stage, or None where none was asked for."""
+    if not model.verbose:
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, transient=False) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done, _: bar.update(task, completed=min(done, total))

@@ -1,0 +1,101 @@
+"""log Z of narrow grids, exactly: the transfer matrix, a pixel at a time.
+
+Pixels are summed out in raster order along the longer side. What later cliques still need is
+the state of the last few pixels, at most the filters' reach; the sum over everything before is
+one number for each of their joint states.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from harmonium.grid_energy import GridEnergy
+
+__all__ = ["is_affordable", "log_partition", "n_frontier_states"]
+
+#: Joint states kept at a time, and additions in all, up to which this counts as affordable.
+MAX_STATES = 2**20
+MAX_WORK = 2**31
+
+
+def _reach(energy: GridEnergy) -> int:
+    """How far back, in pixels along the raster, a clique of the newest pixel may reach."""
+    short = min(energy.shape)
+    reach = 0
+    for kernel in _turned(energy):
+        if kernel.shape[0] <= max(energy.shape) and kernel.shape[1] <= short:
+            taps = np.argwhere(kernel) @ np.array([short, 1])
+            reach = max(reach, int(taps.max() - taps.min()))
+    return reach
+
+
+def _turned(energy: GridEnergy) -> list[NDArray[np.int64]]:
+    """The filters as the raster sees them: its rows run along the shorter side."""
+    tall = energy.shape[0] >= energy.shape[1]
+    return [kernel if tall else kernel.T for kernel in energy.cliques.filters]
+
+
+def n_frontier_states(energy: GridEnergy) -> float:
+    """Joint states of the pixels kept at a time: n_levels ** (reach + 1)."""
+    return float(energy.n_states) ** (_reach(energy) + 1)
+
+
+def is_affordable(energy: GridEnergy) -> bool:
+    """Whether :func:`log_partition` would answer."""
+    states = n_frontier_states(energy)
+    return states <= MAX_STATES and states * energy.n_variables <= MAX_WORK
+
+
+def log_partition(energy: GridEnergy) -> Tensor | None:
+    """log Z as a float64 scalar that knows its gradient; None where not affordable.
+
+    Costs height * width * n_levels ** (reach + 1) for each clique of a pixel; reach is about
+    the shorter side times the filters' extent along the longer one.
+    """
+    if not is_affordable(energy):
+        return None
+    tables, bias = energy.tables().double(), energy.bias().double()
+    n_levels, reach = energy.n_states, _reach(energy)
+    rows, columns = max(energy.shape), min(energy.shape)
+    tall = energy.shape[0] >= energy.shape[1]
+    axes = range(reach + 1)  # axis a holds the pixel that came reach - a pixels ago
+    levels = [
+        torch.arange(n_levels).reshape([-1 if a == axis else 1 for a in axes]) for axis in axes
+    ]
+    state = torch.zeros([1] * reach, dtype=torch.float64)
+    for row in range(rows):
+        for column in range(columns):
+            pixel = row * columns + column if tall else column * rows + row
+            own = bias[pixel if len(bias) > 1 else 0]
+            grown = state.unsqueeze(-1) + own.reshape(levels[-1].shape)
+            for index, kernel in enumerate(_turned(energy)):
+                position = _closes(kernel, row, column, rows, columns)
+                if position is None:
+                    continue
+                response = torch.tensor(
+                    int(energy.cliques.offsets[index]) + energy.cliques.radii[index]
+                )
+                for dy, dx in np.argwhere(kernel).tolist():
+                    there = (position[0] + dy) * columns + position[1] + dx
+                    back = row * columns + column - there
+                    response = response + int(kernel[dy, dx]) * levels[reach - back]
+                grown = grown + tables[response]
+            state = torch.logsumexp(grown, 0)
+    return torch.logsumexp(state.reshape(-1), 0)
+
+
+def _closes(
+    kernel: NDArray[np.int64], row: int, column: int, rows: int, columns: int
+) -> tuple[int, int] | None:
+    """Top left of the clique whose last pixel, in raster order, is this one; None if it has no
+    room."""
+    last_y, last_x = np.argwhere(kernel)[-1].tolist()
+    top, left = row - last_y, column - last_x
+    fits = 0 <= top <= rows - kernel.shape[0] and 0 <= left <= columns - kernel.shape[1]
+    return (top, left) if fits else None
