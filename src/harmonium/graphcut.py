@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harmonium.grid_energy import GridEnergy, Readings
+from harmonium.grid_energy import GridEnergy
+from harmonium.grid_readings import Readings
 
 __all__ = ["expand"]
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from harmonium.energy import Chains
 from harmonium.gibbs import equilibrate, run_chains
-from harmonium.grid_energy import GridEnergy, Readings
+from harmonium.grid_energy import GridEnergy
+from harmonium.grid_readings import Readings
 from harmonium.modes import climb
 
 if TYPE_CHECKING:

@@ -8,11 +8,6 @@ log-histogram ``base`` is added.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,50 +15,15 @@ from torch import Tensor
 from harmonium import kernels
 from harmonium.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
 from harmonium.grid_cliques import Cliques
-from harmonium.kernels import grid_plain
+from harmonium.grid_readings import Readings
+from harmonium.kernels import grid_plain, grid_run
+from harmonium.kernels.grid_plain import TensorField
 
-__all__ = ["GridEnergy", "Readings", "level_hats"]
+__all__ = ["GridEnergy", "level_hats"]
 
 #: With more levels than this a sweep draws each pixel from a random window of as many.
 WINDOW = 64
-#: Pixels below which a second thread costs more than it saves.
-_PIXELS_A_THREAD = 8192
-
-
-@dataclass(frozen=True)
-class Readings(Evidence):
-    """Noisy readings of pixels without a table for each: 256 levels of a large image are many.
-
-    Pixel i of row n was read so that its log-likelihood is
-    ``table[rows[n, i]] + slopes[n, i] * level``: ``rows (n, V)`` integers, ``table (R, L)``,
-    ``slopes (n, V)`` or None for none.
-    """
-
-    rows: Tensor | None = None
-    table: Tensor | None = None
-    slopes: Tensor | None = None
-
-    def select(self, index: Tensor) -> Readings:
-        def part(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor[index]
-
-        return Readings(part(self.free), None, part(self.rows), self.table, part(self.slopes))
-
-    def tempered(self, beta: float) -> Readings:
-        """The likelihood to the power `beta`."""
-
-        def part(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else beta * tensor
-
-        return Readings(self.free, None, self.rows, part(self.table), part(self.slopes))
-
-    def log_weight(self, x: Tensor) -> Tensor | float:
-        if self.rows is None or self.table is None:
-            return 0.0
-        total = self.table[self.rows.long(), x.long()].double().sum(1)
-        if self.slopes is not None:
-            total += (self.slopes.double() * x.double()).sum(1)
-        return total
+_NO_MEANS = torch.zeros((0, 0))
 
 
 def level_hats(n_levels: int) -> Tensor:
@@ -114,7 +74,9 @@ class GridEnergy(Energy):
         knots, level, place, base = (
             None if part is None else part.detach().to(dtype, copy=True) for part in parts
         )
-        assert knots is not None and level is not None and base is not None
+        assert knots is not None
+        assert level is not None
+        assert base is not None
         return GridEnergy(self.cliques, self.shape, knots, level, place, base)
 
     def tempered(self, beta: float) -> GridEnergy:
@@ -214,85 +176,37 @@ class GridEnergy(Energy):
         else:
             uniforms = torch.rand(x.shape, device=x.device, generator=generator)
             shifts = torch.randint(0, window, x.shape, device=x.device, generator=generator)
-        means = x.float().clone() if want_means else x.new_zeros((0, 0))
-        return Chains(self._move(x, beta, evidence, (uniforms, shifts, window), means)), means
+        means = x.float().clone() if want_means else _NO_MEANS
+        draws = grid_run.Draws(uniforms, shifts, window)
+        return Chains(self._move(x, beta, evidence, draws, means)), means
 
     def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
-        """Each pixel in turn to its most probable level (iterated conditional modes: Besag 1986)."""
+        """Each pixel in turn to its most probable level: iterated conditional modes (Besag
+        1986)."""
         ask = torch.full(x.shape, -1.0, device=x.device)
         none = torch.zeros(x.shape, dtype=torch.int32, device=x.device)
-        return self._move(x, 1.0, evidence, (ask, none, self.n_states), x.new_zeros((0, 0)))
+        draws = grid_run.Draws(ask, none, self.n_states)
+        return self._move(x, 1.0, evidence, draws, _NO_MEANS)
 
     def _move(
-        self,
-        x: Tensor,
-        beta: Beta,
-        evidence: Evidence | None,
-        draws: tuple[Tensor, Tensor, int],
-        means: Tensor,
+        self, x: Tensor, beta: Beta, evidence: Evidence | None, draws: grid_run.Draws, means: Tensor
     ) -> Tensor:
-        field = self._field(x, beta, evidence)
-        shape = (len(x), *self.shape)
-        if not kernels.uses_fast_path(x):
-            images = x.long().reshape(shape).clone()
-            grid_plain.sweep(images, self.cliques, self.tables(), field, *draws, means)
-            return images.reshape(x.shape).to(x.dtype)
-        from harmonium.kernels import grid as fast
-
-        images = x.reshape(shape).to(torch.int32).numpy()
-        prepared = self._prepared()
-        uniforms, shifts, window = draws
-
-        def part(rows: slice) -> None:
-            fast.sweep(
-                images[rows],
-                self.cliques.layout,
-                prepared,
-                _numpy_rows(field, rows),
-                uniforms[rows].numpy(),
-                shifts[rows].numpy(),
-                window,
-                means[rows].numpy(),
-            )
-
-        _in_threads(part, len(x), self.n_variables)
-        return torch.from_numpy(images).reshape(x.shape).to(x.dtype)
+        field = self.field(x, beta, evidence)
+        return grid_run.sweep(x, self.shape, self.cliques, self.tables(), field, draws, means)
 
     def marginals(
         self, chains: Chains, generator: Generator, evidence: Evidence | None = None
     ) -> Tensor:
         """P(x_i = k given all other pixels); a clamped pixel has its own level for certain."""
         x = chains.x
-        field = self._field(x, 1.0, evidence)
-        if kernels.uses_fast_path(x):
-            from harmonium.kernels import grid as fast
-
-            images = x.reshape(len(x), *self.shape).to(torch.int32).numpy()
-            out = torch.empty((*x.shape, self.n_states))
-            prepared = self._prepared()
-            _in_threads(
-                lambda rows: fast.conditionals(
-                    images[rows],
-                    self.cliques.layout,
-                    prepared,
-                    _numpy_rows(field, rows),
-                    out[rows].numpy(),
-                ),
-                len(x),
-                self.n_variables,
-            )
-        else:
-            images = x.long().reshape(len(x), *self.shape)
-            out = grid_plain.conditionals(images, self.cliques, self.tables(), field)
+        field = self.field(x, 1.0, evidence)
+        out = grid_run.conditionals(x, self.shape, self.cliques, self.tables(), field)
         certain = torch.nn.functional.one_hot(x.long(), self.n_states).to(out.dtype)
         out = torch.where(field.free.unsqueeze(2), out, certain)
         return out[..., 1] if self.n_states == 2 else out
 
-    def _prepared(self) -> Any:
-        """The tables as the compiled kernels read them."""
-        return np.ascontiguousarray(self.tables().numpy()[self.cliques.gather])
-
-    def _field(self, x: Tensor, beta: Beta, evidence: Evidence | None) -> TensorField:
+    def field(self, x: Tensor, beta: Beta, evidence: Evidence | None) -> TensorField:
+        """What acts on single pixels, as the kernels take it."""
         n, device = len(x), x.device
         free = None if evidence is None else evidence.free
         rows = table = slopes = None
@@ -393,47 +307,8 @@ class GridEnergy(Energy):
         return {name: g.to(self.dtype) for name, g in zip(live, gradient, strict=True)}
 
 
-class TensorField(NamedTuple):
-    """:class:`harmonium.kernels.grid.Field` as tensors."""
-
-    bias: Tensor
-    base: Tensor
-    beta: Tensor
-    free: Tensor
-    rows: Tensor
-    readings: Tensor
-    slopes: Tensor
-
-
-def _numpy_rows(field: TensorField, rows: slice) -> Any:
-    """The field of some rows, as the compiled kernels take it."""
-    from harmonium.kernels.grid import Field
-
-    return Field(
-        field.bias.numpy(),
-        field.base.numpy(),
-        field.beta[rows].numpy(),
-        field.free[rows].numpy(),
-        field.rows[rows].numpy(),
-        field.readings.numpy(),
-        field.slopes[rows].numpy(),
-    )
-
-
 def _look_up(table: Tensor, levels: Tensor) -> Tensor:
     """Sum over pixels of ``table (1 or V, L)`` at their levels, ``(n,)``."""
     if len(table) == 1:
         return table[0][levels].sum(1)
     return torch.gather(table.T, 0, levels).sum(1)
-
-
-def _in_threads(work: Callable[[slice], None], n: int, n_variables: int) -> None:
-    """`work` on parts of n rows, on as many threads as torch would use and the size is worth."""
-    wanted = min(torch.get_num_threads(), n, max(1, n * n_variables // _PIXELS_A_THREAD))
-    if wanted == 1:
-        work(slice(0, n))
-        return
-    edges = np.linspace(0, n, wanted + 1).astype(int).tolist()
-    parts = [slice(low, high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    with ThreadPoolExecutor(wanted) as pool:
-        list(pool.map(work, parts))

@@ -8,7 +8,6 @@ persistent chains started at the data to do the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 import numpy as np
@@ -21,7 +20,7 @@ from harmonium import kernels
 from harmonium.energy import Parameters
 from harmonium.grid_cliques import Cliques
 from harmonium.grid_energy import GridEnergy, level_hats
-from harmonium.kernels import grid_plain
+from harmonium.kernels import grid_plain, grid_run
 
 __all__ = ["base_table", "fit_pseudo_likelihood", "initial_energy", "pseudo_moments"]
 
@@ -31,9 +30,6 @@ Progress: TypeAlias = Callable[[int, float], None]
 #: Strength of the pull of neighbouring knots, of levels and of places towards each other and
 #: zero, in units of one observation: what was never seen gets a finite potential.
 _PULL = 1.0
-#: Images (or strips of them) looked at by one call of the kernel, so that its float32 sums stay
-#: sums of few numbers.
-_PIXELS_AT_ONCE = 4096
 
 
 def base_table(
@@ -45,14 +41,14 @@ def base_table(
     are levels it can show, at most 16.
     """
     everywhere = np.bincount(x.reshape(-1), np.repeat(weights, x.shape[1]), n_levels) + 0.5
-    everywhere /= everywhere.sum()
+    everywhere = everywhere / everywhere.sum()
     if not places:
         return torch.from_numpy(np.log(everywhere))[None]
     where = x + n_levels * np.arange(x.shape[1])
     each = np.bincount(
         where.reshape(-1), np.repeat(weights, x.shape[1]), x.shape[1] * n_levels
     ).reshape(-1, n_levels)
-    each += min(n_levels, 16) * everywhere
+    each = each + min(n_levels, 16) * everywhere
     return torch.from_numpy(np.log(each / each.sum(1, keepdims=True)))
 
 
@@ -89,7 +85,7 @@ def pseudo_moments(energy: GridEnergy, x: Tensor, weights: Tensor) -> tuple[floa
             images,
             wide.cliques,
             wide.tables(),
-            wide._field(x.double(), 1.0, None),
+            wide.field(x.double(), 1.0, None),
             torch.arange(rows, device=x.device).repeat_interleave(columns),
             torch.arange(columns, device=x.device).repeat(rows),
         )
@@ -103,44 +99,15 @@ def pseudo_moments(energy: GridEnergy, x: Tensor, weights: Tensor) -> tuple[floa
 def _fast_pseudo_moments(
     energy: GridEnergy, x: Tensor, weights: Tensor
 ) -> tuple[float, Parameters]:
-    from harmonium.grid_energy import _numpy_rows
-    from harmonium.kernels import grid as fast
-
-    cliques, layout, prepared = energy.cliques, energy.cliques.layout, energy._prepared()
-    images = x.reshape(len(x), *energy.shape).to(torch.int32).numpy()
-    field = energy._field(x, 1.0, None)
-    share = weights.float().numpy()
-    step = max(1, _PIXELS_AT_ONCE // energy.n_variables)
-
-    def part(starts: list[int]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-        value = 0.0
-        entries = np.zeros(len(prepared))
-        levels = np.zeros(field.bias.shape)
-        for start in starts:
-            rows = slice(start, start + step)
-            now, seen = np.zeros(len(prepared), np.float32), np.zeros(levels.shape, np.float32)
-            value += fast.conditional_moments(
-                images[rows], layout, prepared, _numpy_rows(field, rows), share[rows], now, seen
-            )
-            entries += now
-            levels += seen
-        return value, entries, levels
-
-    starts = list(range(0, len(x), step))
-    n_threads = min(torch.get_num_threads(), len(starts))
-    with ThreadPoolExecutor(n_threads) as pool:
-        parts = list(pool.map(part, [starts[i::n_threads] for i in range(n_threads)]))
-    entries, levels = sum(p[1] for p in parts), sum(p[2] for p in parts)
-    # Each clique was met once from each of its pixels: so must the data's be.
-    data = _met(energy, x, weights)
-    expected: Parameters = {}
+    value, counts, levels = grid_run.conditional_sums(
+        x, energy.shape, energy.cliques, energy.tables(), energy.field(x, 1.0, None), weights
+    )
+    expected: Parameters = {"level": torch.from_numpy(levels).sum(0)}
     if len(energy.knots):
-        counts = np.bincount(cliques.gather, entries, int(cliques.offsets[-1]))
         expected["knots"] = energy.onto_knots(torch.from_numpy(counts))
-    expected["level"] = torch.from_numpy(levels).sum(0)
     if energy.place is not None:
         expected["place"] = torch.from_numpy(levels) @ level_hats(energy.n_states).T
-    value = sum(p[0] for p in parts)
+    data = _met(energy, x, weights)
     return value, {name: data[name] - expected[name] for name in data}
 
 

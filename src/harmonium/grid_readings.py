@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
+from torch import Tensor
 
 from harmonium import noise as channels
-from harmonium.grid_energy import Readings
+from harmonium.energy import Evidence
 
-__all__ = ["check_images", "check_readings", "read_channel"]
+__all__ = ["Readings", "check_images", "check_readings", "read_channel"]
+
+
+@dataclass(frozen=True)
+class Readings(Evidence):
+    """Noisy readings of pixels without a table for each: 256 levels of a large image are many.
+
+    Pixel i of row n was read so that its log-likelihood is
+    ``table[rows[n, i]] + slopes[n, i] * level``: ``rows (n, V)`` integers, ``table (R, L)``,
+    ``slopes (n, V)`` or None for none.
+    """
+
+    rows: Tensor | None = None
+    table: Tensor | None = None
+    slopes: Tensor | None = None
+
+    def select(self, index: Tensor) -> Readings:
+        def part(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor[index]
+
+        return Readings(part(self.free), None, part(self.rows), self.table, part(self.slopes))
+
+    def tempered(self, beta: float) -> Readings:
+        """The likelihood to the power `beta`."""
+
+        def part(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else beta * tensor
+
+        return Readings(self.free, None, self.rows, part(self.table), part(self.slopes))
+
+    def log_weight(self, x: Tensor) -> Tensor | float:
+        if self.rows is None or self.table is None:
+            return 0.0
+        total = self.table[self.rows.long(), x.long()].double().sum(1)
+        if self.slopes is not None:
+            total += (self.slopes.double() * x.double()).sum(1)
+        return total
 
 
 def _stack(X: Any, name: str) -> NDArray[Any]:
@@ -20,7 +58,7 @@ def _stack(X: Any, name: str) -> NDArray[Any]:
     if hasattr(X, "detach") and hasattr(X, "cpu"):
         X = X.detach().cpu().numpy()
     if isinstance(X, np.ma.MaskedArray):
-        X = X.astype(np.float64).filled(np.nan)
+        X = np.where(np.ma.getmaskarray(X), np.nan, X.data)
     try:
         images = np.asarray(X)
     except ValueError:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from harmonium.grid_cliques import Cliques
-from harmonium.kernels.grid import Field
 
-__all__ = ["conditional_logits", "conditionals", "sweep"]
+__all__ = ["TensorField", "conditional_logits", "conditionals", "sweep"]
+
+
+class TensorField(NamedTuple):
+    """:class:`harmonium.kernels.grid.Field` as tensors."""
+
+    bias: Tensor
+    base: Tensor
+    beta: Tensor
+    free: Tensor
+    rows: Tensor
+    readings: Tensor
+    slopes: Tensor
 
 
 def conditional_logits(
-    images: Tensor, cliques: Cliques, tables: Tensor, field: Field, y: Tensor, x: Tensor
+    images: Tensor, cliques: Cliques, tables: Tensor, field: TensorField, y: Tensor, x: Tensor
 ) -> Tensor:
     """log P(pixel = k given the others) up to a constant, for the pixels (y, x): ``(n, P, L)``.
 
@@ -53,7 +66,7 @@ def sweep(
     images: Tensor,
     cliques: Cliques,
     tables: Tensor,
-    field: Field,
+    field: TensorField,
     uniforms: Tensor,
     shifts: Tensor,
     window: int,
@@ -89,7 +102,7 @@ def sweep(
         images[:, y, x] = torch.where(free, drawn, now)
 
 
-def conditionals(images: Tensor, cliques: Cliques, tables: Tensor, field: Field) -> Tensor:
+def conditionals(images: Tensor, cliques: Cliques, tables: Tensor, field: TensorField) -> Tensor:
     """P(pixel = k given the others), ``(n, H * W, L)``."""
     _, height, width = images.shape
     y = torch.arange(height, device=images.device).repeat_interleave(width)
