@@ -42,6 +42,8 @@ class EnergyModel(JointDistribution):
     #: Sweeps that lead chains in from the base, then sweeps at the model that are averaged.
     _lead_in: ClassVar[int] = 300
     _averaged: ClassVar[int] = 200
+    #: Temperatures that log_partition("auto") anneals over, in turn, until its chains agree.
+    _annealing_steps: ClassVar[tuple[int, ...]] = (2000, 20000)
 
     @abstractmethod
     def _build_energy(self, dtype: torch.dtype) -> Energy:
@@ -137,7 +139,7 @@ class EnergyModel(JointDistribution):
             energy.device, random_generator(0 if random_state is None else random_state)
         )
         estimate: LogZ | None = None
-        for steps in (2000, 20000) if n_temperatures is None else (n_temperatures,):
+        for steps in self._annealing_steps if n_temperatures is None else (n_temperatures,):
             estimate = annealed_importance_sampling(
                 energy, n_chains=n_chains, n_temperatures=steps, generator=generator
             )[0]

@@ -81,6 +81,8 @@ class GridMRF(EnergyModel):
     _n_answer_chains: ClassVar[int] = 2
     _lead_in: ClassVar[int] = 60
     _averaged: ClassVar[int] = 120
+    #: A sweep of many levels is dear, and log Z of an image is needed to a nat or so only.
+    _annealing_steps: ClassVar[tuple[int, ...]] = (500, 4000)
 
     def __init__(
         self,
@@ -95,7 +97,7 @@ class GridMRF(EnergyModel):
         learning_rate: float = 0.3,
         n_gibbs: int = 1,
         patch_size: int | str | None = "auto",
-        n_patches: int = 256,
+        n_patches: int = 160,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:

@@ -24,7 +24,9 @@ __all__ = ["Question", "answer"]
 
 #: Levels up to which search="auto" cuts graphs; alpha-expansion costs a cut a level and round.
 _MAX_CUT_LEVELS = 16
-_HOTTEST, _COLDEST, _N_COOLING = 1.0, 0.03, 100
+_HOTTEST, _COLDEST, _N_COOLING = 2.0, 0.03, 100
+#: Pixels annealed at once; smaller images are annealed several times.
+_PIXELS_A_RUN = 2**15
 
 
 @dataclass
@@ -136,18 +138,21 @@ def _has_maxflow() -> bool:
 
 
 def _anneal(energy: GridEnergy, question: Question, generator: np.random.Generator) -> Tensor:
-    """Sweeps of P(x given evidence)**(1/T) as T falls (Geman, Geman 1984), then a climb; the
-    start's own climb where that is better."""
-    evidence = question.evidence
-    chains = Chains(question.start)
+    """Sweeps of P(x given evidence)**(1/T) as T falls (Geman, Geman 1984), then a climb.
+
+    The best of several runs where images are small, and of the start's own climb.
+    """
+    n = len(question.start)
+    n_runs = int(np.clip(_PIXELS_A_RUN // (n * energy.n_variables), 1, 10))
+    many = question.repeated(n_runs)
+    chains = Chains(many.start)
     for temperature in np.geomspace(_HOTTEST, _COLDEST, _N_COOLING).tolist():
         colder = energy.tempered(1.0 / temperature)
-        chains = colder.sweep(chains, generator, evidence=evidence.tempered(1.0 / temperature))
-    found = climb(energy, chains.x, evidence)
-    plain = climb(energy, question.start, evidence)
-
-    def height(x: Tensor) -> Tensor:
-        return energy.log_weight(x) + evidence.log_weight(x)
-
-    better = height(found) >= height(plain)
-    return torch.where(better.unsqueeze(1), found, plain)
+        chains = colder.sweep(chains, generator, evidence=many.evidence.tempered(1.0 / temperature))
+    found = climb(energy, chains.x, many.evidence)
+    plain = climb(energy, question.start, question.evidence)
+    candidates = torch.cat([found.reshape(n, n_runs, -1), plain.unsqueeze(1)], 1)
+    again = question.repeated(n_runs + 1).evidence
+    flat = candidates.reshape(n * (n_runs + 1), -1)
+    heights = (energy.log_weight(flat) + again.log_weight(flat)).reshape(n, -1)
+    return candidates[torch.arange(n), heights.argmax(1)]

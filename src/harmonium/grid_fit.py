@@ -188,7 +188,7 @@ def fit_pseudo_likelihood(
     start = np.concatenate(
         [(energy.parameters()[k].double() / scales[k]).reshape(-1).numpy() for k in names]
     )
-    options = {"maxiter": n_iterations, "maxfun": 2 * n_iterations, "ftol": 1e-7, "gtol": 1e-9}
+    options = {"maxiter": n_iterations, "maxfun": n_iterations + 10, "ftol": 1e-7, "gtol": 1e-9}
     found = minimize(minus, start, jac=True, method="L-BFGS-B", options=options)
     place(found.x)
     return float(-found.fun)

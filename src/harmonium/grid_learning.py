@@ -25,7 +25,7 @@ __all__ = ["Images", "gather_images", "learn"]
 
 #: Images larger than this are learned from patches of `_PATCH` unless the user says otherwise.
 _LARGE, _PATCH = 64, 32
-_PSEUDO_STEPS = 60
+_PSEUDO_STEPS = 40
 _N_UPDATES = 200
 #: Pixels of all chains together, and of a batch.
 _PIXELS_A_STEP = 2**16
