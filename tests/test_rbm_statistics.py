@@ -23,11 +23,14 @@ def generator(seed: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(seed))
 
 
+def random_energy(n_visible, n_hidden, scale=1.0, seed=0, dtype=torch.float32):
+    W, b, c = (torch.tensor(p, dtype=dtype) for p in random_rbm(n_visible, n_hidden, scale, seed))
+    return RBMEnergy(W, b, c, torch.linspace(-0.5, 0.5, n_visible, dtype=dtype))
+
+
 def energy_and_oracle(n_visible=5, n_hidden=4, scale=1.0, seed=0, dtype=torch.float32):
-    parameters = random_rbm(n_visible, n_hidden, scale, seed)
-    W, b, c = (torch.tensor(p, dtype=dtype) for p in parameters)
-    base = torch.tensor(np.linspace(-0.5, 0.5, n_visible), dtype=dtype)
-    return RBMEnergy(W, b, c, base), RBMOracle(*parameters)
+    oracle = RBMOracle(*random_rbm(n_visible, n_hidden, scale, seed))
+    return random_energy(n_visible, n_hidden, scale, seed, dtype), oracle
 
 
 def states_at_equilibrium(oracle: RBMOracle, n: int, seed: int) -> torch.Tensor:
@@ -72,28 +75,91 @@ def test_planted_faults_are_found(fault):
     assert min(drift_p_value(faulty, oracle), one_step_p_value(faulty, oracle)) < ALPHA
 
 
-@pytest.mark.parametrize("shape", [(1,), (7, 13), (100, 784)])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 13), (100, 784)])
 @pytest.mark.parametrize("scale", [0.0, 3.0, 40.0])
 def test_the_compiled_draw_equals_its_plain_twin(shape, scale):
     logits = torch.from_numpy(generator(1).normal(0, 1, shape).astype(np.float32)) * scale
-    bits, key = kernels._bits(logits.numel(), generator(2))
+    key, step = kernels.stream(generator(2))
     out = torch.empty_like(logits)
-    fast.bernoulli(logits.numpy().reshape(-1), bits, np.uint64(key), out.numpy().reshape(-1))
-    other = plain.bernoulli(logits, bits, key)
+    fast.bernoulli(logits.numpy(), key, step, 0, out.numpy())
+    other = plain.bernoulli(logits, key, step)
     # The two sigmoids may differ in the last place, which a draw can see once in 2**20.
     assert (out != other).sum().item() <= logits.numel() // 2**16
 
 
+def test_draws_depend_on_their_row_and_not_on_how_rows_are_shared_out():
+    logits = torch.zeros((20, 30))
+    key, step = kernels.stream(generator(2))
+    whole, parts = torch.empty_like(logits), torch.empty_like(logits)
+    fast.bernoulli(logits.numpy(), key, step, 0, whole.numpy())
+    fast.bernoulli(logits[:7].numpy(), key, step, 0, parts[:7].numpy())
+    fast.bernoulli(logits[7:].numpy(), key, step, 7, parts[7:].numpy())
+    assert torch.equal(whole, parts)
+
+
+def test_bits_of_a_stream_are_fair_and_independent():
+    """Sixteen-bit numbers of many streams: uniform, and neighbours unrelated."""
+    words = np.concatenate(
+        [plain.random_words(*kernels.stream(generator(s)), np.arange(5000)) for s in range(20)]
+    )
+    bits = words.view(np.uint16)
+    assert_drawn_from(bits >> 8, np.full(256, 1 / 256))
+    pairs = (bits[:-1] >> 12).astype(int) * 16 + (bits[1:] >> 12)
+    assert_drawn_from(pairs, np.full(256, 1 / 256))
+
+
 def test_ties_of_sixteen_bits_are_broken_exactly():
-    """With logits whose probability is 1.5 / 65536, zero bits leave the draw to the tie."""
-    probability = 0.5 / 65536
-    logits = torch.full((200_000,), float(np.log(probability / (1 - probability))))
-    bits = np.zeros(200_000, np.uint16)
+    """A probability below 2**-16: every draw of 1 comes out of a tie."""
+    probability = 0.3 / 65536
+    logits = torch.full((1000, 20_000), float(np.log(probability / (1 - probability))))
     out = torch.empty_like(logits)
-    fast.bernoulli(logits.numpy(), bits, np.uint64(12345), out.numpy())
-    share = out.mean().item()
-    assert abs(share - 0.5) < 5 * np.sqrt(0.25 / 200_000)
-    torch.testing.assert_close(out, plain.bernoulli(logits, bits, 12345))
+    fast.bernoulli(logits.numpy(), *kernels.stream(generator(5)), 0, out.numpy())
+    expected = probability * logits.numel()
+    assert abs(out.sum().item() - expected) < 5 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_the_compiled_update_equals_sweep_and_fused_update(sparse):
+    """Same chains, same draws: the whole compiled step against its two plain halves."""
+    from harmonium.kernels.persistent import PersistentUpdate
+
+    energy = random_energy(37, 21, 0.5, seed=3)
+    other = energy.to(torch.float32)
+    source = generator(4)
+    positive = torch.from_numpy(source.integers(0, 2, (9, 37)).astype(np.float32))
+    visible = torch.zeros((14, 37))
+    hidden = torch.from_numpy(source.integers(0, 2, (14, 21)).astype(np.float32))
+    logits = other.visible_logits(hidden)
+    update = PersistentUpdate(
+        energy.weights, energy.visible_bias, energy.hidden_bias, energy.visible_mean, 9, 14
+    )
+    update.sparse = sparse
+    mean = update(positive, visible, hidden, 1, energy.hidden_mean, 0.3, 0.05, generator(6))
+    key, step = kernels.stream(generator(6))
+    assert torch.equal(visible, plain.bernoulli(logits, key, step))
+    share = torch.full((14,), 1 / 14)
+    other.fused_update(positive, Chains(visible), share, 0.3, 0.05, generator(7))
+    for name, value in energy.parameters().items():
+        torch.testing.assert_close(value, other.parameters()[name], atol=2e-5, rtol=2e-5)
+    before = random_energy(37, 21, 0.5, seed=3)
+    torch.testing.assert_close(mean, before.hidden_probability(positive).mean(0))
+    assert set(hidden.unique().tolist()) == {0.0, 1.0}
+
+
+def test_chains_of_the_compiled_update_do_not_drift():
+    """With a rate of zero the compiled step is a sampler, and must sample the model."""
+    energy, oracle = energy_and_oracle()
+    positive = torch.zeros((10, 5))
+    chains = Chains(states_at_equilibrium(oracle, 20_000, seed=1))
+    source = generator(2)
+    for _ in range(3):
+        moved = energy.persistent_update(positive, chains, 2, 0.0, 0.0, source)
+        assert moved is not None
+        chains = moved
+    assert_drawn_from(oracle.index(chains.x.numpy()), oracle.p_v)
+    hidden = (chains.hidden.numpy() @ (2 ** np.arange(4)[::-1])).astype(int)
+    joint = oracle.index(chains.x.numpy()) * 16 + hidden
+    assert_drawn_from(joint, oracle.joint.reshape(-1))
 
 
 def test_hidden_statistics_equal_their_parts():
@@ -105,8 +171,7 @@ def test_hidden_statistics_equal_their_parts():
     torch.testing.assert_close(probabilities, expected, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(sums[0], expected[:5].sum(0), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(sums[1], expected[5:].sum(0), atol=1e-5, rtol=1e-5)
-    bits, key = kernels._bits(draws.numel(), generator(3))
-    torch.testing.assert_close(draws, plain.bernoulli(logits[5:], bits, key))
+    torch.testing.assert_close(draws, plain.bernoulli(logits[5:], *kernels.stream(generator(3))))
 
 
 def test_anneal_hidden_equals_its_plain_twin():

@@ -52,6 +52,21 @@ class FusedUpdate(Protocol):
     ) -> None: ...
 
 
+@runtime_checkable
+class FusedPersistent(Protocol):
+    """An energy that sweeps its chains and takes the step in one go, where it can."""
+
+    def persistent_update(
+        self,
+        positive: Tensor,
+        chains: Chains,
+        n_gibbs: int,
+        rate: float,
+        decay: float,
+        generator: Generator,
+    ) -> Chains | None: ...
+
+
 def plain_update(
     energy: Energy, positive: Tensor, model_moments: Parameters, rate: float, decay: float
 ) -> None:
@@ -149,10 +164,20 @@ class Persistent(NegativePhase):
     chains: Chains
     n_gibbs: int
     _weights: Tensor | None = field(default=None, repr=False)
+    _fused: Any = field(default=None, repr=False)
 
     def update(
         self, energy: Energy, positive: Tensor, rate: float, decay: float, generator: Generator
     ) -> None:
+        if self._fused is None:  # asked once: a protocol's isinstance takes longer than a step
+            self._fused = energy if isinstance(energy, FusedPersistent) else False
+        if self._fused:
+            moved = self._fused.persistent_update(
+                positive, self.chains, self.n_gibbs, rate, decay, generator
+            )
+            if moved is not None:
+                self.chains = moved
+                return
         for _ in range(self.n_gibbs):
             self.chains = energy.sweep(self.chains, generator)
         if self._weights is None:

@@ -9,13 +9,18 @@ are (1 - beta) b0 + beta b, the rest is scaled by beta (Salakhutdinov, Murray 20
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from harmonium import kernels
 from harmonium.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
+
+if TYPE_CHECKING:
+    from harmonium.kernels.persistent import PersistentUpdate
 
 __all__ = ["RBMEnergy"]
 
@@ -56,6 +61,7 @@ class RBMEnergy(Energy):
         self.visible_mean = self._visible_probability(base_bias.unsqueeze(0))[0]
         self.hidden_mean = torch.full_like(hidden_bias, 0.5)
         self.centered = True
+        self._compiled: PersistentUpdate | None = None
         self._stack: tuple[Tensor, ...] | None = None
 
     def to(self, dtype: torch.dtype, device: torch.device | None = None) -> RBMEnergy:
@@ -321,6 +327,40 @@ class RBMEnergy(Energy):
         if self.centered:
             self.hidden_mean.lerp_(positive_mean, HIDDEN_MEAN_RATE)
         negative.hidden = draws
+
+    def persistent_update(
+        self,
+        positive: Tensor,
+        chains: Chains,
+        n_gibbs: int,
+        rate: float,
+        decay: float,
+        generator: Generator,
+    ) -> Chains | None:
+        """Sweeps of the chains and :meth:`fused_update` in one compiled step, where there is
+        one (float32 on the CPU, no softmax group); None where there is not."""
+        if (
+            not kernels.uses_fast_path(self.weights)
+            or self.n_classes
+            or not isinstance(generator, np.random.Generator)
+        ):
+            return None
+        shape = (len(positive), len(chains.x))
+        if self._compiled is None or self._compiled.shape != shape:
+            from harmonium.kernels.persistent import PersistentUpdate
+
+            self._compiled = PersistentUpdate(
+                self.weights, self.visible_bias, self.hidden_bias, self.visible_mean, *shape
+            )
+        hidden = chains.hidden
+        if hidden is None:
+            hidden = self.draw_hidden(chains.x, generator)
+        mean = self._compiled(
+            positive, chains.x, hidden, n_gibbs, self.hidden_mean, rate, decay, generator
+        )
+        if self.centered:
+            self.hidden_mean.lerp_(mean, HIDDEN_MEAN_RATE)
+        return Chains(chains.x, hidden)
 
     def _buffers(self, n: int, m: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if self._stack is None or self._stack[1].shape[0] != n + m:

@@ -127,7 +127,7 @@ def _row_reader(table: Table, device: torch.device) -> Callable[[NDArray[np.int6
 
 
 class _OneThread(AbstractContextManager[None]):
-    """Small products lose more to a second thread than they gain; the old number comes back."""
+    """torch on one thread, and afterwards on as many as before."""
 
     def __init__(self) -> None:
         self.before = torch.get_num_threads()
@@ -139,10 +139,10 @@ class _OneThread(AbstractContextManager[None]):
         torch.set_num_threads(self.before)
 
 
-def threads_for(n_rows: int, n_visible: int, n_hidden: int) -> AbstractContextManager[None]:
-    """One thread where a product of these sizes is small, else as many as torch has."""
-    small = n_rows * n_visible * n_hidden < _SMALL_PRODUCT
-    return _OneThread() if small else nullcontext()
+def threads_for(learner: str, work: int) -> AbstractContextManager[None]:
+    """One thread where products are small (they lose more to a second than they gain), or
+    where the compiled update shares rows out by itself; else as many as torch has."""
+    return _OneThread() if learner == "pcd" or work < _SMALL_PRODUCT else nullcontext()
 
 
 class Watch:
@@ -228,7 +228,7 @@ def fit_energy(
         watch = Watch(energy, read(held), read(kept[:_N_SHOWN]), watching)
     checkpoint = _Checkpoint(model, table, weights, watch) if model.checkpoint else None
     with (
-        threads_for(settings.batch_size + n_chains, energy.n_variables, energy.n_hidden),
+        threads_for(model.learner, (settings.batch_size + n_chains) * energy.weights.numel()),
         _progress(model, settings) as show,
         torch.no_grad(),
     ):
@@ -358,7 +358,7 @@ def partial_update(
     batches = Batches(table.shape[0], settings.batch_size, generator, weights)
     read = _row_reader(table, energy.device)
     with (
-        threads_for(settings.batch_size + n_chains, energy.n_variables, energy.n_hidden),
+        threads_for(model.learner, (settings.batch_size + n_chains) * energy.weights.numel()),
         torch.no_grad(),
     ):
         for _ in range(-(-table.shape[0] // settings.batch_size)):

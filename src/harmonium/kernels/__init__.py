@@ -1,9 +1,9 @@
 """Fast paths with one plain twin each, and the one place that chooses between them.
 
 ``plain`` says what each kernel computes, in torch, for any device and precision. ``fast`` says
-the same to numba for float32 on the CPU. Random bits are drawn outside and handed to both, so
-that the twins can be held against each other draw by draw. On an accelerator torch's own
-random numbers are used where they are made.
+the same to numba for float32 on the CPU. Both make their random bits from a key that is drawn
+outside, so that the twins can be held against each other draw by draw. On an accelerator
+torch's own random numbers are used where they are made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from torch import Tensor
 
 from harmonium.kernels import plain
 
-__all__ = ["anneal_hidden", "bernoulli", "categorical", "hidden_statistics", "uses_fast_path"]
+__all__ = [
+    "N_THREADS",
+    "anneal_hidden",
+    "bernoulli",
+    "categorical",
+    "hidden_statistics",
+    "stream",
+    "uses_fast_path",
+]
+
+#: Threads that torch takes by itself (OMP_NUM_THREADS included), before anyone changes it.
+N_THREADS = torch.get_num_threads()
 
 # Set to anything but 0 to compute with the plain twins alone.
 _PLAIN_ONLY = os.environ.get("HARMONIUM_PLAIN", "0") != "0"
@@ -27,10 +38,11 @@ def uses_fast_path(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and not _PLAIN_ONLY
 
 
-def _bits(count: int, generator: np.random.Generator) -> tuple[np.ndarray, int]:
-    """`count` uniform 16-bit numbers, and one 64-bit key from which ties are broken."""
-    words = generator.integers(0, 2**64, size=(count + 3) // 4 + 1, dtype=np.uint64)
-    return words[:-1].view(np.uint16)[:count], int(words[-1])
+def stream(generator: np.random.Generator) -> tuple[int, int]:
+    """A fresh stream of random bits: its key, and the odd step of its counter."""
+    # 63 bits each, so that both fit a signed machine word on their way into compiled code.
+    key, step = generator.bit_generator.random_raw(2).tolist()
+    return key >> 1, (step >> 1) | 1
 
 
 def bernoulli(
@@ -38,7 +50,7 @@ def bernoulli(
 ) -> Tensor:
     """Draws of 0 or 1 with P(1) = sigmoid(logits), exact to the precision of the sigmoid.
 
-    ``logits`` is a contiguous ``(n, d)`` tensor; `out` may be the same tensor.
+    ``logits`` is ``(n, d)``; `out` may be the same tensor.
     """
     if out is None:
         out = torch.empty_like(logits)
@@ -47,13 +59,13 @@ def bernoulli(
             logits.shape, dtype=logits.dtype, device=logits.device, generator=generator
         )
         return torch.lt(uniform, torch.sigmoid(logits), out=out)
-    bits, key = _bits(logits.numel(), generator)
-    if uses_fast_path(logits) and logits.is_contiguous() and out.is_contiguous():
+    key, step = stream(generator)
+    if uses_fast_path(logits):
         from harmonium.kernels import fast
 
-        fast.bernoulli(logits.numpy().reshape(-1), bits, np.uint64(key), out.numpy().reshape(-1))
+        fast.bernoulli(logits.numpy(), key, step, 0, out.numpy())
         return out
-    return out.copy_(plain.bernoulli(logits, bits, key))
+    return out.copy_(plain.bernoulli(logits, key, step))
 
 
 def categorical(logits: Tensor, generator: np.random.Generator | torch.Generator) -> Tensor:
@@ -82,22 +94,6 @@ def hidden_statistics(
     ``scale[:, None] * sigmoid(logits)`` and ``draws`` ``(n - n_positive, d)`` with a draw for
     each chain; returns the column sums of the two parts of ``probabilities``, each ``(d,)``.
     """
-    if uses_fast_path(logits) and isinstance(generator, np.random.Generator):
-        from harmonium.kernels import fast
-
-        bits, key = _bits(draws.numel(), generator)
-        sums = torch.empty((2, logits.shape[1]), dtype=logits.dtype)
-        fast.hidden_statistics(
-            logits.numpy(),
-            scale.numpy(),
-            n_positive,
-            bits,
-            np.uint64(key),
-            probabilities.numpy(),
-            draws.numpy(),
-            sums.numpy(),
-        )
-        return sums[0], sums[1]
     torch.sigmoid(logits, out=probabilities)
     bernoulli(logits[n_positive:], generator, out=draws)
     probabilities.mul_(scale.unsqueeze(1))
@@ -119,10 +115,10 @@ def anneal_hidden(
     if uses_fast_path(logits) and isinstance(generator, np.random.Generator):
         from harmonium.kernels import fast
 
-        bits, key = _bits(logits.numel(), generator)
+        key, step = stream(generator)
         change = torch.empty(logits.shape[0], dtype=torch.float64)
         fast.anneal_hidden(
-            logits.numpy(), beta_from, beta_to, bits, np.uint64(key), draws.numpy(), change.numpy()
+            logits.numpy(), beta_from, beta_to, key, step, draws.numpy(), change.numpy()
         )
         return change
     bernoulli(logits * beta_to, generator, out=draws)

@@ -1,8 +1,10 @@
 """The compiled twins, for float32 on the CPU: one pass where torch needs several.
 
-They run on one thread between torch's products: numba's own pool and torch's would fight for
-the same cores. exp and log are short polynomials, because numba leaves the library calls
-unvectorised; their error stays below 3e-7 of the value.
+Each runs on the thread that calls it and lets go of the interpreter's lock: numba's own pool
+and torch's would fight for the same cores. exp and log are short polynomials, because numba
+leaves the library calls unvectorised; their error stays below 3e-7 of the value. Random bits
+are SplitMix64 of a counter (Steele, Lea, Flood 2014), so that a draw depends on its place alone
+and not on how rows are shared out.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["anneal_hidden", "bernoulli", "hidden_statistics"]
+__all__ = ["anneal_hidden", "ascend", "bernoulli", "hidden_rows"]
 
 _ONE = np.float32(1.0)
 _HALF = np.float32(0.5)
@@ -57,16 +59,22 @@ def _softplus(x):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _tie_uniform(key, index):  # type: ignore[no-untyped-def]
-    z = key + np.uint64(0x9E3779B97F4A7C15) * np.uint64(index + 1)
+def _mix(z):  # type: ignore[no-untyped-def]
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.float64((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * _TINY
+    return z ^ (z >> np.uint64(31))
 
 
 @njit(inline="always")
-def _draw(probability, bits, key, offset, scratch, out):  # type: ignore[no-untyped-def]
-    """Draw a short row of bits; `scratch` remembers what a tie must look at again."""
+def _fill(words, key, step, first):  # type: ignore[no-untyped-def]
+    """Random words number `first` and on of the stream (key, step)."""
+    for i in range(words.shape[0]):
+        words[i] = _mix(np.uint64(key) + np.uint64(step) * np.uint64(first + i))
+
+
+@njit(inline="always")
+def _draw(probability, bits, key, step, offset, scratch, out):  # type: ignore[no-untyped-def]
+    """Draw a row of 0 and 1; `scratch` remembers what a tie must look at again."""
     ties = 0
     for i in range(probability.shape[0]):
         excess = probability[i] * _GRID - np.float32(bits[i])
@@ -77,70 +85,141 @@ def _draw(probability, bits, key, offset, scratch, out):  # type: ignore[no-unty
         for i in range(probability.shape[0]):
             excess = scratch[i]
             if excess > _ZERO and excess < _ONE:
-                out[i] = _ONE if _tie_uniform(key, offset + i) < np.float64(excess) else _ZERO
+                word = _mix(~np.uint64(key) + np.uint64(step) * np.uint64(offset + i))
+                uniform = np.float64(word >> np.uint64(11)) * _TINY
+                out[i] = _ONE if uniform < np.float64(excess) else _ZERO
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def bernoulli(logits, bits, key, out):  # type: ignore[no-untyped-def]
-    """See :func:`harmonium.kernels.bernoulli`; all arguments flat, `out` may be `logits`."""
-    n = logits.shape[0]
-    block = 2048  # probabilities and scratch stay in the first-level cache
-    probability = np.empty(block, np.float32)
-    scratch = np.empty(block, np.float32)
-    for start in range(0, n, block):
-        stop = min(start + block, n)
-        for i in range(stop - start):
-            probability[i] = _sigmoid(logits[start + i])
-        _draw(
-            probability[: stop - start],
-            bits[start:stop],
-            key,
-            start,
-            scratch,
-            out[start:stop],
-        )
-
-
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def hidden_statistics(logits, scale, n_positive, bits, key, probabilities, draws, sums):  # type: ignore[no-untyped-def]
-    """See :func:`harmonium.kernels.hidden_statistics`; ``sums`` is ``(2, d)``."""
+def bernoulli(logits, key, step, first_row, out):  # type: ignore[no-untyped-def]
+    """See :func:`harmonium.kernels.bernoulli`; ``(n, d)``, `out` may be `logits`."""
     n, d = logits.shape
-    scratch = np.empty(d, np.float32)
-    sums[:] = _ZERO
-    for row in range(n):
-        part = 0 if row < n_positive else 1
-        for j in range(d):
-            probabilities[row, j] = _sigmoid(logits[row, j])
-        if part == 1:
-            offset = (row - n_positive) * d
-            _draw(
-                probabilities[row],
-                bits[offset : offset + d],
-                key,
-                offset,
-                scratch,
-                draws[row - n_positive],
-            )
-        factor = scale[row]
-        for j in range(d):
-            value = probabilities[row, j] * factor
-            probabilities[row, j] = value
-            sums[part, j] += value
-
-
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def anneal_hidden(logits, beta_from, beta_to, bits, key, draws, change):  # type: ignore[no-untyped-def]
-    """See :func:`harmonium.kernels.anneal_hidden`."""
-    n, d = logits.shape
-    first, second = np.float32(beta_from), np.float32(beta_to)
+    n_words = (d + 3) // 4
+    words = np.empty(n_words, np.uint64)
+    bits = words.view(np.uint16)
     probability = np.empty(d, np.float32)
     scratch = np.empty(d, np.float32)
     for row in range(n):
+        number = first_row + row
+        _fill(words, key, step, number * n_words)
+        for i in range(d):
+            probability[i] = _sigmoid(logits[row, i])
+        _draw(probability, bits, key, step, number * d, scratch, out[row])
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def anneal_hidden(logits, beta_from, beta_to, key, step, draws, change):  # type: ignore[no-untyped-def]
+    """See :func:`harmonium.kernels.anneal_hidden`."""
+    n, d = logits.shape
+    first, second = np.float32(beta_from), np.float32(beta_to)
+    n_words = (d + 3) // 4
+    words = np.empty(n_words, np.uint64)
+    bits = words.view(np.uint16)
+    probability = np.empty(d, np.float32)
+    scratch = np.empty(d, np.float32)
+    for row in range(n):
+        _fill(words, key, step, row * n_words)
         total = 0.0
         for j in range(d):
             x = logits[row, j] * second
-            # One exponential serves softplus and sigmoid alike at the new temperature.
             total += np.float64(_softplus(x) - _softplus(logits[row, j] * first))
             probability[j] = _sigmoid(x)
         change[row] = total
-        _draw(probability, bits[row * d : row * d + d], key, row * d, scratch, draws[row])
+        _draw(probability, bits, key, step, row * d, scratch, draws[row])
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def hidden_rows(x, weights, bias, sparse, factor, key, step, first_row, probabilities, draws):  # type: ignore[no-untyped-def]
+    """Hidden halves of a gradient step, for rows of 0 and 1.
+
+    ``probabilities = factor * sigmoid(bias + x @ weights)``, and a draw of each hidden unit in
+    ``draws`` unless that is empty. With `sparse`, logits are sums of the weights' rows where x
+    is 1, so the cost follows the ones; else `probabilities` already holds the logits.
+    """
+    n, n_visible = x.shape
+    d = probabilities.shape[1]
+    n_words = (d + 3) // 4
+    words = np.empty(n_words, np.uint64)
+    bits = words.view(np.uint16)
+    scratch = np.empty(d, np.float32)
+    logits = np.empty(d, np.float32)
+    for row in range(n):
+        if sparse:
+            for j in range(d):
+                logits[j] = bias[j]
+            for i in range(n_visible):
+                if x[row, i] != _ZERO:
+                    for j in range(d):
+                        logits[j] += weights[i, j]
+        else:
+            for j in range(d):
+                logits[j] = probabilities[row, j]
+        for j in range(d):
+            logits[j] = _sigmoid(logits[j])
+        if draws.shape[0]:
+            number = first_row + row
+            _fill(words, key, step, number * n_words)
+            _draw(logits, bits, key, step, number * d, scratch, draws[row])
+        for j in range(d):
+            probabilities[row, j] = logits[j] * factor
+
+
+_BLOCK = 16  # visible units whose gradients are gathered together: one cache line of x
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def ascend(  # type: ignore[no-untyped-def]
+    positive,
+    negative,
+    hidden_positive,
+    hidden_negative,
+    start,
+    stop,
+    visible_mean,
+    hidden_mean,
+    change_hidden,
+    rate,
+    decay,
+    weights,
+    visible_bias,
+    hidden_correction,
+):
+    """Centred gradient step for visible units `start` to `stop`, rows of 0 and 1.
+
+    ``hidden_*`` are scaled so that the outer products simply add up (the negative ones with a
+    minus); ``change_hidden`` is their sum over rows. Adds to ``weights`` and ``visible_bias`` in
+    place and leaves this range's ``visible_mean @ gradient`` in ``hidden_correction``.
+    """
+    d = weights.shape[1]
+    gradient = np.empty((_BLOCK, d), np.float32)
+    change = np.empty(_BLOCK, np.float32)
+    share_positive = _ONE / np.float32(positive.shape[0])
+    share_negative = -_ONE / np.float32(negative.shape[0])
+    keep = np.float32(1.0 - rate * decay)
+    speed = np.float32(rate)
+    hidden_correction[:] = _ZERO
+    for first in range(start, stop, _BLOCK):
+        width = min(_BLOCK, stop - first)
+        gradient[:width] = _ZERO
+        change[:width] = _ZERO
+        for row in range(positive.shape[0]):
+            for k in range(width):
+                if positive[row, first + k] != _ZERO:
+                    change[k] += share_positive
+                    for j in range(d):
+                        gradient[k, j] += hidden_positive[row, j]
+        for row in range(negative.shape[0]):
+            for k in range(width):
+                if negative[row, first + k] != _ZERO:
+                    change[k] += share_negative
+                    for j in range(d):
+                        gradient[k, j] += hidden_negative[row, j]
+        for k in range(width):
+            i = first + k
+            mean, drift, correction = visible_mean[i], change[k], _ZERO
+            for j in range(d):
+                g = gradient[k, j] - mean * change_hidden[j] - drift * hidden_mean[j]
+                correction += g * hidden_mean[j]
+                hidden_correction[j] += mean * g
+                weights[i, j] = keep * weights[i, j] + speed * g
+            visible_bias[i] += speed * (drift - correction)

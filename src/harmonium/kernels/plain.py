@@ -1,4 +1,4 @@
-"""The plain twins: what the compiled kernels compute, in a few lines of torch."""
+"""The plain twins: what the compiled kernels compute, in a few lines of numpy and torch."""
 
 from __future__ import annotations
 
@@ -8,32 +8,38 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["bernoulli", "softplus_change", "tie_uniform"]
-
-_GOLDEN = 0x9E3779B97F4A7C15
-_MASK = (1 << 64) - 1
+__all__ = ["bernoulli", "random_words", "softplus_change"]
 
 
-def tie_uniform(key: int, index: int) -> float:
-    """A uniform in [0, 1) for the tie at `index`: SplitMix64 (Steele, Lea, Flood 2014)."""
-    z = (key + _GOLDEN * (index + 1)) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    return float((z ^ (z >> 31)) >> 11) * 2.0**-53
+def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
 
-def bernoulli(logits: Tensor, bits: NDArray[np.uint16], key: int) -> Tensor:
+def random_words(key: int, step: int, index: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Words of the stream (key, step) by number; arithmetic wraps at 64 bits."""
+    with np.errstate(over="ignore"):
+        return _mix(np.uint64(key) + np.uint64(step) * index.astype(np.uint64))
+
+
+def bernoulli(logits: Tensor, key: int, step: int) -> Tensor:
     """1 where (bits + u) / 65536 < sigmoid(logits), u uniform, looked at only on a tie.
 
-    16 bits settle all but one draw in 65,536; the tie then takes 53 more, so no probability
-    is rounded to a multiple of 2**-16.
+    ``logits`` is ``(n, d)``. 16 bits settle all but one draw in 65,536; the tie then takes 53
+    more, so no probability is rounded to a multiple of 2**-16.
     """
-    grid = torch.from_numpy(bits.astype(np.float64)).to(logits.device).reshape(logits.shape)
-    excess = torch.sigmoid(logits).double() * 65536.0 - grid
+    n, d = logits.shape
+    n_words = (d + 3) // 4
+    words = random_words(key, step, np.arange(n * n_words)).reshape(n, n_words)
+    bits = words.view(np.uint16)[:, :d].astype(np.float64)
+    excess = (torch.sigmoid(logits).double().cpu().numpy() * 65536.0) - bits
     draws = excess >= 1.0
-    for index in torch.nonzero(((excess > 0.0) & (excess < 1.0)).reshape(-1)).reshape(-1).tolist():
-        draws.view(-1)[index] = tie_uniform(key, index) < excess.view(-1)[index].item()
-    return draws.to(logits.dtype)
+    ties = np.flatnonzero((excess > 0.0) & (excess < 1.0))
+    uniform = (random_words(~key & (2**64 - 1), step, ties) >> np.uint64(11)) * 2.0**-53
+    draws.reshape(-1)[ties] = uniform < excess.reshape(-1)[ties]
+    return torch.from_numpy(draws).to(logits.device, logits.dtype)
 
 
 def softplus_change(logits: Tensor, beta_from: float, beta_to: float) -> Tensor:
