@@ -116,29 +116,15 @@ class GridEnergy(Energy):
 
     def responses(self, x: Tensor) -> list[Tensor]:
         """Of each filter at each place, as positions in :meth:`tables`: ``(n, places)`` each."""
-        images = x.long().reshape(-1, *self.shape)
-        found = []
-        for index, kernel in enumerate(self.cliques.filters):
-            rows, columns = (
-                whole - k + 1 for whole, k in zip(self.shape, kernel.shape, strict=True)
-            )
-            zero = int(self.cliques.offsets[index]) + self.cliques.radii[index]
-            if min(rows, columns) < 1:
-                continue
-            total = torch.full((len(images), rows, columns), zero, device=x.device)
-            for dy, dx in grid_plain.kernel_taps(kernel):
-                total += int(kernel[dy, dx]) * images[:, dy : dy + rows, dx : dx + columns]
-            found.append(total.reshape(len(images), -1))
-        return found
+        return grid_plain.responses(x.long().reshape(-1, *self.shape), self.cliques)
 
     def log_weight(self, x: Tensor, beta: Beta = 1.0) -> Tensor:
-        tables, levels = self.tables().double(), x.long()
-        potential = torch.zeros(len(x), dtype=torch.float64, device=x.device)
-        for places in self.responses(x):
-            potential += tables[places].sum(1)
-        potential += _look_up(self.bias().double(), levels)
-        easy = _look_up(self.base.double(), levels)
-        return beta * potential + (1 - beta) * easy
+        parts = self._potentials(x)
+        return beta * parts[:, 0] + (1 - beta) * parts[:, 1]
+
+    def _potentials(self, x: Tensor) -> Tensor:
+        tables, bias, base = self.tables(), self.bias(), self.base
+        return grid_run.potentials(x, self.shape, self.cliques, tables, bias, base)
 
     # -- moving --------------------------------------------------------------------------------
 
@@ -153,6 +139,14 @@ class GridEnergy(Energy):
         """Colour after colour; above 64 levels each pixel among a random window of 64 levels
         around its present one. Costs a few vector additions a clique and window."""
         return self._sweep(chains.x, generator, beta, evidence, want_means=False)[0]
+
+    def anneal(
+        self, chains: Chains, beta_from: float, beta_to: float, generator: Generator
+    ) -> tuple[Chains, Tensor]:
+        """A step of annealed importance sampling: the change of log weight, then a sweep."""
+        parts = self._potentials(chains.x)
+        change = (beta_to - beta_from) * (parts[:, 0] - parts[:, 1])
+        return self.sweep(chains, generator, beta=beta_to), change
 
     def sweep_means(
         self, chains: Chains, generator: Generator, evidence: Evidence | None = None
@@ -305,10 +299,3 @@ class GridEnergy(Energy):
             assert value is not None
             gradient = torch.autograd.grad(value, list(live.values()))
         return {name: g.to(self.dtype) for name, g in zip(live, gradient, strict=True)}
-
-
-def _look_up(table: Tensor, levels: Tensor) -> Tensor:
-    """Sum over pixels of ``table (1 or V, L)`` at their levels, ``(n,)``."""
-    if len(table) == 1:
-        return table[0][levels].sum(1)
-    return torch.gather(table.T, 0, levels).sum(1)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harmonium.kernels.fast import _exp
 
-__all__ = ["Field", "conditional_moments", "conditionals", "sweep"]
+__all__ = ["Field", "conditional_moments", "conditionals", "potentials", "sweep"]
 
 _GROUP = 16
 _MATH = {"contract", "reassoc", "nsz", "arcp"}  # everything but pretending there is no infinity
@@ -196,6 +196,29 @@ def sweep(images, layout, tables, field, uniforms, shifts, window, means):  # ty
                     if chosen != value:
                         image[y, x] = chosen
                         _renew(responses, y, x, chosen - value, layout)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def potentials(images, layout, zeros, tables, bias, base, out):  # type: ignore[no-untyped-def]
+    """out[i] = (sum of all potentials, log-weight in the base) of each image, float64 (n, 2).
+
+    ``tables`` float64, not arranged; ``zeros (F,)``: where in it each filter's response 0 lies.
+    """
+    n, height, width = images.shape
+    responses = np.empty((layout.sizes.shape[0], height, width), np.int32)
+    for i in range(n):
+        _respond(images[i], layout, responses)
+        total, easy = 0.0, 0.0
+        for f in range(layout.sizes.shape[0]):
+            for y in range(height - layout.sizes[f, 0] + 1):
+                for x in range(width - layout.sizes[f, 1] + 1):
+                    total += tables[zeros[f] + responses[f, y, x]]
+        for y in range(height):
+            for x in range(width):
+                pixel, level = y * width + x, images[i, y, x]
+                total += bias[pixel if bias.shape[0] > 1 else 0, level]
+                easy += base[pixel if base.shape[0] > 1 else 0, level]
+        out[i, 0], out[i, 1] = total, easy
 
 
 @njit(cache=True, nogil=True, fastmath=_MATH, error_model="numpy")

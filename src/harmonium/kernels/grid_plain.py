@@ -9,7 +9,14 @@ from torch import Tensor
 
 from harmonium.grid_cliques import Cliques
 
-__all__ = ["TensorField", "conditional_logits", "conditionals", "sweep"]
+__all__ = [
+    "TensorField",
+    "conditional_logits",
+    "conditionals",
+    "potentials",
+    "responses",
+    "sweep",
+]
 
 
 class TensorField(NamedTuple):
@@ -100,6 +107,39 @@ def sweep(
                 free, (weights @ levels.to(weights.dtype)).to(means.dtype), means[:, pixels]
             )
         images[:, y, x] = torch.where(free, drawn, now)
+
+
+def responses(images: Tensor, cliques: Cliques) -> list[Tensor]:
+    """Of each filter at each place, as positions in the tables: ``(n, places)`` each."""
+    found = []
+    for index, kernel in enumerate(cliques.filters):
+        rows, columns = (w - k + 1 for w, k in zip(images.shape[1:], kernel.shape, strict=True))
+        zero = int(cliques.offsets[index]) + cliques.radii[index]
+        if min(rows, columns) < 1:
+            continue
+        total = torch.full((len(images), rows, columns), zero, device=images.device)
+        for dy, dx in kernel_taps(kernel):
+            total += int(kernel[dy, dx]) * images[:, dy : dy + rows, dx : dx + columns]
+        found.append(total.reshape(len(images), -1))
+    return found
+
+
+def potentials(
+    images: Tensor, cliques: Cliques, tables: Tensor, bias: Tensor, base: Tensor
+) -> Tensor:
+    """See :func:`harmonium.kernels.grid.potentials`."""
+    levels = images.reshape(len(images), -1)
+    total, easy = (_look_up(part, levels) for part in (bias, base))
+    for places in responses(images, cliques):
+        total = total + tables[places].sum(1)
+    return torch.stack([total, easy], 1)
+
+
+def _look_up(table: Tensor, levels: Tensor) -> Tensor:
+    """Sum over pixels of ``table (1 or V, L)`` at their levels, ``(n,)``."""
+    if len(table) == 1:
+        return table[0][levels].sum(1)
+    return torch.gather(table.T, 0, levels).sum(1)
 
 
 def conditionals(images: Tensor, cliques: Cliques, tables: Tensor, field: TensorField) -> Tensor:

@@ -17,7 +17,7 @@ from harmonium.grid_cliques import Cliques
 from harmonium.kernels import grid_plain
 from harmonium.kernels.grid_plain import TensorField
 
-__all__ = ["Draws", "conditional_sums", "conditionals", "sweep"]
+__all__ = ["Draws", "conditional_sums", "conditionals", "potentials", "sweep"]
 
 #: Pixels below which a second thread costs more than it saves.
 _PIXELS_A_THREAD = 8192
@@ -86,6 +86,28 @@ def conditionals(
         fast.conditionals(
             states[rows], cliques.layout, prepared, rows_of(field, rows), out[rows].numpy()
         )
+
+    _in_threads(part, len(x), x.shape[1])
+    return out
+
+
+def potentials(
+    x: Tensor, shape: tuple[int, int], cliques: Cliques, tables: Tensor, bias: Tensor, base: Tensor
+) -> Tensor:
+    """Sum of all potentials of each image, and its log-weight in the base: float64 ``(n, 2)``."""
+    images = x.reshape(len(x), *shape)
+    tables, bias, base = tables.double(), bias.double(), base.double()
+    if x.device.type != "cpu" or not kernels.uses_fast_path(x.float()):
+        return grid_plain.potentials(images.long(), cliques, tables, bias, base)
+    from harmonium.kernels import grid as fast
+
+    states = images.to(torch.int32).numpy()
+    zeros = cliques.offsets[:-1] + np.asarray(cliques.radii, dtype=np.int64)
+    out = torch.empty((len(x), 2), dtype=torch.float64)
+    arrays = (tables.numpy(), bias.numpy(), base.numpy())
+
+    def part(rows: slice) -> None:
+        fast.potentials(states[rows], cliques.layout, zeros, *arrays, out[rows].numpy())
 
     _in_threads(part, len(x), x.shape[1])
     return out
