@@ -93,7 +93,9 @@ class Cliques:
     @cached_property
     def offsets(self) -> NDArray[np.int64]:
         """Where each filter's table starts, then the end: ``(F + 1,)``."""
-        return np.concatenate([[0], np.cumsum([2 * radius + 1 for radius in self.radii])])
+        return np.concatenate(
+            [[0], np.cumsum([2 * radius + 1 for radius in self.radii], dtype=np.int64)]
+        )
 
     def knots(self, index: int) -> NDArray[np.int64]:
         """Responses at which the potential of a filter is a parameter of its own."""

@@ -1,0 +1,199 @@
+"""Measures of hm.GridMRF: ``python -m benchmarks.grid [sweeps] [denoise] [fashion]``.
+
+`sweeps`: seconds a Gibbs sweep, and how they grow with pixels and levels. `denoise`: peak
+signal-to-noise ratio of six photographs under Gaussian noise of sigma 25, learned from other
+photographs, beside scikit-image's methods on the same. `fashion`: accuracy of one model a class,
+beside independent pixels (wants ``shared/data/images/fashion.npz`` beside the repository).
+Set OMP_NUM_THREADS to the number of cores that are free.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import harmonium as hm
+from harmonium.energy import Chains
+from harmonium.grid_cliques import Cliques, filters_for
+from harmonium.grid_fit import initial_energy
+
+FASHION = Path(__file__).resolve().parents[2] / "shared/data/images/fashion.npz"
+JUDGED = ("camera", "moon", "coins", "text", "brick", "grass")
+LEARNED = (
+    "astronaut",
+    "cat",
+    "clock",
+    "coffee",
+    "gravel",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "page",
+    "retina",
+    "rocket",
+)
+SIGMA = 25.0
+
+
+def seconds(work, n: int = 5) -> float:
+    """Median time of `n` calls after one that warms up."""
+    work()
+    times = []
+    for _ in range(n):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def sweeps() -> None:
+    """One sweep from independent pixels."""
+    print(f"\nsweeps, {torch.get_num_threads()} thread(s)")
+    print("images  shape    levels potential   neighbours   ms   ns a pixel")
+    source = np.random.Generator(np.random.SFC64(0))
+    cases = [
+        (64, 28, 256, "difference", 4),
+        (64, 28, 256, "difference", 8),
+        (64, 28, 8, "difference", 8),
+        (64, 28, 2, "difference", 4),
+        (1, 128, 256, "difference", 4),
+        (1, 256, 256, "difference", 4),
+        (1, 512, 256, "difference", 4),
+        *((1, 256, n_levels, "difference", 8) for n_levels in (2, 16, 64, 128, 256)),
+        (1, 256, 256, "block", 8),
+        (1, 256, 256, "multiscale", 8),
+    ]
+    for n, side, n_levels, potential, neighbours in cases:
+        cliques = Cliques(filters_for(potential, neighbours), n_levels)
+        base = torch.full((1, n_levels), -np.log(n_levels))
+        energy = initial_energy(cliques, (side, side), base, False)
+        chains = Chains(energy.base_sample(n, source))
+        taken = seconds(lambda e=energy, c=chains: e.sweep(c, source))
+        print(
+            f"{n:6d}  {side:3d}x{side:<3d} {n_levels:6d}  {potential:12s} {neighbours:6d} "
+            f"{1e3 * taken:9.1f} {1e9 * taken / (n * side * side):8.0f}"
+        )
+
+
+def gray(image: np.ndarray) -> np.ndarray:
+    """Levels 0 to 255 of a photograph, by luminance where it has colours."""
+    from skimage.color import rgb2gray
+
+    return np.asarray(
+        image if image.ndim == 2 else np.round(255 * rgb2gray(image[..., :3]))
+    ).astype(int)
+
+
+def photographs() -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    """What is learned from, and what is judged; all ship with scikit-image and scikit-learn."""
+    import skimage.data
+    from sklearn.datasets import load_sample_images
+
+    learned = [gray(getattr(skimage.data, name)()) for name in LEARNED]
+    learned += [gray(image) for image in load_sample_images().images]
+    return learned, {name: gray(getattr(skimage.data, name)())[:256, :256] for name in JUDGED}
+
+
+def psnr(found: np.ndarray, clean: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB."""
+    return float(10 * np.log10(255**2 / np.mean((found - clean) ** 2)))
+
+
+def others(noisy: np.ndarray, clean: np.ndarray) -> dict[str, float]:
+    """scikit-image's methods; each with its best weight for this very picture."""
+    from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet
+
+    unit = noisy / 255
+    sigma = SIGMA / 255
+    total = max(
+        psnr(255 * denoise_tv_chambolle(unit, weight=w), clean) for w in np.arange(0.04, 0.3, 0.01)
+    )
+    means = max(
+        psnr(255 * denoise_nl_means(unit, 5, 9, h=h * sigma, sigma=sigma, fast_mode=True), clean)
+        for h in (0.5, 0.6, 0.7, 0.8, 0.9)
+    )
+    wavelets = psnr(255 * denoise_wavelet(unit, sigma=sigma, rescale_sigma=True), clean)
+    return {"tv": total, "nlm": means, "wavelets": wavelets}
+
+
+def denoise(potentials: tuple[str, ...], model_file: str | None) -> None:
+    """The six photographs, by posterior mean."""
+    learned, judged = photographs()
+    models = {}
+    for potential in potentials:
+        start = time.perf_counter()
+        model = hm.GridMRF(neighbours=8, potential=potential, random_state=0).fit(learned)
+        print(f"{potential}: learned in {time.perf_counter() - start:.0f} s", flush=True)
+        models[potential] = model
+        if model_file:
+            model.save(model_file)
+    rows: dict[str, list[float]] = {}
+    for name, clean in judged.items():
+        noise = np.random.default_rng(0).normal(0, SIGMA, clean.shape)
+        noisy = np.clip(np.round(clean + noise), 0, 255)
+        figures = {"noisy": psnr(noisy, clean), **others(noisy, clean)}
+        for potential, model in models.items():
+            start = time.perf_counter()
+            channel = hm.noise.Gaussian(SIGMA)
+            found = model.correct(noisy[None], noise=channel, how="mean", random_state=0)[0]
+            figures[potential] = psnr(found, clean)
+            figures[f"{potential} s"] = time.perf_counter() - start
+        rows[name] = list(figures.values())
+        print(name, {k: round(v, 2) for k, v in figures.items()}, flush=True)
+    print(
+        "mean", dict(zip(figures, np.mean(list(rows.values()), 0).round(2).tolist(), strict=True))
+    )
+
+
+def fashion(levels: tuple[int, ...], n_held_out: int = 2000) -> None:
+    """One model a class, the class of the highest log P(image) + log P(class)."""
+    data = np.load(FASHION)
+    order = np.random.default_rng(0).permutation(len(data["images"]))
+    train, held = order[n_held_out:], order[:n_held_out]
+    labels = data["labels"]
+    for n_levels in levels:
+        X = data["images"].astype(int) * n_levels // 256
+        for potential in ("independent", "difference"):
+            scores, doubt = [], []
+            start = time.perf_counter()
+            for label in range(10):
+                mine = train[labels[train] == label]
+                model = hm.GridMRF(
+                    n_levels=n_levels,
+                    neighbours=8,
+                    potential=potential,
+                    places=True,
+                    random_state=0,
+                ).fit(X[mine])
+                log_z = model.log_partition()
+                doubt.append(log_z.std_error)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    scores.append(model.score_samples(X[held]) + np.log(len(mine) / len(train)))
+            right = np.mean(np.argmax(scores, 0) == labels[held])
+            own = np.mean(np.array(scores)[labels[held], np.arange(len(held))])
+            print(
+                f"{n_levels} levels, {potential}: accuracy {right:.4f}, log P(image, class) "
+                f"{own:.1f} nats, largest error of log Z {max(doubt):.2f}, "
+                f"{time.perf_counter() - start:.0f} s",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="*", default=["sweeps", "denoise", "fashion"])
+    parser.add_argument("--potentials", nargs="+", default=["difference", "multiscale"])
+    parser.add_argument("--levels", nargs="+", type=int, default=[8, 256])
+    parser.add_argument("--model", help="write the last photograph model to this file")
+    chosen = parser.parse_args()
+    if "sweeps" in chosen.what:
+        sweeps()
+    if "denoise" in chosen.what:
+        denoise(tuple(chosen.potentials), chosen.model)
+    if "fashion" in chosen.what:
+        fashion(tuple(chosen.levels))
