@@ -15,7 +15,7 @@ from harmonium.kernels.grid_run import Draws, sweep
 from harmonium.noise import Gaussian, Replace
 from harmonium.partition import annealed_importance_sampling
 from support.grid_oracle import GridOracle, random_grid
-from support.statistics import ALPHA, chi_square_p_value
+from support.statistics import ALPHA, assert_drawn_from, chi_square_p_value
 
 #: Shape, levels, potential, neighbours, places: every kind of clique, both twins' corners.
 MODELS = [
@@ -257,3 +257,15 @@ def test_channels_are_distributions_over_readings():
     y = torch.tensor([[6.0, 0.0]])
     wanted = (-((1.5 - 3) ** 2) + (1.5 - 6) ** 2) / 8
     assert float(free.log_weight(x) - free.log_weight(y)) == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize("places", [False, True])
+def test_the_base_is_what_it_says(places):
+    energy = random_grid((2, 2), 3, places=places)
+    drawn = energy.base_sample(20_000, generator()).numpy().astype(int)
+    p = torch.softmax(energy.base.double(), 1).expand(4, -1).numpy()
+    for pixel in range(4):
+        assert_drawn_from(drawn[:, pixel], p[pixel])
+    everything = torch.from_numpy(GridOracle(energy).X).float()
+    total = torch.logsumexp(energy.log_weight(everything, 0.0), 0)
+    assert float(total) == pytest.approx(energy.base_log_partition(), abs=1e-5)

@@ -79,8 +79,8 @@ class GridMRF(EnergyModel):
 
     #: Chains an image, sweeps before averaging, sweeps averaged, for posterior means.
     _n_answer_chains: ClassVar[int] = 2
-    _lead_in: ClassVar[int] = 60
-    _averaged: ClassVar[int] = 120
+    _lead_in: ClassVar[int] = 80
+    _averaged: ClassVar[int] = 160
     #: A sweep of many levels is dear, and log Z of an image is needed to a nat or so only.
     _annealing_steps: ClassVar[tuple[int, ...]] = (500, 4000)
 

@@ -230,9 +230,17 @@ class GridEnergy(Energy):
         return float(each.sum() if len(each) > 1 else each.sum() * self.n_variables)
 
     def base_sample(self, n: int, generator: Generator) -> Tensor:
-        logits = self.base.expand(self.n_variables, -1)
-        drawn = kernels.categorical(logits.repeat(n, 1), generator)
-        return drawn.reshape(n, self.n_variables).to(self.device, self.dtype)
+        shape = (self.n_variables, n)
+        if isinstance(generator, np.random.Generator):
+            uniform = torch.from_numpy(generator.random(shape)).to(self.device)
+        else:
+            uniform = torch.rand(
+                shape, dtype=torch.float64, device=self.device, generator=generator
+            )
+        reached = torch.softmax(self.base.double(), 1).cumsum(1)
+        reached = reached.expand(self.n_variables, -1).contiguous()
+        drawn = torch.searchsorted(reached, uniform, right=True)
+        return drawn.clamp_max(self.n_states - 1).T.contiguous().to(self.dtype)
 
     def moments(self, x: Tensor, weights: Tensor) -> Parameters:
         """Weighted histograms of responses, of levels and of levels at each place."""

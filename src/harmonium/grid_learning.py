@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from harmonium.energy import Chains, Parameters
 from harmonium.grid_cliques import Cliques
@@ -137,6 +139,12 @@ def _ascend_likelihood(
     _set(energy, result.parameters)
     model.history_, model.n_updates_ = result.history, result.n_updates
     model.stop_reason_ = result.reason
+    if result.reason in {"diverged", "interrupted"}:
+        warnings.warn(
+            f"the fit stopped early ({result.reason}); the model holds the last good parameters",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
 
 def _set(energy: GridEnergy, parameters: Parameters) -> None:
