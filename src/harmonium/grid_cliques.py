@@ -150,14 +150,17 @@ class Cliques:
         A tap of weight c meets every c-th entry of its table; laying the entries out by their
         remainder mod c makes each such walk contiguous. Negative weights use evenness.
         """
-        starts, taps, gather, blocks = [0], [], [], {}
+        starts: list[int] = [0]
+        taps: list[tuple[int, ...]] = []
+        gather: list[NDArray[np.int64]] = []
+        blocks: dict[tuple[int, int], int] = {}
         for index, kernel in enumerate(self.filters):
             radius, first = self.radii[index], int(self.offsets[index])
             for dy, dx in np.argwhere(kernel).tolist():
                 weight = int(kernel[dy, dx])
                 step, length = abs(weight), -(-(2 * radius + 1) // abs(weight))
                 if (index, step) not in blocks:
-                    blocks[index, step] = sum(map(len, gather))
+                    blocks[index, step] = sum(len(part) for part in gather)
                     entries = np.arange(step)[:, None] + step * np.arange(length)
                     gather.append(first + np.minimum(entries, 2 * radius).reshape(-1))
                 taps.append((dy, dx, weight, blocks[index, step], length, radius))

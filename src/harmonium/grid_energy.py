@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium import kernels
 from harmonium.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
 from harmonium.grid_cliques import Cliques
 from harmonium.grid_readings import Readings
