@@ -15,7 +15,7 @@ __all__ = ["read_rows", "write_rows"]
 
 
 def read_rows(path: str, key: str | None = None) -> Any:
-    """Rows from ``.npy`` (memory-mapped), ``.npz`` (arrays or scipy.sparse), ``.csv``, ``.parquet``.
+    """Rows from ``.npy`` (memory-mapped), ``.npz`` (also scipy.sparse), ``.csv`` or ``.parquet``.
 
     An empty cell of a CSV file is a blank (NaN). `key` names the array of an ``.npz`` with
     several. Raises ``ValueError`` or ``FileNotFoundError`` with the path.
