@@ -82,7 +82,7 @@ class GridMRF(EnergyModel):
     _lead_in: ClassVar[int] = 80
     _averaged: ClassVar[int] = 160
     #: A sweep of many levels is dear, and log Z of an image is needed to a nat or so only.
-    _annealing_steps: ClassVar[tuple[int, ...]] = (500, 4000)
+    _annealing_steps: ClassVar[tuple[int, ...]] = (1000,)
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from torch import Tensor
 from harmonium.energy import Chains
 from harmonium.gibbs import equilibrate, run_chains
 from harmonium.grid_energy import GridEnergy
+from harmonium.grid_progress import progress_bar
 from harmonium.grid_readings import Readings
 from harmonium.modes import climb
 
@@ -85,9 +86,12 @@ def answer(
     many = question.repeated(model._n_answer_chains)
     chains = _begin(model, energy, many, generator, unread)
     total = torch.zeros(chains.x.shape, dtype=torch.float64)
-    for _ in range(model._averaged):
-        chains, means = energy.sweep_means(chains, generator, many.evidence)
-        total += means
+    with progress_bar(model.verbose, "posterior mean", model._averaged) as show:
+        for done in range(model._averaged):
+            chains, means = energy.sweep_means(chains, generator, many.evidence)
+            total += means
+            if show is not None:
+                show(done + 1, float("nan"))
     total /= model._averaged
     mean = total.reshape(-1, model._n_answer_chains, energy.n_variables).mean(1)
     return torch.where(free, mean, question.start.double()).numpy()

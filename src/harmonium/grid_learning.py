@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from harmonium.energy import Chains, Parameters
 from harmonium.grid_cliques import Cliques
 from harmonium.grid_energy import GridEnergy
 from harmonium.grid_fit import base_table, fit_pseudo_likelihood, initial_energy
+from harmonium.grid_progress import progress_bar
 from harmonium.grid_readings import check_images
 from harmonium.learning import Batches, Exact, NegativePhase, Persistent, Settings, Trainer
 
@@ -94,7 +93,7 @@ def learn(
     base = base_table(rows.astype(np.int64), share, cliques.n_levels, model.places)
     energy = initial_energy(cliques, (height, width), base, model.places)
     x = torch.from_numpy(rows).float()
-    with _progress(model, "pseudo-likelihood", _PSEUDO_STEPS) as show:
+    with progress_bar(model.verbose, "pseudo-likelihood", _PSEUDO_STEPS) as show:
         model.pseudo_log_likelihood_ = fit_pseudo_likelihood(
             energy, x, torch.from_numpy(share), _PSEUDO_STEPS, show
         )
@@ -125,7 +124,7 @@ def _ascend_likelihood(
         negative = Persistent(Chains(x[torch.from_numpy(first)].clone()), model.n_gibbs)
     settings = Settings(n_updates, batch, model.learning_rate, 0.0)
     energy.observe(energy.moments(x, torch.full((len(x),), 1.0 / len(x))))
-    with _progress(model, "likelihood", n_updates) as show, torch.no_grad():
+    with progress_bar(model.verbose, "likelihood", n_updates) as show, torch.no_grad():
         trainer = Trainer(
             energy,
             negative,
@@ -150,22 +149,3 @@ def _ascend_likelihood(
 def _set(energy: GridEnergy, parameters: Parameters) -> None:
     for name, tensor in energy.parameters().items():
         tensor.copy_(parameters[name])
-
-
-@contextmanager
-def _progress(model: GridMRF, what: str, total: int) -> Iterator[Any]:
-    """A rich bar for one stage, or None where none was asked for."""
-    if not model.verbose:
-        yield None
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, transient=False) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done, _: bar.update(task, completed=min(done, total))
