@@ -105,7 +105,7 @@ def psnr(found: np.ndarray, clean: np.ndarray) -> float:
 
 def others(noisy: np.ndarray, clean: np.ndarray) -> dict[str, float]:
     """scikit-image's methods; each with its best weight for this very picture."""
-    from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet
+    from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
     unit = noisy / 255
     sigma = SIGMA / 255
@@ -116,21 +116,20 @@ def others(noisy: np.ndarray, clean: np.ndarray) -> dict[str, float]:
         psnr(255 * denoise_nl_means(unit, 5, 9, h=h * sigma, sigma=sigma, fast_mode=True), clean)
         for h in (0.5, 0.6, 0.7, 0.8, 0.9)
     )
-    wavelets = psnr(255 * denoise_wavelet(unit, sigma=sigma, rescale_sigma=True), clean)
-    return {"tv": total, "nlm": means, "wavelets": wavelets}
+    return {"tv": total, "nlm": means}
 
 
-def denoise(potentials: tuple[str, ...], model_file: str | None) -> None:
+def denoise(potentials: tuple[str, ...], write_to: str | None, read_from: str | None) -> None:
     """The six photographs, by posterior mean."""
     learned, judged = photographs()
-    models = {}
-    for potential in potentials:
+    models = {"loaded": hm.load(read_from)} if read_from else {}
+    for potential in () if read_from else potentials:
         start = time.perf_counter()
         model = hm.GridMRF(neighbours=8, potential=potential, random_state=0).fit(learned)
         print(f"{potential}: learned in {time.perf_counter() - start:.0f} s", flush=True)
         models[potential] = model
-        if model_file:
-            model.save(model_file)
+        if write_to:
+            model.save(write_to)
     rows: dict[str, list[float]] = {}
     for name, clean in judged.items():
         noise = np.random.default_rng(0).normal(0, SIGMA, clean.shape)
@@ -193,15 +192,16 @@ def fashion(levels: tuple[int, ...], n_train: int, n_temperatures: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", default=["sweeps", "denoise", "fashion"])
-    parser.add_argument("--potentials", nargs="+", default=["difference", "multiscale"])
+    parser.add_argument("--potentials", nargs="*", default=["difference", "multiscale"])
     parser.add_argument("--levels", nargs="+", type=int, default=[8, 256])
     parser.add_argument("--per-class", type=int, default=800, help="images a class to learn from")
     parser.add_argument("--temperatures", type=int, default=1000, help="of annealing, for log Z")
     parser.add_argument("--model", help="write the last photograph model to this file")
+    parser.add_argument("--load", help="judge the photograph model of this file instead")
     chosen = parser.parse_args()
     if "sweeps" in chosen.what:
         sweeps()
     if "denoise" in chosen.what:
-        denoise(tuple(chosen.potentials), chosen.model)
+        denoise(tuple(chosen.potentials), chosen.model, chosen.load)
     if "fashion" in chosen.what:
         fashion(tuple(chosen.levels), chosen.per_class, chosen.temperatures)

@@ -27,7 +27,8 @@ __all__ = ["Images", "gather_images", "learn"]
 #: Images larger than this are learned from patches of `_PATCH` unless the user says otherwise.
 _LARGE, _PATCH = 64, 32
 _PSEUDO_STEPS = 40
-_N_UPDATES = 200
+#: Steps of the likelihood: more for cliques alone, whose chains have to unlearn a good deal.
+_N_UPDATES, _N_UPDATES_PLACES = 600, 200
 #: Pixels of all chains together, and of a batch.
 _PIXELS_A_STEP = 2**16
 
@@ -116,7 +117,8 @@ def _ascend_likelihood(
     n_chains = fitting if model.n_chains == "auto" else int(model.n_chains)
     if model.n_chains == "auto":
         n_chains = min(n_chains, 256)
-    n_updates = _N_UPDATES if model.n_updates == "auto" else int(model.n_updates)
+    automatic = _N_UPDATES_PLACES if model.places else _N_UPDATES
+    n_updates = automatic if model.n_updates == "auto" else int(model.n_updates)
     batches = Batches(len(x), batch, generator, weights)
     negative: NegativePhase = Exact()
     if model.learner == "pcd":

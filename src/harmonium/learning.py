@@ -164,15 +164,15 @@ class Persistent(NegativePhase):
     chains: Chains
     n_gibbs: int
     _weights: Tensor | None = field(default=None, repr=False)
-    _fused: Any = field(default=None, repr=False)
+    _fused: bool | None = field(default=None, repr=False)
 
     def update(
         self, energy: Energy, positive: Tensor, rate: float, decay: float, generator: Generator
     ) -> None:
         if self._fused is None:  # asked once: a protocol's isinstance takes longer than a step
-            self._fused = energy if isinstance(energy, FusedPersistent) else False
+            self._fused = isinstance(energy, FusedPersistent)
         if self._fused:
-            moved = self._fused.persistent_update(
+            moved = energy.persistent_update(  # type: ignore[attr-defined]
                 positive, self.chains, self.n_gibbs, rate, decay, generator
             )
             if moved is not None:
