@@ -333,4 +333,5 @@ def _onto(table: Array, scope: tuple[int, ...], wanted: tuple[int, ...]) -> Arra
     kept = [variable for variable in scope if variable in present]
     result = np.asarray(table.sum(axis=summed) if summed else table)
     result = result.transpose([kept.index(variable) for variable in wanted if variable in kept])
-    return result[tuple(slice(None) if v in kept else None for v in wanted) or ...]
+    index: Any = tuple(slice(None) if v in kept else None for v in wanted) or ...
+    return np.asarray(result[index])

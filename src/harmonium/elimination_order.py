@@ -97,9 +97,9 @@ def _cost(graph: list[int], order: Sequence[int], weights: _Weights) -> float:
 def elimination_order(graph: list[int], sizes: Sequence[int], keep: int = 0) -> list[int]:
     """An order that takes out all variables but those of the mask `keep`, at low cost.
 
-    The variables of `keep` must neighbour each other. The best of three by the number of table entries: the given order, the smallest table
-    next, and the fewest added edges next ("min-fill"; Kjaerulff 1990 compares them). Finding
-    the best of all is NP-hard.
+    The variables of `keep` must neighbour each other. The best of three by the number of table
+    entries: the given order, the smallest table next, and the fewest added edges next
+    ("min-fill"; Kjaerulff 1990 compares them). Finding the best of all is NP-hard.
     """
     weights = _Weights(sizes)
 

@@ -7,6 +7,7 @@ it, and it is never summed out, so that one pass answers all rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import TypeAlias
 
 import numpy as np
@@ -70,6 +71,12 @@ class Exact:
             self._zeros |= not whole
             lowest = table.min() if whole else table[finite].min()
             self._ranges.append(-float(lowest))
+
+    def with_tables(self, log_tables: Sequence[Array]) -> Exact:
+        """The same network with other numbers in its tables; plans are shared."""
+        other = copy(self)
+        other.set_tables(log_tables)
+        return other
 
     # -- planning ----------------------------------------------------------------------------
 
@@ -234,14 +241,18 @@ class Exact:
         known: frozenset[int],
         readings: Mapping[int, Array] | None = None,
         generator: np.random.Generator | None = None,
+        n_draws: int = 1,
     ) -> tuple[States, Array]:
         """Each row with its unknown variables drawn, or, without a generator, most probable.
+
+        With `n_draws`, each row comes that many times in a row; the draws are independent.
 
         Returns the filled rows and the log of what was summed (or maximised) for each row,
         -inf where a row's evidence cannot be.
         """
         up = self.upward(rows, known, readings, maximise=generator is None)
         states = np.concatenate([rows, np.arange(len(rows))[:, None]], axis=1)
+        states = np.repeat(states, n_draws, axis=0)
 
         def draw(table: Array) -> States:
             assert generator is not None

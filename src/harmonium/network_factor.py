@@ -44,10 +44,10 @@ class Factor:
         values = _array(self.variables, table, who)
         if log:
             bad = np.isnan(values) | np.isposinf(values)
-            wanted, empty = "a finite logarithm or -inf", np.isneginf(values).all()
+            wanted, empty = "a finite logarithm or -inf", bool(np.isneginf(values).all())
         else:
             bad = ~(np.isfinite(values) & (values >= 0.0))
-            wanted, empty = "a finite number of at least 0", not values.any()
+            wanted, empty = "a finite number of at least 0", not bool(values.any())
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])
             raise ValueError(f"{who}: entry {where} is {values[where]}; wanted {wanted}")
