@@ -278,9 +278,9 @@ class Upward:
                 *((t, self.tables) for t in bucket.tables),
                 *((m, self.messages) for m in bucket.messages),
             ):
-                chosen = tuple(states[:, variable] for variable in each.scope[1:])
-                part = each.sort(source[each.source])[(slice(None), *chosen)]
-                parts.append(part if chosen else part[:, None])
+                index: Any = (slice(None), *(states[:, v] for v in each.scope[1:]))
+                part = each.sort(source[each.source])[index]
+                parts.append(part if part.ndim > 1 else part[:, None])
             table = np.asarray(reduce(self.domain.combine, parts))
             states[:, bucket.variable] = pick(np.broadcast_to(table, (len(table), n)))
 
