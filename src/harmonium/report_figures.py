@@ -17,16 +17,18 @@ from harmonium.report_page import Picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "INK", "LINE", "drawing", "png_picture", "svg_picture"]
+__all__ = ["COLOURS", "INK", "LINE", "PAPER", "drawing", "png_picture", "svg_picture"]
 
 # Colours no figure would use by accident: each becomes a colour of the page, so that a figure
 # follows the reader's light or dark theme.
 INK = "#010203"
 LINE = "#040506"
+PAPER = "#070809"
 COLOURS = ("#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04")
 _PAGE_COLOUR = {
     INK: "currentColor",
     LINE: "var(--line)",
+    PAPER: "var(--paper)",
     **{colour: f"var(--c{i + 1})" for i, colour in enumerate(COLOURS)},
 }
 

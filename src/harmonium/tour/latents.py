@@ -69,17 +69,17 @@ def page(workshop: Workshop) -> Page:
         f"{pixels:.1%} in pixels.",
         blocks=[
             Formula(
-                m.display("P(v,h)=", m.frac(m.sup("e", "-E(v,h)"), "Z"), ",")
+                m.display("P(v,h)=", m.frac(m.sup("e", "−E(v,h)"), "Z"), ",")
                 + m.display(
                     "P(v)=",
                     m.total("∑", "h"),
                     "P(v,h),",
                     "<mspace width='1em'></mspace>",
-                    "E(v,h)=-",
+                    "E(v,h)=−",
                     m.sup("v", "⊤"),
-                    "W h-",
+                    "W h−",
                     m.sup("b", "⊤"),
-                    "v-",
+                    "v−",
                     m.sup("c", "⊤"),
                     "h",
                 ),
