@@ -287,8 +287,8 @@ class Upward:
     def marginals(self, wanted: Sequence[tuple[int, ...]], given_kept: Array) -> list[Array]:
         """P of each scope of `wanted`, axes as the scope names them; one pass down.
 
-        `given_kept` is the probability of each state of the kept variables (ones, to condition
-        on them). Each scope must lie within one bucket, kept variables beside it.
+        `given_kept` is the probability of each state of the kept variables. Each scope must
+        lie within one bucket, kept variables beside it.
         """
         buckets = (*self.plan.buckets, self.plan.last)
         homes: dict[int, list[int]] = {}

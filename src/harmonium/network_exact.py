@@ -283,9 +283,11 @@ class Exact:
         if not (known or readings):
             return up.marginals(wanted, np.ones(()))
         assert rows is not None
-        found = up.marginals([(self._row, *scope) for scope in wanted], np.ones(len(rows)))
+        # Rows as a uniform variable; what does not depend on the row has an axis of length 1.
+        joint = [(self._row, *scope) for scope in wanted]
+        found = up.marginals(joint, np.full(len(rows), 1.0 / len(rows)))
         return [
-            np.broadcast_to(p, (len(rows), *(self.sizes[v] for v in scope)))
+            np.broadcast_to(p * len(p), (len(rows), *(self.sizes[v] for v in scope)))
             for p, scope in zip(found, wanted, strict=True)
         ]
 
