@@ -23,6 +23,7 @@ _HOME = {
     "ModelFileError": "storage",
     "NGram": "ngram",
     "NoveltyDetector": "classify",
+    "TextFile": "ngram",
     "RBM": "rbm",
     "expectation": "expectation",
     "load": "storage",
