@@ -91,7 +91,8 @@ class FactorEnergy(Energy):
             for members in colours
         ]
         states = torch.arange(self.n_states)
-        impossible = states[None, :] >= torch.tensor(self.sizes)[:, None]
+        self.last_states = torch.tensor(self.sizes) - 1
+        impossible = states[None, :] > self.last_states[:, None]
         self.possible = torch.zeros(self.n_variables, self.n_states, dtype=self.dtype)
         self.possible[impossible] = -torch.inf
 
@@ -136,8 +137,8 @@ class FactorEnergy(Energy):
             if group.variables.shape[1] == 1:
                 own = group.variables[:, 0]
                 states = torch.arange(self.n_states)
-                last = torch.tensor(self.sizes)[own] - 1
-                index = group.offsets[:, None] + torch.minimum(states[None, :], last[:, None])
+                last = self.last_states[own].unsqueeze(1)
+                index = group.offsets[:, None] + torch.minimum(states[None, :], last)
                 total = total.index_add(0, own, self.tables[index].double())
         return torch.log_softmax(total, 1).to(self.dtype)
 
@@ -145,8 +146,11 @@ class FactorEnergy(Energy):
         return {"tables": self.tables}
 
     def _entries(self, x: Tensor) -> list[Tensor]:
-        """For each group the entry of each table that each row picks: ``(n, n_factors)``."""
-        states = x.long()
+        """For each group the entry of each table that each row picks: ``(n, n_factors)``.
+
+        A state that a variable does not have picks its last one's; weights say it cannot be.
+        """
+        states = torch.minimum(x.long(), self.last_states)
         return [
             group.offsets + (states[:, group.variables] * group.strides).sum(2)
             for group in self.groups
@@ -156,6 +160,7 @@ class FactorEnergy(Energy):
         full = torch.zeros(len(x), dtype=torch.float64)
         for index in self._entries(x):
             full += self.tables[index].double().sum(1)
+        full[(x > self.last_states).any(1)] = -torch.inf
         if isinstance(beta, float | int) and beta == 1.0:
             return full
         base = torch.gather(self.base.expand(len(x), -1, -1), 2, x.long().unsqueeze(2))

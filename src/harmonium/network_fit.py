@@ -79,7 +79,7 @@ def _counts(network: Structure, states: States, share: Array) -> Array:
     parts = []
     for scope, table in zip(network.exact.scopes, network.exact.log_tables, strict=True):
         counts = np.zeros(table.shape)
-        np.add.at(counts, tuple(states[:, v] for v in scope), share)
+        np.add.at(counts, tuple(states[:, v] for v in scope), share if scope else share.sum())
         parts.append(counts.reshape(-1))
     return np.concatenate(parts)
 
