@@ -77,9 +77,7 @@ def network_picture(
         if n <= _MAX_DRAWN // 2:
             for name, place in zip(names, places[:n], strict=True):
                 fontsize = float(np.clip(size**0.5 * 0.42, 4, 10))
-                axes.text(
-                    *place, str(name), ha="center", va="center", fontsize=fontsize, zorder=4
-                )
+                axes.text(*place, str(name), ha="center", va="center", fontsize=fontsize, zorder=4)
         return svg_picture(
             figure, f"A network of {n} variables and {len(network.factors_)} factors", caption
         )
@@ -150,7 +148,11 @@ def _marginal_blocks(model: MarkovNetwork) -> list[Block]:
     most = max(model.n_states_)
     if most <= 6:
         rows = [
-            (str(name), *(f"{p:.3f}" for p in marginals[name]), *[""] * (most - len(marginals[name])))
+            (
+                str(name),
+                *(f"{p:.3f}" for p in marginals[name]),
+                *[""] * (most - len(marginals[name])),
+            )
             for name in names
         ]
         headings = ("variable", *(f"P({state})" for state in range(most)))

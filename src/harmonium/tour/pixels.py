@@ -33,7 +33,7 @@ grid = hm.GridMRF(neighbours=8, $effort, random_state=0).fit(others)
 channel = hm.noise.Gaussian(25)
 cleaned = grid.correct(noisy[None], noise=channel, how="mean", random_state=0)[0]
 mended = grid.complete(torn[None], how="mean", random_state=0)[0]
-drawn = grid.sample(shape=photo.shape, random_state=0)[0]
+drawn = grid.sample(shape=(64, 64), random_state=0)[0]
 """,
 )
 
@@ -98,14 +98,13 @@ def page(workshop: Workshop) -> Page:
                 beside(np.where(filled, 255, photo), made["mended"], made["drawn"]),
                 "The photograph with stripes missing, mended, and a picture drawn by the model",
                 "A quarter of the photograph torn out (white); the mean of P(missing | rest); and a "
-                "draw from P(x). A draw has the right edges and no idea of a man: that takes "
+                "draw of 64x64 pixels from P(x), enlarged. A draw has the right edges and no idea of a man: that takes "
                 "variables behind the pixels.",
                 smooth=True,
             ),
         ],
         summary=[
-            f"factors between neighbouring pixels, learned from {len(made['others'])} "
-            "photographs.",
+            f"factors between neighbouring pixels, learned from {len(made['others'])} photographs.",
             f"noisy photograph: {before:.1f} dB; best box blur: {blur:.1f} dB; "
             f"posterior mean: {after:.1f} dB.",
         ],
@@ -113,9 +112,11 @@ def page(workshop: Workshop) -> Page:
 
 
 def beside(*pictures: NDArray[Any]) -> Image.Image:
-    """Grey pictures of 256 levels in a row, twice their size."""
-    gap = np.full((pictures[0].shape[0], 4), 128.0)
-    parts = [part for picture in pictures for part in (gap, picture)][1:]
+    """Grey pictures of 256 levels in a row, each enlarged to the height of the first, twice."""
+    height = pictures[0].shape[0]
+    gap = np.full((height, 4), 128.0)
+    grown = [np.kron(p, np.ones((height // p.shape[0],) * 2)) for p in pictures]
+    parts = [part for picture in grown for part in (gap, picture)][1:]
     levels = np.clip(np.round(np.hstack(parts)), 0, 255).astype(np.uint8)
     image = Image.fromarray(levels)
     return image.resize((2 * image.width, 2 * image.height), Image.Resampling.NEAREST)
@@ -125,7 +126,9 @@ def _agreement(photographs: list[NDArray[np.int64]]) -> Any:
     """How alike two pixels are, by their distance."""
     apart = np.unique(np.round(np.geomspace(1, 64, 16)).astype(int))
     alike = [
-        float(np.mean([np.corrcoef(p[:, d:].ravel(), p[:, :-d].ravel())[0, 1] for p in photographs]))
+        float(
+            np.mean([np.corrcoef(p[:, d:].ravel(), p[:, :-d].ravel())[0, 1] for p in photographs])
+        )
         for d in apart
     ]
     with drawing(2.3) as figure:

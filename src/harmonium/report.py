@@ -1,0 +1,82 @@
+"""A fitted model as one HTML page that explains itself: what it is, what it does, what to doubt."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+import harmonium
+from harmonium.joint import JointDistribution
+from harmonium.report_page import render, write_page
+
+__all__ = ["write_report"]
+
+# Each kind of model has a module with a `describe`; a report picks from this list.
+_HOME = {
+    "RBM": "harmonium.report_rbm",
+    "NGram": "harmonium.report_ngram",
+    "GridMRF": "harmonium.report_grid",
+    "MarkovNetwork": "harmonium.report_network",
+}
+
+_TITLES = {
+    "RBM": "A restricted Boltzmann machine",
+    "NGram": "A chain of words",
+    "GridMRF": "A grid of pixels",
+    "MarkovNetwork": "A Markov network",
+}
+
+
+def write_report(
+    model: JointDistribution,
+    path: str | PathLike[str],
+    data: Any = None,
+    shape: tuple[int, int] | None = None,
+    *,
+    random_state: int = 0,
+) -> None:
+    """Write one HTML file about `model` that needs no network and no other file.
+
+    Parameters
+    ----------
+    model : a fitted RBM, NGram, GridMRF or MarkovNetwork.
+    path : the file to write, whole or not at all.
+    data : what the model's ``score_samples`` takes (rows, texts or images), best data it has
+        not seen: for log-likelihoods, completions, neighbours. None leaves those out.
+    shape : (height, width) of a row of an RBM seen as a picture; None: a square where it fits.
+    random_state : seed of what is drawn.
+
+    Raises ``ImportError`` with the extra's name where Jinja2 is missing. Costs one estimate of
+    log Z, unless the model has one already, and a few hundred Gibbs sweeps.
+    """
+    name = next((cls.__name__ for cls in type(model).__mro__ if cls.__name__ in _HOME), None)
+    if name is None:
+        raise TypeError(f"model must be one of {', '.join(_HOME)}, got {type(model).__name__}")
+    check_is_fitted(model)
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"path: the folder {str(Path(path).parent)!r} does not exist")
+    data = _as_array(data)
+    describe = import_module(_HOME[name]).describe
+    lead, warnings, sections = describe(model, data, shape, random_state)
+    html = render(
+        "report",
+        title=_TITLES[name],
+        lead=lead,
+        warnings=warnings,
+        sections=sections,
+        version=harmonium.__version__,
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+    )
+    write_page(path, html)
+
+
+def _as_array(data: Any) -> Any:
+    """Frames and tensors as arrays; texts, arrays and sparse rows as they are."""
+    if hasattr(data, "detach"):
+        return data.detach().cpu().numpy()
+    return data.to_numpy() if hasattr(data, "to_numpy") else data
