@@ -21,7 +21,7 @@ _N_SAMPLES = 12
 _N_SHOWN = 6
 _MAX_SIDE = 96
 #: Pixels times levels up to which a report estimates log Z by itself.
-_CHEAP = 20_000
+_CHEAP = 4_000
 
 
 def potential_picture(model: GridMRF, caption: str = "") -> Picture:
@@ -125,7 +125,9 @@ def _likelihood(
 ) -> tuple[list[Block], list[Warning]]:
     """log Z where it is known or cheap; else the pseudo-likelihood alone, under its own name."""
     known = getattr(model, "_log_partition", None)
-    rows, warnings, blocks = [], [], []
+    rows: list[tuple[str, str]] = []
+    warnings: list[Warning] = []
+    blocks: list[Block] = []
     if known is None and model.n_features_in_ * model.n_levels <= _CHEAP:
         known = model.log_partition_
     if known is not None:

@@ -1,4 +1,4 @@
-"""log Z and log-likelihoods in plain words: figures with their errors, and when not to trust them."""
+"""log Z and log-likelihoods in plain words: with their errors, and when not to trust them."""
 
 from __future__ import annotations
 

@@ -49,7 +49,9 @@ def network_picture(
         axes.margins(0.1)
         for a, b in edges:
             axes.plot(*places[[a, b]].T, color=INK, linewidth=0.7, alpha=0.55, zorder=1)
-        axes.scatter(*places[n:].T, s=size / 8, marker="s", color=COLOURS[1], zorder=2)
+        axes.scatter(
+            places[n:, 0], places[n:, 1], s=size / 8, marker="s", color=COLOURS[1], zorder=2
+        )
         middle = places[:n].mean(0)
         for v in single:
             away = places[v] - middle
@@ -73,11 +75,12 @@ def network_picture(
                 color=COLOURS[1],
             )
         # Discs in the page's paper hide the lines behind them.
-        axes.scatter(*places[:n].T, s=size, facecolor=PAPER, edgecolor=COLOURS[0], zorder=3)
+        x, y = places[:n].T
+        axes.scatter(x, y, s=size, facecolor=PAPER, edgecolor=COLOURS[0], zorder=3)
         if n <= _MAX_DRAWN // 2:
-            for name, place in zip(names, places[:n], strict=True):
+            for name, (x, y) in zip(names, places[:n].tolist(), strict=True):
                 fontsize = float(np.clip(size**0.5 * 0.42, 4, 10))
-                axes.text(*place, str(name), ha="center", va="center", fontsize=fontsize, zorder=4)
+                axes.text(x, y, str(name), ha="center", va="center", fontsize=fontsize, zorder=4)
         return svg_picture(
             figure, f"A network of {n} variables and {len(network.factors_)} factors", caption
         )

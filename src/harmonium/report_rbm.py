@@ -291,7 +291,7 @@ def _hidden_units(
     usage = active.mean(0)
     with drawing(2.1) as figure:
         axes = figure.subplots()
-        axes.hist(usage, bins=np.linspace(0, 1, 41), color=COLOURS[0])
+        axes.hist(usage, bins=40, range=(0, 1), color=COLOURS[0])
         axes.grid(axis="x", visible=False)
         axes.set(xlabel="share of rows for which a unit is on", ylabel="hidden units")
         blocks.append(

@@ -97,9 +97,9 @@ def page(workshop: Workshop) -> Page:
             png_picture(
                 beside(np.where(filled, 255, photo), made["mended"], made["drawn"]),
                 "The photograph with stripes missing, mended, and a picture drawn by the model",
-                "A quarter of the photograph torn out (white); the mean of P(missing | rest); and a "
-                "draw of 64x64 pixels from P(x), enlarged. A draw has the right edges and no idea of a man: that takes "
-                "variables behind the pixels.",
+                "A quarter of the photograph torn out (white); the mean of P(missing | rest); and "
+                "a draw of 64x64 pixels from P(x), enlarged. A draw has edges like a photograph's "
+                "and no idea of a man: that takes variables behind the pixels.",
                 smooth=True,
             ),
         ],
@@ -125,12 +125,12 @@ def beside(*pictures: NDArray[Any]) -> Image.Image:
 def _agreement(photographs: list[NDArray[np.int64]]) -> Any:
     """How alike two pixels are, by their distance."""
     apart = np.unique(np.round(np.geomspace(1, 64, 16)).astype(int))
-    alike = [
-        float(
-            np.mean([np.corrcoef(p[:, d:].ravel(), p[:, :-d].ravel())[0, 1] for p in photographs])
-        )
-        for d in apart
-    ]
+
+    def correlation(d: int) -> float:
+        pairs = [np.corrcoef(p[:, d:].ravel(), p[:, :-d].ravel()) for p in photographs]
+        return float(np.mean([pair[0, 1] for pair in pairs]))
+
+    alike = [correlation(d) for d in apart]
     with drawing(2.3) as figure:
         axes = figure.subplots()
         axes.plot(apart, alike, "o-", color=COLOURS[0], markersize=3.5)
