@@ -9,7 +9,7 @@ from time import perf_counter
 
 from rich.console import Console
 
-from harmonium.tour import factors, latents, learning, network, pixels
+from harmonium.tour import factors, latents, learning, network, pixels, words
 from harmonium.tour.pages import write_index, write_step
 from harmonium.tour.step import Page, Workshop
 
@@ -17,6 +17,7 @@ __all__ = ["STEPS", "run_tour"]
 
 #: The steps in their order: the name of a page's file, and what makes it.
 STEPS: Sequence[tuple[str, Callable[[Workshop], Page]]] = (
+    ("words", words.page),
     ("pixels", pixels.page),
     ("latents", latents.page),
     ("factors", factors.page),
