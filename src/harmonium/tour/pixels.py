@@ -29,7 +29,7 @@ noisy = np.clip(np.round(photo + noise), 0, 255)
 torn = np.where(np.arange(128) % 16 < 4, np.nan, photo)
 """,
     """
-grid = hm.GridMRF(neighbours=8, $effort, random_state=0).fit(others)
+grid = hm.GridMRF($effort, random_state=0).fit(others)
 channel = hm.noise.Gaussian(25)
 cleaned = grid.correct(noisy[None], noise=channel, how="mean", random_state=0)[0]
 mended = grid.complete(torn[None], how="mean", random_state=0)[0]
@@ -39,7 +39,7 @@ drawn = grid.sample(shape=(64, 64), random_state=0)[0]
 
 
 def page(workshop: Workshop) -> Page:
-    effort = "n_patches=30, n_updates=30" if workshop.quick else "n_patches=120"
+    effort = "n_patches=30, n_updates=40" if workshop.quick else "n_patches=120"
     snippet, made = workshop.run(SNIPPET, effort=effort)
     photo, noisy, cleaned = made["photo"], made["noisy"], made["cleaned"]
     before, after = psnr(noisy, photo), psnr(cleaned, photo)
@@ -69,7 +69,7 @@ def page(workshop: Workshop) -> Page:
                     m.sub("x", "i"),
                     ")",
                 ),
-                "i ∼ j: neighbours on the grid, also across corners.",
+                "i ∼ j: neighbours on the grid, side by side or one above the other.",
             ),
             snippet.block(),
             _agreement(made["others"]),

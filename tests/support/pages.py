@@ -1,0 +1,99 @@
+"""Opens HTML files in headless Chromium and says what went wrong in them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+#: Without these, a headless Chromium talks to its maker at every start.
+_QUIET = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars "
+    "--disable-background-networking --disable-component-update --disable-sync "
+    "--allow-file-access-from-files --enable-logging=stderr --virtual-time-budget=10000"
+).split()
+
+# Asked inside the page, which lies in a frame as wide as the window to be tried: what failed to
+# load, what sticks out to the right, what has no text in place of a picture, which ids repeat.
+_PROBE = """
+<script>
+window.failures = [];
+addEventListener("error", e => failures.push("error: " + (e.message || e.target.outerHTML)), true);
+addEventListener("load", () => {
+  const all = s => [...document.querySelectorAll(s)];
+  const report = {
+    failures,
+    broken: all("img").filter(i => !(i.complete && i.naturalWidth)).length,
+    silent: all("img:not([alt]), img[alt=''], svg[role=img]:not([aria-label])").length,
+    wide: document.documentElement.scrollWidth - innerWidth,
+    empty: all("figure").filter(f => f.getBoundingClientRect().height < 20).length,
+    flat: all("math").filter(m => m.getBoundingClientRect().height < 8).length,
+    ids: all("[id]").length - new Set(all("[id]").map(e => e.id)).size,
+    width: innerWidth,
+    headings: all("h1").length,
+    fetched: performance.getEntriesByType("resource").map(e => e.name)
+      .filter(n => !n.startsWith("data:")),
+  };
+  parent.postMessage(JSON.stringify(report), "*");
+});
+</script>
+"""
+
+
+def chromium() -> str:
+    """The browser, or a skipped test where there is none."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    pytest.skip("no Chromium on this machine")
+
+
+def opened(page: Path, folder: Path, width: int) -> dict[str, Any]:
+    """What the probe saw in `page`, in a frame `width` pixels wide; works in `folder`.
+
+    ``console`` are the messages that the page's console logged.
+    """
+    browser = chromium()
+    probed = folder / f"probed-{page.name}"
+    html = page.read_text(encoding="utf-8")
+    assert "<head>" in html
+    probed.write_text(html.replace("<head>", "<head>" + _PROBE, 1), encoding="utf-8")
+    frame = folder / f"frame-{page.name}"
+    frame.write_text(
+        "<!doctype html><body><pre id=said></pre><script>addEventListener('message', e => "
+        "document.getElementById('said').textContent = e.data)</script>"
+        f"<iframe src='{probed.name}' style='border:0;width:{width}px;height:900px'></iframe>",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [browser, *_QUIET, f"--user-data-dir={folder / 'profile'}", "--window-size=1600,1000",
+         "--dump-dom", frame.as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    said = re.search(r'<pre id="said">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert said and said[1], f"the page never finished loading: {done.stdout[:500]}"
+    report: dict[str, Any] = json.loads(unescape(said[1]))
+    report["console"] = re.findall(r"CONSOLE.*", done.stderr)
+    return report
+
+
+def assert_whole(page: Path, folder: Path) -> None:
+    """The page opens without an error, whole, on a wide and on a narrow window."""
+    html = page.read_text(encoding="utf-8")
+    outside = re.findall(r"""(?:src|href)=["'](?!data:|#|[\w-]+\.html)([^"']+)""", html)
+    assert outside == [], "the page wants something from outside"
+    for width in (1280, 390):
+        report = opened(page, folder, width)
+        assert report.pop("width") == width
+        assert report.pop("headings") == 1
+        assert report == {
+            "failures": [], "broken": 0, "silent": 0, "wide": 0, "empty": 0, "flat": 0, "ids": 0,
+            "fetched": [], "console": [],
+        }  # fmt: skip

@@ -1,0 +1,175 @@
+"""Reports: what they say is true, they warn in plain words, and they open in a browser."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+pytest.importorskip("jinja2")
+
+from support.pages import assert_whole
+
+import harmonium as hm
+from harmonium.partition import LogZ
+from harmonium.report import write_report
+from harmonium.report_likelihood import log_z_warnings
+from harmonium.report_rbm import _overfitting, _unit_warnings
+
+_TEXTS = [
+    "the movie was a waste of time",
+    "the movie was a delight and a joy to watch",
+    "a waste of money and of time",
+    "a joy to watch",
+] * 3
+
+
+def _read(path: Path) -> str:
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", path.read_text("utf-8"))))
+
+
+@pytest.fixture(scope="module")
+def rbm(digits: tuple[np.ndarray, np.ndarray]) -> hm.RBM:
+    return hm.RBM(16, n_updates=500, random_state=0).fit(digits[0][:1000])
+
+
+@pytest.fixture(scope="module")
+def models(rbm: hm.RBM, digits: tuple[np.ndarray, np.ndarray]) -> dict[str, tuple[Any, Any]]:
+    """A fitted model of each kind, and data it has not seen."""
+    images = (digits[0].reshape(-1, 8, 8) * 3)[:80]
+    network = hm.MarkovNetwork.grid(3, 3, n_states=3, pair=np.eye(3) + 0.5)
+    return {
+        "RBM": (rbm, digits[0][1000:1200]),
+        "NGram": (hm.NGram(3, smoothing="witten-bell").fit(_TEXTS), _TEXTS[:4]),
+        "GridMRF": (
+            hm.GridMRF(n_levels=4, n_updates=10, random_state=0).fit(images[:60]),
+            images[60:],
+        ),
+        "MarkovNetwork": (network, network.sample(50, random_state=0)),
+    }
+
+
+@pytest.mark.parametrize("kind", ["RBM", "NGram", "GridMRF", "MarkovNetwork"])
+@pytest.mark.parametrize("with_data", [True, False])
+def test_reports_open_in_a_browser(
+    models: dict[str, tuple[Any, Any]], kind: str, with_data: bool, tmp_path: Path
+) -> None:
+    model, data = models[kind]
+    path = tmp_path / "report.html"
+    write_report(model, path, data if with_data else None)
+    assert_whole(path, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["RBM", "NGram", "GridMRF", "MarkovNetwork"])
+def test_a_model_read_from_its_file_reports_the_same(
+    models: dict[str, tuple[Any, Any]], kind: str, tmp_path: Path
+) -> None:
+    model, data = models[kind]
+    model.save(tmp_path / "model.safetensors")
+    write_report(model, tmp_path / "a.html", data)
+    write_report(hm.load(tmp_path / "model.safetensors"), tmp_path / "b.html", data)
+    assert _read(tmp_path / "a.html") == _read(tmp_path / "b.html")
+
+
+def test_figures_are_the_models_own(models: dict[str, tuple[Any, Any]], tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    for kind in ("RBM", "MarkovNetwork"):
+        model, data = models[kind]
+        write_report(model, path, data)
+        said = _read(path)
+        assert f"{model.log_partition().value:,.2f}" in said
+        assert f"{model.score(data):,.2f}" in said
+    model, texts = models["NGram"]
+    write_report(model, path, texts)
+    said = _read(path)
+    assert f"{model.perplexity(texts):,.1f}" in said
+    assert f"{len(model.vocabulary_) - 3:,} words" in said
+
+
+def test_rows_that_are_no_square_are_reported_without_pictures(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(0, 2, (60, 6))
+    model = hm.RBM(3, learner="exact", n_updates=20, random_state=0).fit(rows)
+    path = tmp_path / "report.html"
+    write_report(model, path, rows)
+    assert_whole(path, tmp_path)
+    assert "bits that differ" in _read(path)
+    write_report(model, path, rows, shape=(2, 3))
+    assert "Weights of the 3 hidden units" in _read(path)
+
+
+def test_a_model_given_by_its_parameters_is_reported(tmp_path: Path) -> None:
+    model = hm.RBM.from_parameters(np.zeros((4, 2)), np.zeros(4), np.zeros(2))
+    write_report(model, tmp_path / "report.html")
+    assert "the parameters were given" in _read(tmp_path / "report.html")
+
+
+def test_warnings_in_plain_words() -> None:
+    few = LogZ(1.0, 0.5, "ais", "lower", "few_effective_chains", 4.2, 100, 1000)
+    (warning,) = log_z_warnings(few)
+    assert warning.words.startswith("AIS kept 4 of 100 chains: do not trust")
+    (warning,) = log_z_warnings(LogZ(np.nan, np.nan, "ais", "lower", "nonfinite"))
+    assert "no finite log Z" in warning.words
+    assert log_z_warnings(LogZ(1.0)) == []
+
+
+def test_dead_and_twin_units_are_named_and_live_ones_are_not() -> None:
+    generator = np.random.default_rng(0)
+    active = generator.random((200, 6))
+    assert _unit_warnings(active, active.mean(0)) == []
+    active[:, 2] = 0.5  # on half the time, whatever the row
+    active[:, 4] = 1.0
+    active[:, 5] = active[:, 1]
+    dead, twins = _unit_warnings(active, active.mean(0))
+    assert dead.words.startswith("2 (2, 4) of 6 hidden units are the same for every row")
+    assert "1 and 5" in twins.words
+
+
+def test_overfitting_is_noticed_only_where_it_is() -> None:
+    def history(validation: list[float]) -> dict[str, list[float]]:
+        n = len(validation)
+        return {
+            "update": [100.0 * (i + 1) for i in range(n)],
+            "validation": validation,
+            "train": [-20.0 + i for i in range(n)],
+            "std_error": [0.01] * n,
+        }
+
+    assert _overfitting(history([-20, -19, -18.5])) == []
+    assert _overfitting(history([-20, -19, -19.01])) == []  # within the error
+    (warning,) = _overfitting(history([-20, -19, -21]))
+    assert "after update 200" in warning.words
+    assert "lost 2.0 nats" in warning.words
+
+
+def test_bad_input(rbm: hm.RBM, tmp_path: Path) -> None:
+    with pytest.raises(NotFittedError):
+        write_report(hm.RBM(), tmp_path / "report.html")
+    with pytest.raises(TypeError, match="model must be one of RBM"):
+        write_report("model.safetensors", tmp_path / "report.html")  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        write_report(rbm, tmp_path / "nowhere" / "report.html")
+    with pytest.raises(ValueError, match="shape"):
+        write_report(rbm, tmp_path / "report.html", shape=(7, 9))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_leaves_the_old_report(rbm: hm.RBM, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(ValueError):
+        write_report(rbm, path, np.full((3, 64), 7))
+    assert path.read_text("utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_words_of_texts_are_not_markup(tmp_path: Path) -> None:
+    model = hm.NGram(2, smoothing="witten-bell").fit(["<script>alert(1)</script> is no word"] * 2)
+    path = tmp_path / "report.html"
+    write_report(model, path)
+    assert "<script>" not in path.read_text("utf-8")
+    assert "&lt;script&gt;" in path.read_text("utf-8")
