@@ -13,6 +13,8 @@ __all__ = ["bits", "elimination_order", "interaction_graph"]
 
 #: Above this many neighbour pairs, counting fill-in costs more than it saves.
 _MAX_FILL_WORK = 2_000_000
+#: Fewer table entries than this are summed faster than a better order is found.
+_CHEAP_ENTRIES = 250_000
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -45,6 +47,8 @@ class _Weights:
         self.groups = [(mask, math.log(size)) for size, mask in groups.items()]
 
     def __call__(self, mask: int) -> float:
+        if len(self.groups) == 1:
+            return mask.bit_count() * self.groups[0][1]
         return sum((mask & group).bit_count() * weight for group, weight in self.groups)
 
 
@@ -111,9 +115,12 @@ def elimination_order(graph: list[int], sizes: Sequence[int], keep: int = 0) -> 
 
     everything = (1 << len(graph)) - 1
     orders = [list(bits(everything)), _greedy(graph, everything, smallest)]
-    if len(graph) * sum(mask.bit_count() ** 2 for mask in graph) < _MAX_FILL_WORK:
+    costs = [_cost(graph, order, weights) for order in orders]
+    work = len(graph) * sum(mask.bit_count() ** 2 for mask in graph)
+    if min(costs) > _CHEAP_ENTRIES and work < _MAX_FILL_WORK:
         orders.append(_greedy(graph, everything, least_fill))
-    best = min(orders, key=lambda order: _cost(graph, order, weights))
+        costs.append(_cost(graph, orders[-1], weights))
+    best = orders[costs.index(min(costs))]
     return _ending_with(graph, best, keep) if keep else best
 
 

@@ -57,20 +57,29 @@ class Exact:
     def set_tables(self, log_tables: Sequence[Array]) -> None:
         """Other numbers in tables of the same shapes; what was planned stays."""
         self.log_tables = [np.asarray(table) for table in log_tables]
-        # Peaks are set aside, so that plain products of many tables stay near 1.
-        peaks = [float(table.max()) for table in self.log_tables]
-        self._shift = sum(peaks)
-        self._shifted = [t - p for t, p in zip(self.log_tables, peaks, strict=True)]
-        self._linear: list[Array] | None = None
         self._free: Upward | None = None
-        self._ranges = []
-        self._zeros = False
-        for table in self._shifted:
-            finite = np.isfinite(table)
-            whole = bool(finite.all())
-            self._zeros |= not whole
-            lowest = table.min() if whole else table[finite].min()
-            self._ranges.append(-float(lowest))
+        # All tables end to end, so that each of these is one operation.
+        flat = np.concatenate([np.reshape(table, -1) for table in self.log_tables])
+        lengths = [table.size for table in self.log_tables]
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        peaks = np.maximum.reduceat(flat, starts)
+        finite = np.isfinite(flat)
+        lowest = np.minimum.reduceat(np.where(finite, flat, np.inf), starts)
+        #: log of the largest over the smallest entry above zero, of each table.
+        self._ranges = (peaks - lowest).tolist()
+        self._zeros = not finite.all()
+        # Peaks are set aside, so that plain products of many tables stay near 1.
+        self._shift = float(peaks.sum())
+        self._flat = flat - np.repeat(peaks, lengths)
+        self._shifted = self._split(self._flat)
+        self._linear: list[Array] | None = None
+
+    def _split(self, flat: Array) -> list[Array]:
+        parts, start = [], 0
+        for table in self.log_tables:
+            parts.append(flat[start : start + table.size].reshape(table.shape))
+            start += table.size
+        return parts
 
     def with_tables(self, log_tables: Sequence[Array]) -> Exact:
         """The same network with other numbers in its tables; plans are shared."""
@@ -179,7 +188,7 @@ class Exact:
         if domain is not LINEAR:
             return self._shifted
         if self._linear is None:
-            self._linear = [np.exp(table) for table in self._shifted]
+            self._linear = self._split(np.exp(self._flat))
         return self._linear
 
     def _domain(self, plan: Plan, known: frozenset[int], readings: Mapping[int, Array]) -> Domain:
