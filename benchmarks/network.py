@@ -2,7 +2,7 @@
 
 `grids`: seconds of every exact answer on grids of 4 states, and of conditional ones. `peer`: one
 marginal of a 6x6 grid of 4 states and the mode of a 5x5 grid of 3, beside pgmpy, each library in
-a process of its own, rounds in turn. pgmpy 1.1.2 wants an environment of its own:
+a process of its own of at most 8 GiB, rounds in turn. pgmpy 1.1.2 wants an environment of its own:
 ``python -m venv DIR && DIR/bin/pip install pgmpy==1.1.2``, then PGMPY_PYTHON=DIR/bin/python.
 Set OMP_NUM_THREADS to the number of cores that are free.
 """
@@ -23,7 +23,8 @@ import harmonium as hm
 
 #: One question to pgmpy in its own process: an edge's table for each pair of neighbours.
 PEER = """
-import json, logging, sys, time, warnings
+import json, logging, resource, sys, time, warnings
+resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30))
 warnings.filterwarnings("ignore"); logging.disable(logging.CRITICAL)
 import numpy as np
 from pgmpy.models import DiscreteMarkovNetwork
@@ -128,7 +129,7 @@ def peer() -> None:
             for name, command in commands.items():
                 done = subprocess.run(command, input=given, capture_output=True, text=True)
                 if done.returncode:
-                    print(f"{question} {side}x{side} of {k}, {name}: {done.stderr.strip()[-200:]}")
+                    print(f"{question} {side}x{side} of {k}, {name}: {done.stderr.strip()[-90:]}")
                 else:
                     runs[name].append(json.loads(done.stdout.splitlines()[-1]))
         print(f"\n{question} of a {side}x{side} grid of {k} states, median of {2 * rounds}:")
@@ -158,8 +159,8 @@ def learning() -> None:
             ).fit(X)
         )
         print(
-            f"fit {options}: {seconds:.1f} s, {network.n_iter_} iterations, {network.stop_reason_}; "
-            f"held-out {network.score(held_out):.3f} nats, truth {truth.score(held_out):.3f}"
+            f"fit {options}: {seconds:.1f} s, {network.n_iter_} iterations, "
+            f"{network.stop_reason_}; held-out {network.score(held_out):.3f} nats, truth {truth.score(held_out):.3f}"
         )
 
 
