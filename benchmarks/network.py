@@ -160,7 +160,8 @@ def learning() -> None:
         )
         print(
             f"fit {options}: {seconds:.1f} s, {network.n_iter_} iterations, "
-            f"{network.stop_reason_}; held-out {network.score(held_out):.3f} nats, truth {truth.score(held_out):.3f}"
+            f"{network.stop_reason_}; held-out {network.score(held_out):.3f} nats, "
+            f"truth {truth.score(held_out):.3f}"
         )
 
 

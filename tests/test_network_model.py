@@ -122,7 +122,7 @@ def test_a_network_without_a_possible_state_says_so():
         lambda: never.prob({"a": 0}),
         lambda: never.complete([[np.nan]]),
     ):
-        with pytest.raises(ValueError, match="forbid every state|probability zero"):
+        with pytest.raises(ValueError, match=r"forbid every state|probability zero"):
             ask()
 
 
@@ -407,7 +407,7 @@ def test_bad_uai_files_are_refused(tmp_path, text, message):
         hm.MarkovNetwork.read_uai(path)
 
 
-# -- pictures ----------------------------------------------------------------------------------------
+# -- pictures ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", SHAPES)
