@@ -13,13 +13,12 @@ from sklearn.exceptions import NotFittedError
 
 pytest.importorskip("jinja2")
 
-from support.pages import assert_whole
-
 import harmonium as hm
 from harmonium.partition import LogZ
 from harmonium.report import write_report
 from harmonium.report_likelihood import log_z_warnings
 from harmonium.report_rbm import _overfitting, _unit_warnings
+from support.pages import assert_whole
 
 _TEXTS = [
     "the movie was a waste of time",

@@ -15,11 +15,10 @@ import pytest
 pytest.importorskip("jinja2")
 pytest.importorskip("skimage")
 
-from support.pages import assert_whole
-
 from harmonium.tour import STEPS, run_tour
 from harmonium.tour.critic import MORE, OPENING, REVIEWS
 from harmonium.tour.step import Snippet, Workshop
+from support.pages import assert_whole
 
 
 @pytest.fixture(scope="module")

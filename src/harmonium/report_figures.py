@@ -34,7 +34,6 @@ _PAGE_COLOUR = {
 
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: it takes the page's font and can be selected
-    "svg.hashsalt": "harmonium",
     "font.size": 9,
     "text.color": INK,
     "axes.edgecolor": INK,
@@ -74,12 +73,16 @@ def drawing(height: float = 2.7, *, width: float = WIDTH) -> Iterator[Figure]:
 
 def svg_picture(figure: Figure, alt: str, caption: str = "") -> Picture:
     """`figure` as inline SVG; `alt` says in words what is seen."""
+    import matplotlib as mpl
+
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    # Names inside an SVG are hashes with this salt; they must be unique within a page.
+    with mpl.rc_context({"svg.hashsalt": f"{alt} {caption}"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
-    # Groups are named alike in every figure; names must be unique within a page.
+    # Groups are named alike in every figure.
     drawn = re.sub(r'<g id="[^"]*"', "<g", drawn)
     # font-family is the page's; sizes stay.
     drawn = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", drawn)

@@ -38,9 +38,11 @@ def potential_picture(model: GridMRF, caption: str = "") -> Picture:
             both = np.concatenate([-at[:0:-1], at])
             label = _written(picture)
             axes.plot(both, np.concatenate([curve[:0:-1], curve]) - curve.max(), label=label)
-        axes.set(xlabel="response of the clique's filter (levels)", ylabel="log factor")
+        pairs = all(np.abs(kernel).sum() == 2 for kernel in model.filters_)
+        across = "difference of two neighbours" if pairs else "response of the clique's filter"
+        axes.set(xlabel=f"{across} (levels)", ylabel="log factor")
         if len(model.filters_) > 1:
-            axes.legend(fontsize=6, ncols=2)
+            axes.legend(fontsize=7, ncols=2 if len(model.filters_) > 2 else 1)
         return svg_picture(
             figure,
             f"Learned potentials of {len(model.filters_)} kinds of cliques",
@@ -48,8 +50,19 @@ def potential_picture(model: GridMRF, caption: str = "") -> Picture:
         )
 
 
+_PAIRS = {
+    ((1, -1),): "side by side",
+    ((1,), (-1,)): "one above the other",
+    ((1, 0), (0, -1)): "diagonal, falling",
+    ((0, 1), (-1, 0)): "diagonal, rising",
+}
+
+
 def _written(kernel: NDArray[np.int64]) -> str:
-    """A filter as its rows: (1 −1), or (1 0 / 0 −1)."""
+    """A filter in words where it is a pair of neighbours, else as its rows."""
+    name = _PAIRS.get(tuple(map(tuple, kernel.tolist())))
+    if name is not None:
+        return name
     lines = (" ".join(map(str, row)) for row in kernel)
     return f"({' / '.join(lines)})".replace("-", "−")
 

@@ -13,11 +13,20 @@ from typing import Any
 import pytest
 
 #: Without these, a headless Chromium talks to its maker at every start.
-_QUIET = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--allow-file-access-from-files --enable-logging=stderr --virtual-time-budget=10000"
-).split()
+_QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--allow-file-access-from-files",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=10000",
+]
 
 # Asked inside the page, which lies in a frame as wide as the window to be tried: what failed to
 # load, what sticks out to the right, what has no text in place of a picture, which ids repeat.

@@ -7,6 +7,7 @@ from html import escape
 
 __all__ = ["display", "frac", "row", "sub", "subsup", "sup", "total", "words"]
 
+_GAP = '<mspace width="0.2em"></mspace>'
 _TOKEN = re.compile(r"[A-Za-zα-ωΑ-Ω]+|\d+(?:\.\d+)?|\S")
 
 
@@ -52,7 +53,9 @@ def subsup(base: str, index: str, power: str) -> str:
 
 def total(sign: str, below: str) -> str:
     """A large operator such as a sum, with what it runs over below it."""
-    return f'<munder><mo largeop="true" movablelimits="false">{sign}</mo>{row(below)}</munder>'
+    return (
+        f'<munder><mo largeop="true" movablelimits="false">{sign}</mo>{row(below)}</munder>{_GAP}'
+    )
 
 
 def display(*parts: str) -> str:

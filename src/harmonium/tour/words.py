@@ -85,6 +85,7 @@ def page(workshop: Workshop) -> Page:
                     for i, (w, p) in enumerate(zip(said, factors, strict=True))
                 ],
                 caption=f"A score: the product of these is {by_hand:.7g}.",
+                numeric=False,
             ),
             Text(
                 "Greed and dice. Always taking the most probable word says the same thing again "
