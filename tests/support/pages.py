@@ -19,10 +19,10 @@ _QUIET = [
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
-    "--hide-scrollbars",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--hide-scrollbars",
     "--allow-file-access-from-files",
     "--enable-logging=stderr",
     "--virtual-time-budget=10000",
@@ -87,7 +87,8 @@ def opened(page: Path, folder: Path, width: int) -> dict[str, Any]:
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     said = re.search(r'<pre id="said">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert said and said[1], f"the page never finished loading: {done.stdout[:500]}"
+    assert said, done.stdout[:500]
+    assert said[1], "the page never finished loading"
     report: dict[str, Any] = json.loads(unescape(said[1]))
     report["console"] = re.findall(r"CONSOLE.*", done.stderr)
     return report

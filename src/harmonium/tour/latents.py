@@ -74,7 +74,8 @@ def page(workshop: Workshop) -> Page:
                     "P(v)=",
                     m.total("∑", "h"),
                     "P(v,h),",
-                    "<mspace width='1em'></mspace>",
+                )
+                + m.display(
                     "E(v,h)=−",
                     m.sup("v", "⊤"),
                     "W h−",

@@ -19,15 +19,16 @@ import numpy as np
 import harmonium as hm
 from harmonium.tour.digits import load
 train, test, _, labels = load()
-blanked = np.where(np.arange(64) < 32, test, np.nan)      # lower half missing
+blanked = np.where(np.arange(64) < 32, test, np.nan)      # lower half away
 noisy = test ^ (np.random.default_rng(0).random(test.shape) < 0.1)
+flips = hm.noise.BitFlip(0.1)
 """,
     """
 model = hm.load("digits.safetensors")
-h = model.sample_hidden(test, random_state=0)             # first sigmoid, then coins
-v = model.inverse_transform(h)                            # second sigmoid
+h = model.sample_hidden(test, random_state=0)     # first sigmoid, then coins
+v = model.inverse_transform(h)                    # second sigmoid
 completed = model.complete(blanked, how="mean", random_state=0)
-corrected = model.correct(noisy, noise=hm.noise.BitFlip(0.1), how="mean", random_state=0)
+corrected = model.correct(noisy, noise=flips, how="mean", random_state=0)
 """,
 )
 

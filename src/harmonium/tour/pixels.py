@@ -23,7 +23,7 @@ SNIPPET = Snippet(
 import numpy as np
 import harmonium as hm
 from harmonium.tour.photographs import load
-others, photo = load()                          # three to learn from, one to clean
+others, photo = load()                # three to learn from, one to clean
 noise = np.random.default_rng(0).normal(0, 25, photo.shape)
 noisy = np.clip(np.round(photo + noise), 0, 255)
 torn = np.where(np.arange(128) % 16 < 4, np.nan, photo)

@@ -17,13 +17,13 @@ import numpy as np
 import harmonium as hm
 from harmonium.tour.critic import MORE, OPENING, REVIEWS
 praise = "more realistic than real life"
-opening = hm.NGram.from_tables(OPENING)             # tables as a person writes them
+opening = hm.NGram.from_tables(OPENING)     # tables as a person writes them
 ways = {"smoothing": "witten-bell", "tokenizer": "words", "lowercase": True}
 """,
     """
 score = np.exp(hm.NGram.from_tables(MORE).score_samples([praise], end=False))[0]
 greedy, dice = opening.sample(4, greedy=True), opening.sample(8, random_state=2)
-critic = hm.NGram(3, **ways).fit(REVIEWS)           # counts of words in threes
+critic = hm.NGram(3, **ways).fit(REVIEWS)   # counts of words in threes
 repaired = critic.correct(["waste of tine and money"], noise=hm.noise.Typos(0.05))
 ranked = critic.blanks("director's first ___ masterpiece", n_best=3)[0]
 """,
