@@ -227,6 +227,9 @@ def test_save_then_load(tmp_path, learned):
     )
     if learned:
         assert again.n_iter_ == model.n_iter_
+        X = model.sample(5, random_state=0)
+        for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+            np.testing.assert_array_equal(other.score_samples(X), model.score_samples(X))
     named = hm.MarkovNetwork([hm.Factor([(0, "x"), 3], np.ones((2, 2)))])
     named.save(path)
     assert hm.load(path).variables_ == [(0, "x"), 3]
