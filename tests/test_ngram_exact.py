@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.ngram_oracle import Chain
 
 import harmonium as hm
 from harmonium.ngrams import lattice
 from harmonium.ngrams.smoothing import DiscountWarning
-from tests.support.ngram_oracle import Chain
 
 METHODS = ["kneser-ney", "witten-bell", "mle", "add-k"]
 pytestmark = pytest.mark.filterwarnings("ignore::harmonium.ngrams.smoothing.DiscountWarning")
@@ -49,7 +49,7 @@ def test_every_conditional_is_the_papers_formula(order: int, smoothing: str) -> 
     for context in contexts:
         if order == 1 and context == ("<s>",):
             continue
-        kept = context[len(context) - order + 1 :] if order > 1 else ()
+        kept = context[-(order - 1) :] if order > 1 else ()
         for word in ["a", "b", "e", "</s>", "never seen"]:
             assert model.prob(word, context) == pytest.approx(
                 chain.prob(word, tuple(kept)), rel=1e-12, abs=1e-300
@@ -136,7 +136,9 @@ def test_blanks_against_brute_force(
         model, chain = pair(seed, order, smoothing, n=12)
         for text in BLANKS:
             truth = chain.fillings(text)
-            if any(math.isnan(p) for p in truth.values()) or not sum(truth.values()):
+            if not truth:
+                with pytest.raises(ValueError, match="no word is possible"):
+                    model.complete([text])
                 continue
             (filled,) = model.complete([text])
             said = tuple(w for w, t in zip(filled, text, strict=True) if t is None)
@@ -151,7 +153,7 @@ def test_blanks_against_brute_force(
 
 def test_impossible_blanks_are_an_error() -> None:
     model = hm.NGram(2, smoothing="mle").fit([["a", "b"], ["c", "d"]])
-    with pytest.raises(ValueError, match="text 1.*no word is possible"):
+    with pytest.raises(ValueError, match=r"text 1.*no word is possible"):
         model.complete([["a", None], ["a", None, "d"]])
 
 

@@ -158,7 +158,7 @@ class NGram(JointDistribution):
                 )
         facts = smoothing.smooth(counts, method, k)
         self._take(counts.trie, vocabulary, lists)
-        self.discounts_ = facts.get("discounts", [])
+        self.discounts_: list[list[float]] = facts.get("discounts", [])
         self.n_texts_ = counts.n_texts
         self.n_words_ = counts.n_tokens - counts.n_texts
         return self
@@ -178,7 +178,7 @@ class NGram(JointDistribution):
     def _take(self, trie: Trie, vocabulary: Vocabulary, lists: bool) -> None:
         self._trie, self._vocabulary, self._lists = trie, vocabulary, lists
         self.n_ngrams_ = np.diff(trie.level_starts)[1:].tolist()
-        self.discounts_: list[list[float]] = []
+        self.discounts_ = []
         self.n_texts_ = self.n_words_ = 0
 
     def _fit_shared(self, X: Any) -> dict[str, Any]:
@@ -285,9 +285,7 @@ class NGram(JointDistribution):
         values, _ = self._trie.step(np.array([state]), np.array([number]))
         return float(values[0])
 
-    def next_words(
-        self, context: str | Sequence[str] = (), n: int = 10
-    ) -> list[tuple[str, float]]:
+    def next_words(self, context: str | Sequence[str] = (), n: int = 10) -> list[tuple[str, float]]:
         """The `n` most probable words after `context`, with their probabilities."""
         self._check_fitted()
         state, said = self._state(context)
@@ -482,17 +480,13 @@ class NGram(JointDistribution):
         anything = Choice(free, np.zeros(len(free)))
         numbers = self._vocabulary.numbers
         choices = [
-            anything if token is None else _certain(numbers.get(token, UNKNOWN))
-            for token in tokens
+            anything if token is None else _certain(numbers.get(token, UNKNOWN)) for token in tokens
         ]
-        return tokens, self._over(choices + [_certain(END)] * end, name)
+        return tokens, self._over([*choices, *[_certain(END)] * end], name)
 
     def _over(self, choices: list[Choice], name: str) -> Lattice:
         start = 2 if self._trie.n_contexts > 2 else 0
-        try:
-            return Lattice(self._trie, choices, start)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}; this text has probability zero") from None
+        return Lattice(self._trie, choices, start, name=name)
 
     def _filled(self, text: Any, tokens: list[str | None], said: list[int]) -> Any:
         words = self.vocabulary_
@@ -528,7 +522,7 @@ class NGram(JointDistribution):
         corrected = []
         for number, (text, words) in enumerate(zip(texts, tokens, strict=True)):
             choices = [choose(word) for word in words]
-            lattice = self._over(choices + [_certain(END)] * end, f"X: text {number}")
+            lattice = self._over([*choices, *[_certain(END)] * end], f"X: text {number}")
             said = lattice.best() if how == "mode" else lattice.draw(generator, 1)[0].tolist()
             clean = [
                 word if i == UNKNOWN else self.vocabulary_[i]
@@ -542,7 +536,7 @@ class NGram(JointDistribution):
     def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         self._check_fitted()
         trie = self._trie
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "blob": self._vocabulary.blob,
             "offsets": self._vocabulary.offsets,
             "word": trie.word,

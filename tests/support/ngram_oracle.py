@@ -1,4 +1,4 @@
-"""An n-gram chain by dictionaries and plain loops: what the trie and its kernels must agree with."""
+"""An n-gram chain by dictionaries and plain loops: what the trie must agree with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Chain:
             for n in range(1, order + 1):
                 for i in range(len(marked) - n + 1):
                     self.raw[tuple(marked[i : i + n])] += 1
-        self.words = sorted({w for t in texts for w in t}) + ["</s>", "<unk>"]
+        self.words = [*sorted({w for t in texts for w in t}), "</s>", "<unk>"]
         self.followers: dict[Gram, set[str]] = defaultdict(set)
         left: dict[Gram, set[str]] = defaultdict(set)
         for gram in self.raw:
@@ -91,7 +91,7 @@ class Chain:
         return total
 
     def fillings(self, text: list[str | None], end: bool = True) -> dict[Gram, float]:
-        """P of each way to fill the blanks with known words, normalised (brute force)."""
+        """P of each way to fill the blanks with known words, normalised; {} if all are zero."""
         known = [w for w in self.words if w not in ("</s>", "<unk>")]
         blanks = [i for i, w in enumerate(text) if w is None]
         found = {}
@@ -101,4 +101,4 @@ class Chain:
                 filled[i] = word
             found[words] = math.exp(self.log_prob(filled, end))
         total = sum(found.values())
-        return {words: p / total for words, p in found.items()}
+        return {words: p / total for words, p in found.items()} if total else {}

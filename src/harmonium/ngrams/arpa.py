@@ -6,7 +6,6 @@ Log-probabilities are to base 10 there; -99 stands for zero.
 from __future__ import annotations
 
 import gzip
-import io
 import re
 from collections.abc import Iterator
 from os import PathLike
@@ -49,7 +48,7 @@ def write_arpa(trie: Trie, vocabulary: Vocabulary, path: str | PathLike[str]) ->
 
 def _write(trie: Trie, vocabulary: Vocabulary, stream: IO[bytes]) -> None:
     words = vocabulary.words
-    spaced = next((word for word in words if re.search(r"\s", word)), None)
+    spaced = next((word for word in words if re.search(r"[ \t\r\n\v\f]", word)), None)
     if spaced is not None:
         raise ValueError(f"ARPA files separate words by spaces; {spaced!r} holds one")
     sizes = np.diff(trie.level_starts)[1:]
@@ -83,24 +82,29 @@ def _write(trie: Trie, vocabulary: Vocabulary, stream: IO[bytes]) -> None:
 class _Lines:
     """Lines with their numbers; errors name both."""
 
-    def __init__(self, path: str, stream: IO[str]) -> None:
+    def __init__(self, path: str, stream: IO[bytes]) -> None:
         self.path, self.number = path, 0
         self._lines = iter(stream)
 
-    def next(self) -> str:
+    def next_bytes(self) -> bytes:
         try:
             line = next(self._lines)
         except StopIteration:
             raise self.error("the file ends here, before \\end\\") from None
         except (EOFError, OSError) as error:
             raise self.error(f"the file is cut short: {error}") from None
+        self.number += 1
+        return line
+
+    def next(self) -> str:
+        line = self.next_bytes()
+        try:
+            return line.decode("utf-8").strip()
         except UnicodeDecodeError as error:
             raise self.error(f"not UTF-8: {error.reason}") from None
-        self.number += 1
-        return line.rstrip("\r\n")
 
     def filled(self) -> str:
-        while not (line := self.next()).strip():
+        while not (line := self.next()):
             pass
         return line
 
@@ -117,14 +121,13 @@ def read_arpa(path: str | PathLike[str]) -> tuple[Trie, Vocabulary]:
     name = str(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f"path: no file at {name!r}")
-    opened = gzip.open(path, "rb") if name.endswith(".gz") else Path(path).open("rb")
-    with opened as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as stream:  # type: ignore[type-var]
-        return _read(_Lines(name, stream))
+    with gzip.open(path, "rb") if name.endswith(".gz") else Path(path).open("rb") as stream:
+        return _read(_Lines(name, stream))  # type: ignore[arg-type]
 
 
 def _read(lines: _Lines) -> tuple[Trie, Vocabulary]:
     for _ in range(1000):  # tools may write comments before the data
-        if lines.next().strip() == "\\data\\":
+        if lines.next() == "\\data\\":
             break
     else:
         raise lines.error("no \\data\\ section: not an ARPA file")
@@ -136,7 +139,7 @@ def _read(lines: _Lines) -> tuple[Trie, Vocabulary]:
     if not sizes:
         raise lines.error(f"wanted 'ngram 1=...', got {line!r}")
     header = line
-    words: dict[str, int] = {"<unk>": 0, "<s>": 1, "</s>": 2}
+    words: dict[bytes, int] = {b"<unk>": 0, b"<s>": 1, b"</s>": 2}
     levels, probabilities, backoffs = [], [], []
     for k, size in enumerate(sizes, start=1):
         if header.strip() != f"\\{k}-grams:":
@@ -156,7 +159,10 @@ def _read(lines: _Lines) -> tuple[Trie, Vocabulary]:
         )
     trie = build_trie(levels, probabilities, backoffs)
     trie.log_prob[1 + START] = -np.inf
-    return trie, Vocabulary.of(list(words)[3:])
+    try:
+        return trie, Vocabulary.of([word.decode("utf-8") for word in words][3:])
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{lines.path}: a word is not UTF-8: {error.reason}") from None
 
 
 def _with_markers(
@@ -172,7 +178,7 @@ def _with_markers(
 
 
 def _section(
-    lines: _Lines, k: int, size: int, last: bool, words: dict[str, int]
+    lines: _Lines, k: int, size: int, last: bool, words: dict[bytes, int]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     rows = np.empty((size, k), dtype=np.int32)
     found = np.zeros((size, 2))
@@ -185,26 +191,32 @@ def _section(
             found[i, 0] = float(fields[0])
             found[i, 1] = float(fields[k + 1]) if len(fields) == k + 2 else 0.0
         except ValueError:
-            raise lines.error(f"not a number among {fields[0]!r}, {fields[-1]!r}") from None
+            shown = f"{_text(fields[0])!r}, {_text(fields[-1])!r}"
+            raise lines.error(f"not a number among {shown}") from None
         if k == 1:
             word = fields[1]
             if word in words and words[word] > 2:
-                raise lines.error(f"the word {word!r} comes twice")
+                raise lines.error(f"the word {_text(word)!r} comes twice")
             rows[i, 0] = words.setdefault(word, len(words))
         else:
             try:
                 rows[i] = [words[word] for word in fields[1 : k + 1]]
             except KeyError as error:
-                raise lines.error(f"the word {error} is not among the 1-grams") from None
+                unknown = _text(error.args[0])
+                raise lines.error(f"the word {unknown!r} is not among the 1-grams") from None
         if not (found[i, 0] <= 0.0 and np.isfinite(found[i, 1])):
-            raise lines.error(f"a log-probability must not be above 0, got {fields[0]}")
+            raise lines.error(f"a log-probability must not be above 0, got {_text(fields[0])}")
     found[found <= _ZERO] = -np.inf
     return rows, found * _LN10
 
 
-def _fields(lines: _Lines, k: int, size: int) -> Iterator[list[str]]:
+def _text(field: bytes) -> str:
+    return field.decode("utf-8", "replace")
+
+
+def _fields(lines: _Lines, k: int, size: int) -> Iterator[list[bytes]]:
     for _ in range(size):
-        line = lines.next()
-        if not line.strip() or line.startswith("\\"):
+        line = lines.next_bytes()
+        if line.startswith(b"\\") or not line.strip():
             raise lines.error(f"fewer {k}-grams than the {size} that the header promises")
         yield line.split()

@@ -20,9 +20,7 @@ _KINDS_OF_EDIT = 26 + 25 + 1 + 1
 _CHUNK = 64
 
 
-def choices(
-    noise: Any, vocabulary: Vocabulary, texts: list[list[Any]]
-) -> Callable[[Any], Choice]:
+def choices(noise: Any, vocabulary: Vocabulary, texts: list[list[Any]]) -> Callable[[Any], Choice]:
     """A function from a noisy word to its candidates, with log P(noisy word given candidate)."""
     for number, words in enumerate(texts):
         for word in words:
@@ -71,9 +69,7 @@ def _mistyped(noise: Typos, vocabulary: Vocabulary, noisy: list[str]) -> dict[st
         from rapidfuzz.distance import OSA
         from rapidfuzz.process import cdist
     except ImportError:
-        raise ImportError(
-            "noise: Typos wants RapidFuzz: pip install 'harmonium[text]'"
-        ) from None
+        raise ImportError("noise: Typos wants RapidFuzz: pip install 'harmonium[text]'") from None
     known = vocabulary.words[3:]
     lengths = np.array([len(word) for word in known])
     order = np.argsort(lengths, kind="stable")

@@ -96,7 +96,9 @@ def count_levels(
     nodes = [part + np.int32(1) for part in parts]
     first_child = np.array([1, n_words + 1])
     for level in range(2, order + 1):
-        keys, level_count = group(_keys(before, part) for before, part in zip(nodes, parts, strict=True))
+        keys, level_count = group(
+            _keys(before, part) for before, part in zip(nodes, parts, strict=True)
+        )
         if not len(keys):
             longest = level - 1
             raise ValueError(

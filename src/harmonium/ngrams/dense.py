@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.kernels import words as kernels
+from harmonium.ngrams import kernels
 from harmonium.ngrams.trie import Trie
 
 __all__ = ["backward", "best", "forward", "short_contexts"]
@@ -110,22 +110,24 @@ def best(
     reach, reach_settled = own.copy(), settled.copy()
     source, source_settled = np.arange(n), np.arange(n)
     for k in range(trie.order - 1, 0, -1):
-        nodes = trie.level(k)
-        ids = np.arange(nodes.start, nodes.stop)
+        level = trie.level(k)
+        nodes = level.start + np.flatnonzero(
+            np.maximum(reach[level], reach_settled[level]) > -np.inf
+        )
         passed[nodes] = np.where(settles[nodes], -np.inf, trie.log_backoff[nodes] + reach[nodes])
         direct = np.where(settles[nodes], trie.floor[nodes] + reach[nodes], -np.inf)
         from_reach = direct > reach_settled[nodes]
         passed_settled[nodes] = np.where(from_reach, direct, reach_settled[nodes])
         source_settled[nodes] = np.where(from_reach, source[nodes], source_settled[nodes])
-        for value, origin, total, where in (
-            (passed, source, reach, source),
-            (passed_settled, source_settled, reach_settled, source_settled),
+        for value, origin, total in (
+            (passed, source, reach),
+            (passed_settled, source_settled, reach_settled),
         ):
-            by_value = ids[np.argsort(value[nodes], kind="stable")]
+            by_value = nodes[np.argsort(value[nodes], kind="stable")]
             better = by_value[value[by_value] > total[trie.link[by_value]]]
             # In rising order, so that the best of each target is written last.
             total[trie.link[better]] = value[better]
-            where[trie.link[better]] = origin[better]
+            origin[trie.link[better]] = origin[better]
     out = np.full(n, -np.inf)
     out_source = np.zeros(n, dtype=np.int64)
     out_word = np.zeros(n, dtype=np.int64)
@@ -156,5 +158,5 @@ def _grouped(trie: Trie, value: Values) -> tuple[NDArray[np.int64], NDArray[np.i
     nodes = 1 + np.flatnonzero(value[1:] > -np.inf)
     link = trie.link[nodes]
     order = nodes[np.lexsort((-value[nodes], link))]
-    starts = np.searchsorted(trie.link[order], np.arange(trie.n_contexts + 1))
-    return starts, order
+    sizes = np.bincount(trie.link[order], minlength=trie.n_contexts)
+    return np.concatenate([[0], np.cumsum(sizes)]), order

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.kernels import stream
-from harmonium.kernels import words as kernels
+from harmonium.ngrams import kernels
 from harmonium.ngrams.dense import short_contexts
 from harmonium.ngrams.trie import Trie
 from harmonium.ngrams.vocabulary import END, START, UNKNOWN
@@ -31,7 +30,7 @@ def roll(
     kernels.cumulate(trie.first_child, trie.log_prob, cumulative, mass)
     out = np.zeros((len(starts), max_length), dtype=np.int32)
     lengths = np.zeros(len(starts), dtype=np.int64)
-    key, _ = stream(generator)
+    key = int(generator.integers(2**63))
     kernels.roll(
         *trie.walk(),
         trie.first_child,
@@ -105,8 +104,9 @@ def roll_with_odds(
         uniform = generator.random(len(alive))
         ended = np.zeros(len(alive), dtype=bool)
         short = short_contexts(trie, said + length).stop
-        for s in np.unique(state[alive]):
-            rows = np.flatnonzero(state[alive] == s)
+        before = state[alive]
+        for s in np.unique(before):
+            rows = np.flatnonzero(before == s)
             log_prob, following = trie.transitions(int(s))
             if s < short:
                 log_prob = np.full_like(log_prob, trie.unknown_context)
@@ -120,5 +120,3 @@ def roll_with_odds(
         if not len(alive):
             break
     return out, lengths
-
-

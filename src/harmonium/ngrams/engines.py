@@ -58,9 +58,7 @@ def _connect(engine: str, folder: str) -> Any:
             "engine='spark' wants PySpark and Java: pip install 'harmonium[cluster]' pyspark"
         ) from None
     session = (
-        SparkSession.builder.appName("harmonium")
-        .config("spark.ui.enabled", "false")
-        .getOrCreate()
+        SparkSession.builder.appName("harmonium").config("spark.ui.enabled", "false").getOrCreate()
     )
     return ibis.pyspark.connect(session)
 

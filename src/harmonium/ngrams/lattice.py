@@ -8,6 +8,7 @@ before the first doubtful word is one state a layer. Where a layer would have mo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,21 +41,29 @@ class _Step:
     log_value: NDArray[np.float64]
     unary: NDArray[np.float64] | None = None
 
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """The log-weight of each word, in a step over all words."""
+        assert self.unary is not None
+        return self.unary
+
 
 class Lattice:
     """All ways of saying a text with one :class:`Choice` a place, from the state `start`.
 
-    ``said`` words, ``<s>`` included, come before the first place. Raises ``ValueError`` where no
-    way has probability above zero.
+    ``said`` words, ``<s>`` included, come before the first place. Questions raise ``ValueError``,
+    which names the text, where no way has probability above zero.
     """
 
-    def __init__(self, trie: Trie, choices: list[Choice], start: int, said: int = 1) -> None:
-        self.trie, self.said = trie, said
+    def __init__(
+        self, trie: Trie, choices: list[Choice], start: int, said: int = 1, name: str = "X"
+    ) -> None:
+        self.trie, self.said, self.name = trie, said, name
         self.layers = [np.array([start], dtype=np.int64)]
         self.steps: list[_Step] = []
+        self.choices = choices
         for choice in choices:
             self._extend(choice)
-        self._forward()
 
     def _extend(self, choice: Choice) -> None:
         trie, states = self.trie, self.layers[-1]
@@ -79,13 +88,14 @@ class Lattice:
         self.steps.append(_Step(source, target, word, value))
         self.layers.append(layer)
 
-    def _forward(self) -> None:
-        """Log of the mass at each state of each layer (a list of arrays)."""
+    @cached_property
+    def mass(self) -> list[NDArray[np.float64]]:
+        """Log of the mass at each state of each layer."""
         mass = [np.zeros(1)]
         for t, step in enumerate(self.steps):
             if step.source is None:
                 received = dense.forward(
-                    self.trie, self._spread(t, mass[-1]), np.exp(step.unary), self.said + t
+                    self.trie, self._spread(t, mass[-1]), np.exp(step.weights), self.said + t
                 )
                 after = np.bincount(
                     self.trie.targets, weights=received, minlength=self.trie.n_contexts
@@ -96,8 +106,8 @@ class Lattice:
                 arriving = mass[-1][step.source] + step.log_value
                 mass.append(_log_sums(arriving, step.target, len(self.layers[t + 1])))
             if not (mass[-1] > -np.inf).any():
-                raise ValueError(f"no word is possible at place {t}")
-        self.mass = mass
+                raise ValueError(f"{self.name}: no word is possible at place {t}, P is zero")
+        return mass
 
     def _spread(self, t: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Layer t's log values as linear values over all contexts, the largest being 1."""
@@ -117,7 +127,7 @@ class Lattice:
             step, after = self.steps[t], on[0]
             if step.source is None:
                 value = dense.backward(
-                    self.trie, self._spread(t + 1, after), np.exp(step.unary), self.said + t
+                    self.trie, self._spread(t + 1, after), np.exp(step.weights), self.said + t
                 )
                 with np.errstate(divide="ignore"):
                     on.insert(0, np.log(value[self.layers[t]]) + _top(after))
@@ -132,10 +142,10 @@ class Lattice:
         for t, step in enumerate(self.steps):
             if step.source is None:
                 received = dense.forward(
-                    self.trie, self._spread(t, self.mass[t]), np.exp(step.unary), self.said + t
+                    self.trie, self._spread(t, self.mass[t]), np.exp(step.weights), self.said + t
                 )
                 after = self._spread(t + 1, on[t + 1])
-                word, weight = self.trie.word, received * after[self.trie.targets]
+                word, weight = self.trie.word.astype(np.int64), received * after[self.trie.targets]
             else:
                 log_weight = self.mass[t][step.source] + step.log_value + on[t + 1][step.target]
                 word, weight = step.word, np.exp(log_weight - _top(log_weight))
@@ -144,28 +154,57 @@ class Lattice:
         return out
 
     def best(self) -> list[int]:
-        """The most probable words (Viterbi 1967)."""
+        """The most probable words (Viterbi 1967).
+
+        States that cannot lead to anything better than the way that takes the likeliest choice
+        at each place are left out on the way; no probability of theirs is lost.
+        """
         score = np.zeros(1)
+        needed = self._needed()
         back: list[tuple[NDArray[Any], NDArray[Any]]] = []
         for t, step in enumerate(self.steps):
             if step.source is None:
                 spread = np.full(self.trie.n_contexts, -np.inf)
                 spread[self.layers[t]] = score
-                assert step.unary is not None
-                score, source, word = dense.best(self.trie, spread, step.unary, self.said + t)
+                score, source, word = dense.best(self.trie, spread, step.weights, self.said + t)
                 back.append((np.searchsorted(self.layers[t], source), word))
+                score[score < needed[t]] = -np.inf
             else:
                 arriving = score[step.source] + step.log_value
                 order = np.lexsort((arriving, step.target))
-                ends = np.append(np.flatnonzero(np.diff(step.target[order])), len(order) - 1)
-                chosen = order[ends]
-                score = arriving[chosen]
+                last = np.append(np.diff(step.target[order]) > 0, True)[: len(order)]
+                chosen = order[last]
+                score = np.full(len(self.layers[t + 1]), -np.inf)
+                score[step.target[chosen]] = arriving[chosen]
                 back.append((step.source[chosen], step.word[chosen]))
+            if not (score > -np.inf).any():
+                raise ValueError(f"{self.name}: no word is possible at place {t}, P is zero")
         state, words = int(np.argmax(score)), []
         for source, word in reversed(back):
             words.append(int(word[state]))
             state = int(source[state])
         return words[::-1]
+
+    def _needed(self) -> NDArray[np.float64]:
+        """The score that a state after each place must reach to be on the best way (a bound)."""
+        needed = np.full(len(self.steps), -np.inf)
+        trie = self.trie
+        simple = np.isnan(trie.floor).all() and not (trie.log_backoff > 0.0).any()
+        if not simple or all(step.source is not None for step in self.steps):
+            return needed
+        most = self.trie.most_probable
+        # At best each word is said where it is most probable ...
+        rest = [float((most[c.words] + c.log_weight).max()) for c in self.choices]
+        # ... and at worst the likeliest choices are taken.
+        state, least = int(self.layers[0][0]), 0.0
+        for choice in self.choices:
+            pick = int(np.argmax(choice.log_weight))
+            value, following = trie.step(np.array([state]), choice.words[pick : pick + 1])
+            least += float(value[0]) + float(choice.log_weight[pick])
+            state = int(following[0])
+        after = np.append(np.cumsum(rest[::-1])[::-1][1:], 0.0)
+        needed[:] = least - after - 1e-6 * (1.0 + abs(least))
+        return needed
 
     def draw(self, generator: np.random.Generator, n: int) -> NDArray[np.int64]:
         """`n` independent draws of all places from the posterior: ``(n, n_places)``.
@@ -176,8 +215,9 @@ class Lattice:
         state = np.zeros(n, dtype=np.int64)
         words = np.empty((n, len(self.steps)), dtype=np.int64)
         for t, step in enumerate(self.steps):
-            for s in np.unique(state):
-                rows = np.flatnonzero(state == s)
+            before = state.copy()
+            for s in np.unique(before):
+                rows = np.flatnonzero(before == s)
                 word, target, log_value = self._edges(t, step, int(s))
                 weight = log_value + on[t + 1][target]
                 probability = np.exp(weight - _top(weight))
@@ -195,12 +235,11 @@ class Lattice:
         if step.source is not None:
             edges = np.flatnonzero(step.source == s)
             return step.word[edges], step.target[edges], step.log_value[edges]
-        assert step.unary is not None
         context = int(self.layers[t][s])
         value, following = self.trie.transitions(context)
         if context < dense.short_contexts(self.trie, self.said + t).stop:
             value = np.full_like(value, self.trie.unknown_context)
-        return np.arange(self.trie.n_words), following, value + step.unary
+        return np.arange(self.trie.n_words), following, value + step.weights
 
 
 def _top(values: NDArray[np.float64]) -> float:

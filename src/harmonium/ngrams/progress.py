@@ -51,6 +51,4 @@ class CountProgress(AbstractContextManager["CountProgress"]):
 
     def counted(self, level: int) -> None:
         """N-grams of `level` words are counted."""
-        self._bar.update(
-            self._counting, completed=level, measure=f"{level}-grams of {self._order}"
-        )
+        self._bar.update(self._counting, completed=level, measure=f"{level}-grams of {self._order}")

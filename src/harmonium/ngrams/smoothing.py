@@ -42,8 +42,10 @@ class _Level:
     def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum of `values` over the children of each context."""
         return np.bincount(
-            self.parent - self.first_context, weights=values, minlength=self.n_contexts
-        )
+            self.parent - self.first_context,
+            weights=values.astype(np.float64),
+            minlength=self.n_contexts,
+        ).astype(np.float64)
 
 
 def smooth(counts: Counts, method: str, k: float) -> dict[str, Any]:
@@ -66,7 +68,11 @@ def _levels(counts: Counts, effective: list[NDArray[np.float64]]) -> list[_Level
         nodes, before = trie.level(k), trie.level(k - 1)
         levels.append(
             _Level(
-                nodes, trie.parent[nodes], effective[k - 1], before.start, before.stop - before.start
+                nodes,
+                trie.parent[nodes],
+                effective[k - 1],
+                before.start,
+                before.stop - before.start,
             )
         )
     return levels

@@ -45,10 +45,8 @@ def read_tables(tables: Mapping[Any, Mapping[str, float]]) -> tuple[Trie, Vocabu
         rest = 1.0 - sum(column.values())
         unlisted = n_words - len(column)
         open_columns += rest > _ROUNDING
-        if rest <= _ROUNDING or not unlisted:
-            floor = -np.inf
-        else:
-            floor = float(np.log(rest / unlisted))
+        closed = rest <= _ROUNDING or not unlisted
+        floor = -np.inf if closed else float(np.log(rest / unlisted))
         grams[len(place) - 1].setdefault(place, [np.nan, 0.0, np.nan])[2] = floor
         for word, p in column.items():
             entry = grams[len(place)].setdefault((*place, number[word]), [np.nan, 0.0, np.nan])
@@ -94,4 +92,3 @@ def _column(context: Any, column: Any) -> dict[str, float]:
     if total > 1.0 + _ROUNDING:
         raise ValueError(f"tables[{context!r}] sums to {total:.10g}, which is more than one")
     return dict(column)
-

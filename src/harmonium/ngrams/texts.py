@@ -73,9 +73,7 @@ class TextFile:
 
     def __post_init__(self) -> None:
         if self.errors not in ("strict", "replace", "ignore"):
-            raise ValueError(
-                f"errors must be 'strict', 'replace' or 'ignore', got {self.errors!r}"
-            )
+            raise ValueError(f"errors must be 'strict', 'replace' or 'ignore', got {self.errors!r}")
         if str(self.path) != "-" and not Path(self.path).is_file():
             raise FileNotFoundError(f"path: no file at {str(self.path)!r}")
 
@@ -192,15 +190,15 @@ def blocks(X: Any, tokenizer: str | Tokenizer, lowercase: bool) -> Iterator[Bloc
     what = f"{X.path}, line" if isinstance(X, TextFile) else "X: text"
     while batch := [text for _, text in zip(range(_BLOCK_TEXTS), texts, strict=False)]:
         if plain and all(type(text) is str for text in batch):
-            data, classes = _END.join(batch), _STRINGS
+            text, classes = _END.join(batch), _STRINGS
         else:
-            lists = [_checked(tokens_of(text, split), first + i) for i, text in enumerate(batch)]
-            data, classes = _END.join(map(_UNIT.join, lists)), _TOKENS
-        if data.count(_END) != len(batch) - 1:
-            number = next(i for i, text in enumerate(batch) if _END in "".join(text))
+            lists = [_checked(tokens_of(one, split), first + i) for i, one in enumerate(batch)]
+            text, classes = _END.join(map(_UNIT.join, lists)), _TOKENS
+        if text.count(_END) != len(batch) - 1:
+            number = next(i for i, one in enumerate(batch) if _END in "".join(one))
             raise ValueError(f"{what} {first + number} holds a NUL character, which no word can")
         try:
-            yield Block(data.encode("utf-8") + b"\0", classes, first, what)
+            yield Block(text.encode("utf-8") + b"\0", classes, first, what)
         except UnicodeEncodeError as error:
             raise ValueError(f"{what} from {first} on: not valid Unicode: {error}") from None
         first += len(batch)

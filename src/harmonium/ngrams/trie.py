@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.kernels import words as kernels
+from harmonium.ngrams import kernels
 from harmonium.ngrams.threads import in_parts
+from harmonium.ngrams.vocabulary import START
 
 __all__ = ["Trie", "locate"]
 
@@ -84,6 +85,13 @@ class Trie:
         return np.where(nodes < self.n_contexts, nodes, self.link)
 
     @cached_property
+    def most_probable(self) -> NDArray[np.float64]:
+        """log P of each word after the context that makes it most probable."""
+        most = np.full(self.n_words, -np.inf)
+        np.maximum.at(most, self.word[1:], self.log_prob[1:])
+        return most
+
+    @cached_property
     def table(self) -> NDArray[np.uint64]:
         """Open table from (context, word) to node, for the kernels that walk."""
         first = int(self.level_starts[2]) if self.order > 1 else len(self.word)
@@ -104,9 +112,7 @@ class Trie:
         walk, levels, unknown = self.walk(), self.level_starts[:-1], self.unknown_context
 
         def part(low: int, high: int) -> None:
-            kernels.score(
-                *walk, levels, unknown, ids, starts[low : high + 1], end, out[low:high]
-            )
+            kernels.score(*walk, levels, unknown, ids, starts[low : high + 1], end, out[low:high])
 
         in_parts(part, len(out))
         return out
@@ -125,6 +131,7 @@ class Trie:
         values = np.empty(self.n_words)
         following = np.empty(self.n_words, dtype=np.int64)
         kernels.transitions(*self.walk(), state, values, following)
+        values[START] = -np.inf
         return values, following
 
     def grams(self, k: int) -> NDArray[np.int32]:

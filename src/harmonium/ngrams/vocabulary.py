@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.kernels import words as kernels
+from harmonium.ngrams import kernels
 from harmonium.ngrams.texts import Block
 
 __all__ = ["END", "START", "UNKNOWN", "Vocabulary"]
@@ -69,10 +70,7 @@ class Vocabulary:
     def words(self) -> list[str]:
         """All words by number."""
         data, offsets = self.blob.tobytes(), self.offsets.tolist()
-        return [
-            data[low:high].decode("utf-8")
-            for low, high in zip(offsets[:-1], offsets[1:], strict=True)
-        ]
+        return [data[low:high].decode("utf-8") for low, high in pairwise(offsets)]
 
     @cached_property
     def numbers(self) -> dict[str, int]:

@@ -109,7 +109,7 @@ def intern(buffer, position, classes, blob, offsets, hashes, slots, state, ids, 
                     word = n_words
                     n_words += 1
                 else:
-                    word = 0
+                    word = np.int64(0)
             if word == 1 or word == 2:
                 state[0], state[1] = text_words, text_ids
                 return text_start, 3
@@ -224,7 +224,18 @@ def _step(table, log_prob, log_backoff, floor, link, n_contexts, state, word):  
 
 @njit(nogil=True, cache=True)
 def score(  # type: ignore[no-untyped-def]
-    table, log_prob, log_backoff, floor, link, n_contexts, level_starts, strict, ids, starts, end, out
+    table,
+    log_prob,
+    log_backoff,
+    floor,
+    link,
+    n_contexts,
+    level_starts,
+    strict,
+    ids,
+    starts,
+    end,
+    out,
 ):
     """Sum of log P over each text ``ids[starts[i]:starts[i + 1]]`` = ``<s> words </s>``.
 
@@ -389,8 +400,8 @@ def roll(  # type: ignore[no-untyped-def]
 
     The children of a context are drawn by their probability; what is left over belongs to the
     words it does not list, drawn from the shorter context until one is not listed (or evenly,
-    where ``floor`` says so). ``<unk>`` is drawn again, `_MOST_TRIES` times. `listed_only`: what is left over is left
-    out, and a text ends where no context has a list (length noted as negative).
+    where ``floor`` says so). ``<unk>`` is drawn again, `_MOST_TRIES` times. `listed_only`: what
+    is left over is left out, and a text ends where no context has a list (a negative length).
     """
     order = level_starts.shape[0] - 1
     n_words = np.int64(first_child[1] - 1)
@@ -430,7 +441,8 @@ def roll(  # type: ignore[no-untyped-def]
                         counter += 1
                         u = _uniform(key, counter)
                         low, high = first_child[c], first_child[c + 1]
-                        if c == 0 or (np.isnan(floor[c]) and log_backoff[c] == -np.inf):
+                        closed = log_backoff[c] if np.isnan(floor[c]) else floor[c]
+                        if c == 0 or closed == -np.inf or high - low >= n_words - 1:
                             u *= mass[c]  # nothing is left over, whatever the rounding
                         if u < mass[c] and high > low:
                             w = np.int64(word[_pick(cumulative, low, high, u)])
@@ -439,19 +451,16 @@ def roll(  # type: ignore[no-untyped-def]
                             chain[depth] = link[c]
                             continue
                         else:
-                            counter += 1
-                            w = np.int64(_uniform(key, counter) * n_words)
-                            if w == 1 or _child(table, c, w) >= 0:
-                                w = np.int64(-1)
+                            w = np.int64(1)
+                            while w == 1 or _child(table, c, w) >= 0:
+                                counter += 1
+                                w = np.int64(_uniform(key, counter) * n_words)
                         # Words that a longer context lists were its own to draw.
                         again = -1
-                        if w < 0:
-                            again = depth
-                        else:
-                            for above in range(depth - 1, -1, -1):
-                                if _child(table, chain[above], w) >= 0:
-                                    again = above + 1
-                                    break
+                        for above in range(depth - 1, -1, -1):
+                            if _child(table, chain[above], w) >= 0:
+                                again = above + 1
+                                break
                         if again < 0:
                             break
                         depth = again
