@@ -102,21 +102,6 @@ class MarkovNetwork(Questions):
             return learned[1]
         return self.factors
 
-    @property
-    def variables_(self) -> list[Name]:
-        """Names of the variables, in the order of columns."""
-        return list(self._network.names)
-
-    @property
-    def n_states_(self) -> tuple[int, ...]:
-        """The number of states of each variable, in the order of columns."""
-        return self._network.exact.sizes
-
-    @property
-    def n_features_in_(self) -> int:
-        """The number of variables."""
-        return len(self._network.names)
-
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         state.pop("_structure", None)  # caches of answers

@@ -19,6 +19,7 @@ from harmonium.checks import check_choice, random_generator
 from harmonium.contraction import Array
 from harmonium.energy_model import HOW, EnergyModel
 from harmonium.network_energy import FactorEnergy
+from harmonium.network_factor import Name
 from harmonium.network_structure import Structure
 from harmonium.tables import check_states, dense_rows, one_row
 
@@ -28,13 +29,25 @@ __all__ = ["NetworkRows", "patterns"]
 class NetworkRows(EnergyModel):
     """Questions about rows, given the network's structure."""
 
-    n_features_in_: int
-    n_states_: tuple[int, ...]
-
     @property
     @abstractmethod
     def _network(self) -> Structure:
         """Names, sizes and the exact engine."""
+
+    @property
+    def variables_(self) -> list[Name]:
+        """Names of the variables, in the order of columns."""
+        return list(self._network.names)
+
+    @property
+    def n_states_(self) -> tuple[int, ...]:
+        """The number of states of each variable, in the order of columns."""
+        return self._network.exact.sizes
+
+    @property
+    def n_features_in_(self) -> int:
+        """The number of variables."""
+        return len(self._network.names)
 
     def _n_states(self) -> int:
         return max(self.n_states_)
