@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from harmonium.joint import JointDistribution
 
 __all__ = [
     "ModelFileError",
@@ -38,6 +37,8 @@ _MODELS = {
     "NGram": "harmonium.ngram",
     "GridMRF": "harmonium.grid",
     "MarkovNetwork": "harmonium.network",
+    "BayesClassifier": "harmonium.classify",
+    "NoveltyDetector": "harmonium.classify",
 }
 
 
@@ -155,8 +156,8 @@ def _decode_parameter(value: Any) -> Any:
     return value
 
 
-def save_model(model: JointDistribution, path: str | PathLike[str]) -> None:
-    """Write a fitted model; see :meth:`JointDistribution.save`.
+def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """A fitted model as arrays and facts; the models inside it (a classifier's) likewise.
 
     Constructor parameters that are code (a callable tokenizer) cannot be kept: a model whose
     `_get_state` leaves them out of ``facts["parameters"]`` says so itself.
@@ -165,22 +166,68 @@ def save_model(model: JointDistribution, path: str | PathLike[str]) -> None:
     if name not in _MODELS:
         raise TypeError(f"model: {name} is not a kind of model that harmonium files hold")
     arrays, facts = model._get_state()
+    inside = list(getattr(model, "estimators_", ())) or [
+        one for one in [getattr(model, "estimator_", None)] if one is not None
+    ]
+    left_out = facts.get("parameters_left_out", ["estimator"] if inside else ())
     parameters = {
         key: _encode_parameter(key, value)
         for key, value in model.get_params(deep=False).items()
-        if key not in facts.get("parameters_left_out", ())
+        if key not in left_out
     }
-    write_arrays(
-        path,
-        "model",
-        arrays,
-        {
-            "model": name,
-            "state_version": model._state_version,
-            "parameters": parameters,
-            "state": facts,
-        },
-    )
+    packed = dict(arrays)
+    held = []
+    for number, one in enumerate(inside):
+        own, about = _pack(one)
+        packed.update({f"{number}/{key}": array for key, array in own.items()})
+        held.append(about)
+    about = {
+        "model": name,
+        "state_version": model._state_version,
+        "parameters": parameters,
+        "state": facts,
+        "models": held,
+    }
+    return packed, about
+
+
+def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -> Any:
+    """The inverse of :func:`_pack`."""
+    name = facts.get("model")
+    if not isinstance(name, str) or name not in _MODELS:
+        raise ModelFileError(f"{path} holds a model of unknown kind {name!r}")
+    cls = getattr(importlib.import_module(_MODELS[name]), name)
+    if facts.get("state_version") != cls._state_version:
+        raise ModelFileError(
+            f"{path} holds version {facts.get('state_version')!r} of {name}; "
+            f"this harmonium reads version {cls._state_version}"
+        )
+    try:
+        parameters = {key: _decode_parameter(item) for key, item in facts["parameters"].items()}
+        held = [
+            _unpack(_below(arrays, f"{number}/"), about, path)
+            for number, about in enumerate(facts.get("models", ()))
+        ]
+        if held:
+            model = cls(held[0], **parameters)
+            model.estimators_ = held
+        else:
+            model = cls._blank(parameters)
+        model._set_state({k: v for k, v in arrays.items() if "/" not in k}, facts["state"])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path} does not hold a whole {name}: {error}") from error
+    return model
+
+
+def _below(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def save_model(model: Any, path: str | PathLike[str]) -> None:
+    """Write a fitted model; see :meth:`JointDistribution.save`."""
+    write_arrays(path, "model", *_pack(model))
 
 
 def load(path: str | PathLike[str]) -> Any:
@@ -194,19 +241,4 @@ def load(path: str | PathLike[str]) -> Any:
         There is no such file.
     """
     arrays, facts = read_arrays(path, "model")
-    name = facts.get("model")
-    if not isinstance(name, str) or name not in _MODELS:
-        raise ModelFileError(f"{os.fspath(path)} holds a model of unknown kind {name!r}")
-    cls = getattr(importlib.import_module(_MODELS[name]), name)
-    if facts.get("state_version") != cls._state_version:
-        raise ModelFileError(
-            f"{os.fspath(path)} holds version {facts.get('state_version')!r} of {name}; "
-            f"this harmonium reads version {cls._state_version}"
-        )
-    try:
-        parameters = {key: _decode_parameter(item) for key, item in facts["parameters"].items()}
-        model = cls._blank(parameters)
-        model._set_state(arrays, facts["state"])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise ModelFileError(f"{os.fspath(path)} does not hold a whole {name}: {error}") from error
-    return model
+    return _unpack(arrays, facts, os.fspath(path))
