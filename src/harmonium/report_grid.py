@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harmonium.plots import tile
 from harmonium.report_figures import drawing, png_picture, svg_picture
 from harmonium.report_likelihood import log_z_row, log_z_warnings, score_row
-from harmonium.report_page import Block, Picture, Section, Table, Text, Warning
+from harmonium.report_page import Block, Picture, Section, Table, Text, Warning, parameters_table
 
 if TYPE_CHECKING:
     from harmonium.grid import GridMRF
@@ -81,7 +81,7 @@ def describe(
     images = None if data is None else _images(model, data)
     likelihood, warnings = _likelihood(model, images)
     sections = [
-        Section("The model", [_facts(model)]),
+        Section("The model", _facts(model)),
         Section("Potentials", _potentials(model)),
         Section("How likely", likelihood),
         Section("Samples", _samples(model, seed)),
@@ -92,7 +92,7 @@ def describe(
     return lead, warnings, sections
 
 
-def _facts(model: GridMRF) -> Table:
+def _facts(model: GridMRF) -> list[Block]:
     rows = [
         ("updates done", f"{model.n_updates_:,}"),
         ("the fit ended", str(model.stop_reason_)),
@@ -101,8 +101,7 @@ def _facts(model: GridMRF) -> Table:
             f"{model.pseudo_log_likelihood_:.3f} nats",
         ),
     ]
-    rows += [(k, str(v)) for k, v in model.get_params().items() if k != "verbose"]
-    return Table(("", ""), rows)
+    return [Table(("", ""), rows), parameters_table(model)]
 
 
 def _potentials(model: GridMRF) -> list[Block]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harmonium.report_figures import COLOURS, INK, PAPER, drawing, svg_picture
 from harmonium.report_likelihood import log_z_row, log_z_warnings, score_row
-from harmonium.report_page import Block, Picture, Section, Table, Text, Warning
+from harmonium.report_page import Block, Picture, Section, Table, Text, Warning, parameters_table
 
 if TYPE_CHECKING:
     from harmonium.network import MarkovNetwork
@@ -134,8 +134,7 @@ def _network_blocks(model: MarkovNetwork) -> list[Block]:
     ]
     if hasattr(model, "stop_reason_"):
         rows.append(("fit ended", f"{model.stop_reason_} after {model.n_iter_} iterations"))
-    blocks.append(Table(("", ""), rows))
-    return blocks
+    return [*blocks, Table(("", ""), rows), parameters_table(model)]
 
 
 def _likelihood(model: MarkovNetwork, data: Any, log_z: Any) -> Table:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harmonium.report_figures import COLOURS, drawing, svg_picture
-from harmonium.report_page import Block, Section, Table, Text, Warning
+from harmonium.report_page import Block, Section, Table, Text, Warning, parameters_table
 
 if TYPE_CHECKING:
     from harmonium.ngram import NGram
@@ -50,12 +50,7 @@ def _facts(model: NGram) -> list[Block]:
     rows = [("words known", f"{len(model.vocabulary_) - _MARKERS:,}")]
     if hasattr(model, "n_texts_"):
         rows += [("texts counted", f"{model.n_texts_:,}"), ("words counted", f"{model.n_words_:,}")]
-    rows += [
-        (name, str(value))
-        for name, value in model.get_params().items()
-        if name not in ("verbose", "vocabulary")
-    ]
-    blocks: list[Block] = [Table(("", ""), rows)]
+    blocks: list[Block] = [Table(("", ""), rows), parameters_table(model)]
     discounts = getattr(model, "discounts_", [])
     headings = ["n-grams of", "distinct"]
     if discounts:

@@ -16,6 +16,7 @@ from harmonium.storage import write_atomically
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from sklearn.base import BaseEstimator
 
 __all__ = [
     "Block",
@@ -26,6 +27,7 @@ __all__ = [
     "Table",
     "Text",
     "Warning",
+    "parameters_table",
     "render",
     "write_page",
 ]
@@ -67,13 +69,28 @@ class Code:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under headings; cells are text. `numeric`: all but the first column are figures."""
+    """Rows under headings; cells are text.
+
+    `numeric`: all but the first column are figures. `folded`: shown only when its name is opened.
+    """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     numeric: bool = True
+    folded: str = ""
     kind: str = "table"
+
+
+def parameters_table(model: BaseEstimator) -> Table:
+    """What the model was constructed with, folded away."""
+    given = model.get_params(deep=False)
+    rows = [
+        (name, str(value))
+        for name, value in given.items()
+        if name not in ("verbose", "checkpoint", "device", "factors", "vocabulary")
+    ]
+    return Table(("", ""), rows, folded="All parameters")
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.partition import LogZ
 from harmonium.plots import picture_shape, tile, weights_picture
 from harmonium.report_figures import COLOURS, drawing, png_picture, svg_picture
 from harmonium.report_likelihood import log_z_row, log_z_warnings, score_row
-from harmonium.report_page import Block, Picture, Section, Table, Text, Warning
+from harmonium.report_page import Block, Picture, Section, Table, Text, Warning, parameters_table
 
 if TYPE_CHECKING:
     from harmonium.rbm import RBM
@@ -61,7 +62,9 @@ def describe(
         )
     if data is not None:
         likely.append(score_row(model, data, log_z))
-        likely.append(("the same rows under independent units", f"{_independent(data):,.2f}"))
+        independent = _independent(data)
+        likely.append(("the same rows under their own rates", f"{independent:,.2f}"))
+        warnings += _worse_than_rates(model, data, independent, log_z)
     sections.append(Section("How likely", [Table(("", "nats"), likely)]))
     sections.append(Section("Samples", _samples(model, shape, seed)))
     if rows is not None and len(rows):
@@ -78,15 +81,13 @@ def describe(
 
 
 def _facts(model: RBM) -> list[Block]:
-    given = {k: v for k, v in model.get_params().items() if k not in ("verbose", "checkpoint")}
     rows = [
         ("visible units", f"{model.components_.shape[1]:,}"),
         ("hidden units", f"{model.components_.shape[0]:,}"),
         ("updates done", f"{getattr(model, 'n_updates_', 0):,}"),
         ("the fit ended because", _REASONS.get(_reason(model), _reason(model))),
     ]
-    rows += [(name, str(value)) for name, value in given.items()]
-    return [Table(("", ""), rows)]
+    return [Table(("", ""), rows), parameters_table(model)]
 
 
 _REASONS = {
@@ -182,6 +183,21 @@ def _overfitting(history: dict[str, list[float]]) -> list[Warning]:
     return []
 
 
+def _worse_than_rates(model: RBM, data: Any, independent: float, log_z: LogZ) -> list[Warning]:
+    """Whether units that ignore each other, at the data's own rates, would do better."""
+    scores = model.score_samples(data)
+    error = float(np.hypot(scores.std() / np.sqrt(len(scores)), log_z.std_error))
+    if scores.mean() > independent - 3 * error:
+        return []
+    return [
+        Warning(
+            "These rows are less likely under the model than under independent units at their "
+            f"own rates ({scores.mean():,.2f} against {independent:,.2f} nats): the model has "
+            "learned from other data than these."
+        )
+    ]
+
+
 def _independent(data: Any) -> float:
     """Mean log-likelihood of the rows under their own rates: a generous baseline."""
     rates = np.asarray(data.mean(axis=0), dtype=np.float64).reshape(-1)
@@ -210,15 +226,17 @@ def _sample_rows(data: Any, seed: int) -> NDArray[np.float64]:
 
 
 def _rows_picture(rows: Any, shape: Shape, alt: str, caption: str, columns: int) -> Picture:
-    """Rows as pictures; where they are none, each as a line of light and dark cells."""
+    """Rows as pictures, `columns` a line; else `columns` rows of cells below each other."""
     if shape is not None:
         return png_picture(tile(rows, shape, columns=columns), alt, caption)
-    width = np.asarray(rows).shape[1]
-    return png_picture(tile(rows, (1, width), columns=1), alt, caption)
+    # A whole table as one picture; several tables, one after the other, stand side by side.
+    tables = np.asarray(rows).reshape(-1, columns, np.asarray(rows).shape[1])
+    flat = tables.reshape(len(tables), -1)
+    return png_picture(tile(flat, tables.shape[1:], columns=len(tables)), alt, caption)
 
 
 def _samples(model: RBM, shape: Shape, seed: int) -> list[Block]:
-    drawn = model.sample(60 if shape else 30, random_state=seed)
+    drawn = model.sample(60 if shape else 3 * _COLUMNS, random_state=seed)
     return [
         _rows_picture(
             drawn,
@@ -242,13 +260,9 @@ def _completions(model: RBM, rows: NDArray[Any], shape: Shape, seed: int) -> lis
     right = float(((filled[:, half:] > 0.5) == (shown[:, half:] > 0.5)).mean())
     usual = shown[:, half:].mean() > 0.5
     base = float((shown[:, half:] == usual).mean())
-    if shape is not None:
-        stacked = np.concatenate([shown, blanked, filled])
-    else:
-        stacked = np.stack([shown, blanked, filled], axis=1).reshape(-1, shown.shape[1])
     return [
         _rows_picture(
-            stacked,
+            np.concatenate([shown, blanked, filled]),
             shape,
             "Rows of the data, the same with half of them blank, and their completions",
             "Rows of the data, their second half taken away (orange), and the mean of "

@@ -53,9 +53,8 @@ def subsup(base: str, index: str, power: str) -> str:
 
 def total(sign: str, below: str) -> str:
     """A large operator such as a sum, with what it runs over below it."""
-    return (
-        f'<munder><mo largeop="true" movablelimits="false">{sign}</mo>{row(below)}</munder>{_GAP}'
-    )
+    operator = f'<mo largeop="true" movablelimits="false">{sign}</mo>'
+    return f"<munder>{operator}{row(below)}</munder>{_GAP}"
 
 
 def display(*parts: str) -> str:

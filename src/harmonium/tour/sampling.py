@@ -137,7 +137,7 @@ def _errors(
 
 def _two_modes() -> Any:
     """An RBM of 16 pixels, nearly all on (seven parts of ten) or nearly all off."""
-    strength = 1.5
+    strength = 2.5
     W = np.full((16, 2), strength)
     b, c = np.full(16, -strength), np.full(2, -8 * strength)
     b += np.log(7 / 3) / 16
