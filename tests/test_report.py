@@ -17,7 +17,7 @@ import harmonium as hm
 from harmonium.partition import LogZ
 from harmonium.report import write_report
 from harmonium.report_likelihood import log_z_warnings
-from harmonium.report_rbm import _overfitting, _unit_warnings
+from harmonium.report_rbm import _held_out, _overfitting, _unit_warnings
 from support.pages import assert_whole
 
 _TEXTS = [
@@ -143,6 +143,18 @@ def test_overfitting_is_noticed_only_where_it_is() -> None:
     (warning,) = _overfitting(history([-20, -19, -21]))
     assert "after update 200" in warning.words
     assert "lost 2.0 nats" in warning.words
+
+
+def test_a_curve_that_flatters_is_called_so() -> None:
+    history = {"validation": [-20.0, -10.0], "log_partition": [5.0, 6.0], "std_error": [0.1, 0.1]}
+    (_, figure), found = _held_out(history, LogZ(6.2, 0.1, "ais", "lower"))
+    assert (figure, found) == ("-10.20", [])
+    (_, figure), (warning,) = _held_out(history, LogZ(9.0, 0.1, "ais", "lower"))
+    assert figure == "-13.00"
+    assert "3.0 nats too low" in warning.words
+    few = LogZ(9.0, 0.1, "ais", "lower", "few_effective_chains")
+    (_, figure), found = _held_out(history, few)
+    assert (figure, found) == ("-10.00 ± 0.10", [])
 
 
 def test_bad_input(rbm: hm.RBM, tmp_path: Path) -> None:
