@@ -26,10 +26,11 @@ pairs = {  # states 00, 01, 10, 11
     ("v3", "h1"): [6, 3, 5, 10], ("v3", "h2"): [3, 1, 10, 10]}
 singles = {"v1": [30, 1], "v2": [100, 1], "v3": [1, 100],
            "h1": [100, 1], "h2": [10, 10]}
+factors = [hm.Factor(*item) for item in (pairs | singles).items()]
 question = {"v1": 0, "v2": 0, "v3": 0, "h1": 1, "h2": 1}
 """,
     """
-network = hm.MarkovNetwork([hm.Factor(*item) for item in (pairs | singles).items()])
+network = hm.MarkovNetwork(factors)
 z = np.exp(network.log_partition().value)
 answer = network.prob(question)                  # P(V = 000, H = 11)
 likely = network.most_likely()
@@ -59,12 +60,13 @@ def page(workshop: Workshop) -> Page:
         lead="A factor says how well a few states go together; it need not be a probability. "
         "Multiply all factors, divide by the sum Z over every state there is, and it is one. "
         "This network is small enough to count Z in whole numbers.",
-        finding=f"P(V=000, H=11) = {asked:,} / {z:,} = {asked / z:.3g}.",
+        finding=f"P(V=000, H=11) = {asked:,} / {z:,} = {_power(asked / z)}.",
         blocks=[
             network_picture(
                 network,
                 "Three visible and two hidden variables, a factor between each visible and "
                 "each hidden one, and one at each variable. Squares are factors.",
+                places=_PLACES,
             ),
             Formula(
                 m.display(
@@ -148,6 +150,15 @@ def page(workshop: Workshop) -> Page:
             f"the same network as an RBM, by energies: P(V) agrees to {worst:.0e}.",
         ],
     )
+
+
+def _power(value: float) -> str:
+    """Three digits and a power of ten, as print sets them."""
+    digits, exponent = f"{value:.2e}".split("e")
+    return f"{digits} × 10{str(int(exponent)).translate(_RAISED)}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _count(pairs: dict[Any, Any], singles: dict[Any, Any]) -> dict[tuple[int, ...], int]:
