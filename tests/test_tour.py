@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import sys
 import warnings
 from html import unescape
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 pytest.importorskip("jinja2")
 pytest.importorskip("skimage")
 
+from harmonium.report_page import render
 from harmonium.tour import STEPS, run_tour
 from harmonium.tour.critic import MORE, OPENING, REVIEWS
 from harmonium.tour.step import Snippet, Workshop
@@ -99,6 +101,28 @@ def test_summary_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "waste of time and money" in said
     assert "→ true" in said
     assert len(page.summary) <= 12
+
+
+def test_the_worked_network_is_as_published(tmp_path: Path) -> None:
+    from harmonium.tour import factors
+
+    said = "\n".join(factors.page(Workshop(tmp_path)).summary)
+    assert "Z = 30,712,455,360,000 by counting 32 states; harmonium: 30,712,455,360,000" in said
+    assert "16,200,000 / 30,712,455,360,000" in said
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "step"), [("skimage", "tour", "pixels"), ("jinja2", "report", None)]
+)
+def test_what_is_missing_is_named(
+    module: str, extra: str, step: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=rf"pip install 'harmonium\[{extra}\]'"):
+        if step is None:
+            render("tour_index")
+        else:
+            dict(STEPS)[step](Workshop(tmp_path, quick=True))
 
 
 def test_the_critic_is_as_given() -> None:

@@ -37,12 +37,13 @@ def network_picture(
     single = sorted({column[f.variables[0]] for f in network.factors_ if len(f.variables) == 1})
     n = len(names)
     edges = [(v, n + i) for i, scope in enumerate(scopes) for v in scope]
+    springs = places is None
     if places is None:
         places = layout(n + len(scopes), edges)
     else:
         places = np.concatenate([places, [_amid(places[scope]) for scope in scopes]])
     size = float(np.clip(9000 / (n + len(scopes)), 30, 620))
-    with drawing(3.4) as figure:
+    with drawing(3.4 if springs else 2.5) as figure:
         axes = figure.subplots()
         axes.axis("off")
         axes.set_aspect("equal")
