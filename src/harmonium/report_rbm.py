@@ -22,6 +22,7 @@ _COLUMNS = 12
 _N_UNITS = 60
 _N_SHOWN = 12
 _N_NEIGHBOURS = 5
+_N_EXCITED, _N_EXCITING = 6, 10
 #: Rows of the data that are looked at for activities and neighbours.
 _N_ROWS = 5_000
 #: A unit that is on (or off) for all but this share of the rows says nothing about them.
@@ -338,7 +339,21 @@ def _hidden_units(
                 f"Over {len(rows):,} rows of the data.",
             )
         )
+    if shape is not None and len(rows) >= _N_EXCITING:
+        blocks.append(_exciting(rows, active, shape))
     return blocks, _unit_warnings(active, usage)
+
+
+def _exciting(rows: NDArray[Any], active: NDArray[Any], shape: tuple[int, int]) -> Picture:
+    """For the units that tell rows apart best, the rows that excite each most."""
+    units = np.argsort(-active.std(0))[:_N_EXCITED]
+    most = np.argsort(-active[:, units], axis=0, kind="stable")[:_N_EXCITING].T
+    return png_picture(
+        tile(rows[most.reshape(-1)], shape, columns=_N_EXCITING),
+        f"Rows that excite {len(units)} hidden units most",
+        f"A line a unit, of the {len(units)} that differ most between rows (numbers "
+        f"{', '.join(map(str, units))}): the {_N_EXCITING} rows that excite it most.",
+    )
 
 
 def _unit_warnings(active: NDArray[Any], usage: NDArray[Any]) -> list[Warning]:
