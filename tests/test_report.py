@@ -16,8 +16,9 @@ pytest.importorskip("jinja2")
 import harmonium as hm
 from harmonium.partition import LogZ
 from harmonium.report import write_report
+from harmonium.report_learning import held_out, overfitting
 from harmonium.report_likelihood import log_z_warnings
-from harmonium.report_rbm import _held_out, _overfitting, _unit_warnings
+from harmonium.report_units import unit_warnings
 from support.pages import assert_whole
 
 _TEXTS = [
@@ -101,6 +102,14 @@ def test_rows_that_are_no_square_are_reported_without_pictures(tmp_path: Path) -
     assert "Weights of the 3 hidden units" in _read(path)
 
 
+def test_a_single_row_is_data_enough(rbm: hm.RBM, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(rbm, path, np.ones((1, 64), dtype=int))
+    said = _read(path)
+    assert "(1 rows)" in said
+    assert "Neighbours" not in said
+
+
 def test_a_model_given_by_its_parameters_is_reported(tmp_path: Path) -> None:
     model = hm.RBM.from_parameters(np.zeros((4, 2)), np.zeros(4), np.zeros(2))
     write_report(model, tmp_path / "report.html")
@@ -119,11 +128,11 @@ def test_warnings_in_plain_words() -> None:
 def test_dead_and_twin_units_are_named_and_live_ones_are_not() -> None:
     generator = np.random.default_rng(0)
     active = generator.random((200, 6))
-    assert _unit_warnings(active, active.mean(0)) == []
+    assert unit_warnings(active, active.mean(0)) == []
     active[:, 2] = 0.5  # on half the time, whatever the row
     active[:, 4] = 1.0
     active[:, 5] = active[:, 1]
-    dead, twins = _unit_warnings(active, active.mean(0))
+    dead, twins = unit_warnings(active, active.mean(0))
     assert dead.words.startswith("2 (2, 4) of 6 hidden units are the same for every row")
     assert "1 and 5" in twins.words
 
@@ -138,22 +147,22 @@ def test_overfitting_is_noticed_only_where_it_is() -> None:
             "std_error": [0.01] * n,
         }
 
-    assert _overfitting(history([-20, -19, -18.5])) == []
-    assert _overfitting(history([-20, -19, -19.01])) == []  # within the error
-    (warning,) = _overfitting(history([-20, -19, -21]))
+    assert overfitting(history([-20, -19, -18.5])) == []
+    assert overfitting(history([-20, -19, -19.01])) == []  # within the error
+    (warning,) = overfitting(history([-20, -19, -21]))
     assert "after update 200" in warning.words
     assert "lost 2.0 nats" in warning.words
 
 
 def test_a_curve_that_flatters_is_called_so() -> None:
     history = {"validation": [-20.0, -10.0], "log_partition": [5.0, 6.0], "std_error": [0.1, 0.1]}
-    (_, figure), found = _held_out(history, LogZ(6.2, 0.1, "ais", "lower"))
+    (_, figure), found = held_out(history, LogZ(6.2, 0.1, "ais", "lower"))
     assert (figure, found) == ("-10.20", [])
-    (_, figure), (warning,) = _held_out(history, LogZ(9.0, 0.1, "ais", "lower"))
+    (_, figure), (warning,) = held_out(history, LogZ(9.0, 0.1, "ais", "lower"))
     assert figure == "-13.00"
     assert "3.0 nats too low" in warning.words
     few = LogZ(9.0, 0.1, "ais", "lower", "few_effective_chains")
-    (_, figure), found = _held_out(history, few)
+    (_, figure), found = held_out(history, few)
     assert (figure, found) == ("-10.00 ± 0.10", [])
 
 
