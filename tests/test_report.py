@@ -106,7 +106,7 @@ def test_a_single_row_is_data_enough(rbm: hm.RBM, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write_report(rbm, path, np.ones((1, 64), dtype=int))
     said = _read(path)
-    assert "(1 rows)" in said
+    assert "(1 row)" in said
     assert "Neighbours" not in said
 
 
