@@ -286,3 +286,9 @@ def test_estimator_manners() -> None:
     with pytest.raises(ValueError, match="how"):
         model.fit(["a b"]).complete(["a ___"], how="mean")
     assert model.perplexity(["a b"]) == pytest.approx(np.exp(-model.score(["a b"]) / 3))
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_perplexity_of_what_was_counted(order: int) -> None:
+    model = hm.NGram(order).fit(TEXTS)
+    assert model.training_perplexity_ == pytest.approx(model.perplexity(TEXTS), rel=1e-12)

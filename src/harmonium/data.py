@@ -11,7 +11,80 @@ from numpy.typing import NDArray
 
 from harmonium.storage import write_atomically
 
-__all__ = ["read_rows", "write_rows"]
+__all__ = ["read_data", "read_labels", "read_rows", "write_rows", "write_texts"]
+
+_TEXT_ENDINGS = (".txt", ".gz", ".text")
+
+
+def read_data(kind: str, path: str, key: str | None = None, n_levels: int | None = None) -> Any:
+    """DATA as a model of `kind` takes it: ``"ngram"``, ``"grid"`` or ``"rbm"``.
+
+    Texts: a file with a text a line, plain or gzip, ``-`` for the standard input. Images: a
+    folder, a picture, or an array ``(n, height, width)``; gray values are brought to `n_levels`
+    levels. Rows: as :func:`read_rows`, or pictures in black and white, a row each.
+    """
+    if kind == "ngram":
+        from harmonium.ngrams.texts import TextFile
+
+        if path != "-" and Path(path).suffix.lower() not in _TEXT_ENDINGS:
+            raise ValueError(f"DATA: texts come from .txt, .txt.gz or -, got {path!r}")
+        return TextFile(path)
+    pictures = Path(path).is_dir() or Path(path).suffix.lower() in _picture_endings()
+    if kind == "grid":
+        levels = 256 if n_levels is None else n_levels
+        if pictures:
+            from harmonium.images import read_images
+
+            return read_images(path, levels)
+        images = np.asarray(read_rows(path, key))
+        finite = images[np.isfinite(images)] if images.dtype.kind == "f" else images
+        if finite.size and finite.max() >= levels and images.dtype.kind in "ui":
+            from harmonium.images import quantise
+
+            return quantise(images, levels)
+        return images
+    if pictures:
+        from harmonium.images import read_images
+
+        images = read_images(path, 2)
+        if isinstance(images, list):
+            raise ValueError(f"DATA: the pictures of {path!r} differ in size; an RBM wants one")
+        return images.reshape(len(images), -1)
+    return read_rows(path, key)
+
+
+def _picture_endings() -> tuple[str, ...]:
+    from harmonium.images import IMAGE_ENDINGS
+
+    return IMAGE_ENDINGS
+
+
+def read_labels(path: str, key: str | None = None) -> NDArray[Any]:
+    """Labels, one a row of DATA: a line each in ``.txt`` or ``.csv``, or an array of one axis."""
+    if Path(path).suffix.lower() in (".txt", ".csv"):
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"--labels: no file at {path!r}")
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        return np.array([line.strip() for line in lines])
+    labels = np.asarray(read_rows(path, key))
+    if labels.ndim != 1:
+        raise ValueError(f"--labels: wanted one label a row, {path!r} has shape {labels.shape}")
+    return labels
+
+
+def write_texts(path: str, texts: Any) -> None:
+    """Texts, one a line; ``-`` is the standard output. Files are written atomically."""
+    import sys
+
+    lines = "".join(f"{text}\n" for text in texts)
+    if path == "-":
+        sys.stdout.write(lines)
+        return
+
+    def write(stream: IO[bytes]) -> None:
+        stream.write(lines.encode("utf-8"))
+
+    write_atomically(path, write)
 
 
 def read_rows(path: str, key: str | None = None) -> Any:
@@ -81,7 +154,9 @@ def write_rows(path: str, rows: NDArray[Any]) -> None:
             np.save(stream, rows)
         elif ending == ".npz":
             np.savez_compressed(stream, rows=rows)
-        else:
+        elif rows.dtype.kind in "fiub":
             np.savetxt(stream, np.atleast_2d(rows), delimiter=",", fmt="%.10g")
+        else:
+            stream.write("".join(f"{value}\n" for value in rows.ravel()).encode("utf-8"))
 
     write_atomically(path, write)

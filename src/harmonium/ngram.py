@@ -48,10 +48,11 @@ class NGram(JointDistribution):
         Interpolated modified Kneser-Ney (Chen and Goodman 1998; the numbers are those of KenLM's
         ``lmplz``, Heafield et al. 2013), Witten-Bell's method C, Lidstone's add-k, or plain
         count(context, word) / count(context).
-    tokenizer : {"whitespace", "words", "characters"} or callable
+    tokenizer : {"whitespace", "words", "characters", "cues"} or callable
         ``"whitespace"`` splits at ASCII white space; ``"words"`` finds Unicode words and
-        punctuation marks; a callable takes a string and returns its tokens. Token lists are
-        taken as they are.
+        punctuation marks; ``"cues"`` is for classifiers (order 1): words, pairs of words and
+        beginnings of words, each once; a callable takes a string and returns its tokens. Token
+        lists are taken as they are.
     lowercase : bool
         Fold case before splitting (named tokenizers).
     k : float > 0
@@ -77,6 +78,8 @@ class NGram(JointDistribution):
         Kneser-Ney discounts for n-grams seen 1, 2, 3 or more times, for each length.
     n_texts_, n_words_ : int
         What was counted (words without the markers of start and end).
+    training_perplexity_ : float
+        Of the texts that were counted: what more data, not this figure, should bring down.
 
     Notes
     -----
@@ -158,6 +161,9 @@ class NGram(JointDistribution):
                 )
         facts = smoothing.smooth(counts, method, k)
         self._take(counts.trie, vocabulary, lists)
+        self.training_perplexity_: float | None = float(
+            np.exp(-smoothing.log_prob_of_counts(counts) / counts.n_tokens)
+        )
         self.discounts_: list[list[float]] = facts.get("discounts", [])
         self.n_texts_ = counts.n_texts
         self.n_words_ = counts.n_tokens - counts.n_texts
@@ -180,6 +186,7 @@ class NGram(JointDistribution):
         self.n_ngrams_ = np.diff(trie.level_starts)[1:].tolist()
         self.discounts_ = []
         self.n_texts_ = self.n_words_ = 0
+        self.training_perplexity_ = None
 
     def _fit_shared(self, X: Any) -> dict[str, Any]:
         """Parameters that chains of several classes must share: the vocabulary of all texts."""
@@ -553,6 +560,7 @@ class NGram(JointDistribution):
             "discounts": self.discounts_,
             "n_texts": self.n_texts_,
             "n_words": self.n_words_,
+            "training_perplexity": self.training_perplexity_,
             "parameters_left_out": left_out,
         }
         return arrays, facts
@@ -587,6 +595,7 @@ class NGram(JointDistribution):
         self._take(trie, Vocabulary(arrays["blob"], arrays["offsets"]), bool(facts["lists"]))
         self.discounts_ = facts["discounts"]
         self.n_texts_, self.n_words_ = int(facts["n_texts"]), int(facts["n_words"])
+        self.training_perplexity_ = facts["training_perplexity"]
 
 
 def _certain(number: int) -> Choice:

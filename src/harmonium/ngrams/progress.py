@@ -24,13 +24,14 @@ class CountProgress(AbstractContextManager["CountProgress"]):
             packed = str(source.path).endswith(".gz")
             self._whole = None if packed else max(1, Path(source.path).stat().st_size)
         self._order = order
+        console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[measure]}"),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
-            disable=not shown,
+            console=console,
+            disable=not (shown and console.is_terminal),
         )
         self._reading = self._bar.add_task("read", total=self._whole, measure="")
         self._counting = self._bar.add_task("count", total=order, measure="")

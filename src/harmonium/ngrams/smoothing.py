@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.ngrams.counting import Counts
+from harmonium.ngrams.trie import Trie
 from harmonium.ngrams.vocabulary import START
 
-__all__ = ["METHODS", "DiscountWarning", "smooth"]
+__all__ = ["METHODS", "DiscountWarning", "log_prob_of_counts", "smooth"]
 
 #: Discounts for counts 1, 2 and 3 or more where a text is too small to estimate them; the same
 #: as KenLM's ``--discount_fallback``.
@@ -93,18 +94,37 @@ def _adjusted(counts: Counts) -> list[NDArray[np.float64]]:
     """
     trie = counts.trie
     adjusted = _raw(counts)
-    begins = np.zeros(len(trie.word), dtype=bool)
-    begins[_START_NODE] = True
+    begins = _begins(trie)
     for k in range(1, trie.order):
         here, after = trie.level(k), trie.level(k + 1)
-        if k > 1:
-            begins[here] = begins[trie.parent[here]]
         extensions = np.bincount(
             trie.link[after] - here.start, minlength=here.stop - here.start
         ).astype(np.float64)
         adjusted[k - 1] = np.where(begins[here], adjusted[k - 1], extensions)
     adjusted[0][START] = 0.0
     return adjusted
+
+
+def _begins(trie: Trie) -> NDArray[np.bool_]:
+    """Whether each n-gram begins with <s>."""
+    begins = np.zeros(len(trie.word), dtype=bool)
+    begins[_START_NODE] = True
+    for k in range(2, trie.order + 1):
+        nodes = trie.level(k)
+        begins[nodes] = begins[trie.parent[nodes]]
+    return begins
+
+
+def log_prob_of_counts(counts: Counts) -> float:
+    """log P of all texts that were counted, in nats.
+
+    Every word of theirs ends an n-gram that is a node: one of full length, or one from <s> on.
+    """
+    trie = counts.trie
+    scored = _begins(trie)
+    scored[trie.level(trie.order)] = True
+    scored[_START_NODE] = False
+    return float(counts.count[scored] @ trie.log_prob[scored])
 
 
 def _discounts(count: NDArray[np.float64], level: int) -> NDArray[np.float64]:
@@ -150,7 +170,7 @@ def _witten_bell(counts: Counts, k: float) -> dict[str, Any]:
 
 
 def _interpolate(
-    trie: Any,
+    trie: Trie,
     level: _Level,
     kept: NDArray[np.float64],
     passed: NDArray[np.float64],
