@@ -32,9 +32,7 @@ def score_row(model: Any, data: Any, log_z: LogZ) -> tuple[str, str]:
     spread = scores.std(ddof=1) / np.sqrt(len(scores)) if len(scores) > 1 else 0.0
     error = float(np.hypot(spread, log_z.std_error))
     count = f"{len(scores):,} row{'' if len(scores) == 1 else 's'}"
-    return f"log-likelihood of a row of the data ({count})", _figure(
-        float(scores.mean()), error
-    )
+    return f"log-likelihood of a row of the data ({count})", _figure(float(scores.mean()), error)
 
 
 def _figure(value: float, error: float) -> str:

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from rich.console import Console
 
-from harmonium.tour import factors, latents, learning, network, pixels, words
+from harmonium.tour import factors, latents, learning, network, pixels, sampling, words
 from harmonium.tour.pages import write_index, write_step
 from harmonium.tour.step import Page, Workshop
 
@@ -23,6 +23,7 @@ STEPS: Sequence[tuple[str, Callable[[Workshop], Page]]] = (
     ("factors", factors.page),
     ("network", network.page),
     ("learning", learning.page),
+    ("sampling", sampling.page),
 )
 
 

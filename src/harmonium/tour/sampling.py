@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-import harmonium as hm
+from harmonium.energy import Chains
+from harmonium.gibbs import run_chains
 from harmonium.report_figures import COLOURS, drawing, svg_picture
 from harmonium.report_page import Formula, Picture, Table, Text
+from harmonium.tempering import ReplicaExchange
 from harmonium.tour import mathml as m
 from harmonium.tour.step import Page, Snippet, Workshop
 
@@ -21,138 +24,219 @@ import numpy as np
 import harmonium as hm
 from harmonium.tour.digits import load
 middle = load()[0].reshape(-1, 8, 8)[:, 2:6, 2:6].reshape(-1, 16)
-ink = lambda x: x.sum(axis=1)              # how many of 16 pixels are on
+states = (np.arange(2**16)[:, None] >> np.arange(16)) & 1    # all there are
+coins = np.random.default_rng(0).integers(0, 2, (1000, 16))   # uniform samples
 """,
     """
 model = hm.RBM(6, learner="exact", n_updates=$n_updates, random_state=0).fit(middle)
-truth = hm.expectation(model, ink, method="exact")
-uniform = hm.expectation(model, ink, method="uniform", n_samples=1000, random_state=0)
-gibbs = hm.expectation(model, ink, method="gibbs", n_samples=1000, random_state=0)
+truth = np.exp(model.score_samples(states)) @ states.sum(1)   # E[pixels on]
+weights = np.exp(model.score_samples(coins))                  # of uniform samples
+uniform = weights @ coins.sum(1) / weights.sum()
+gibbs = model.sample(1000, random_state=0).sum(1).mean()
 """,
 )
 
-_METHODS = ("uniform", "importance", "gibbs", "tempered")
-#: Repetitions behind a point of the figure.
-_N_REPEATS = 10
+_SIZES = (10, 30, 100, 300, 1000)
+#: Sweeps of the chains that are watched.
+_N_SWEEPS = 600
+#: Pixels of a picture that count as a change of mode.
+_BLACK, _WHITE = 4, 12
 
 
 def page(workshop: Workshop) -> Page:
-    quick = workshop.quick
-    snippet, made = workshop.run(SNIPPET, n_updates=500 if quick else 3_000)
-    model, ink, truth = made["model"], made["ink"], made["truth"].value
-    sizes = (100, 1_000) if quick else (100, 300, 1_000, 3_000)
-    repeats = 3 if quick else _N_REPEATS
-    found = {
-        method: [_errors(model, ink, truth, method, n, repeats) for n in sizes]
-        for method in _METHODS
-    }
-    apart = _two_modes()
-    exact = hm.expectation(apart, ink, method="exact").value
-    far = {
-        name: hm.expectation(apart, ink, method=name, n_samples=1_000, random_state=0)
-        for name in _METHODS
-    }
-    uniform, gibbs = made["uniform"], made["gibbs"]
-    rows = [("counting all 65,536 states", f"{truth:.4f}", "", "")]
-    rows += [
-        (name, f"{e.value:.4f}", _error(e), f"{e.effective_samples:,.0f}")
-        for name, e in (("uniform", uniform), ("Gibbs", gibbs))
-    ]
+    snippet, made = workshop.run(SNIPPET, n_updates=500 if workshop.quick else 3_000)
+    truth, weights = made["truth"], made["weights"]
+    counted = _counting(np.log(weights))
+    repeats = 20 if workshop.quick else 100
+    found = _errors(made["model"], truth, repeats)
+    whole = _counting(_log_weights_of_coins(workshop))
+    plain, warm, share = _two_modes()
+    crossings = _crossings(plain), _crossings(warm)
+    held = float((plain[_N_SWEEPS // 4 :] > 8).mean()), float((warm[_N_SWEEPS // 4 :] > 8).mean())
+    uniform_error, gibbs_error = (abs(made[name] - truth) for name in ("uniform", "gibbs"))
     return Page(
         title="Samples one can trust",
-        lead="Averages under a model are sums over more states than can be visited. Uniform "
-        "samples nearly always fall where the model has no probability; Gibbs sampling walks "
-        "to where it is. How many samples really count is part of the answer.",
-        finding=f"Of 1,000 samples, {uniform.effective_samples:,.0f} count when drawn uniformly, "
-        f"{gibbs.effective_samples:,.0f} when drawn by Gibbs sampling.",
+        lead="An average under a model is a sum over more states than anyone can visit. Uniform "
+        "samples nearly all fall where the model has no probability; Gibbs sampling walks to "
+        "where it is. How many samples really count is part of the answer.",
+        finding=f"A thousand uniform samples count as {counted:.0f} for 16 pixels, and as "
+        f"{whole:.1f} for 64.",
         blocks=[
             Formula(
                 m.display(
-                    "E[f]=",
+                    m.sub("E", "P"),
+                    "[f]=",
                     m.total("∑", "x"),
                     "P(x)f(x)≈",
                     m.frac("1", "n"),
                     m.total("∑", "k"),
                     "f(",
                     m.sub("x", "k"),
-                    "),",
+                    ")",
                 )
-                + m.display(m.sub("x", "k"), "∼P"),
-                "An average over samples from P itself stands for the sum over all states.",
+                + m.display(
+                    m.sub("n", m.words("eff")),
+                    "=",
+                    m.frac(
+                        m.sup(m.row("(", m.total("∑", "k"), m.sub("w", "k"), ")"), "2"),
+                        m.row(m.total("∑", "k"), m.subsup("w", "k", "2")),
+                    ),
+                ),
+                "An average over samples from P; and how many count of n samples that are weighed.",
             ),
             snippet.block(),
             Table(
-                ("how many pixels are on", "estimate", "its error", "samples that count"),
-                rows,
-                caption="A small model of the middles of digits, for which the truth can be "
-                "counted.",
-            ),
-            _figure(sizes, found),
-            Text(
-                "Gibbs sampling has a weakness of its own. In a model with two far-apart modes, "
-                "pictures nearly black and pictures nearly white, a chain stays where it began. "
-                "Chains that disagree give no error bar; tempered chains, which swap states with "
-                "warmer ones, cross over."
-            ),
-            Table(
-                ("two far-apart modes", "estimate", "its error", "samples that count"),
+                ("pixels on, on average", "estimate", "off by", "samples that count"),
                 [
-                    ("counting all states", f"{exact:.4f}", "", ""),
-                    *(
-                        (name, f"{e.value:.4f}", _error(e), f"{e.effective_samples:,.0f}")
-                        for name, e in far.items()
+                    ("all 65,536 states", f"{truth:.4f}", "", ""),
+                    (
+                        "1,000 uniform, weighed",
+                        f"{made['uniform']:.4f}",
+                        f"{uniform_error:.4f}",
+                        f"{counted:.0f}",
+                    ),
+                    (
+                        "1,000 by Gibbs sampling",
+                        f"{made['gibbs']:.4f}",
+                        f"{gibbs_error:.4f}",
+                        "1,000",
                     ),
                 ],
-                caption="The same question to a model whose two modes lie 16 flips apart.",
+                caption="A small model of the middles of digits: the truth can be counted. Each "
+                "Gibbs sample comes from a chain of its own.",
+            ),
+            _figure(found, repeats),
+            Text(
+                "Sixteen pixels are few. With each further one, uniform samples come upon what "
+                "the model holds for likely more rarely, by up to a half: for the model of whole "
+                f"digits with their 64, a thousand of them count as {whole:.1f}."
+            ),
+            Text(
+                "It has a weakness of its own. This model has two far-apart modes, nearly black "
+                f"and nearly white pictures, and the white ones have {share:.0%} of the "
+                "probability. A chain that begins in one mode stays there. Tempering lets it "
+                "swap states with chains of a warmer, flatter model, which cross over."
+            ),
+            _traces(plain, warm),
+            Table(
+                ("", "changes of mode", "time in the white mode", "should be"),
+                [
+                    ("Gibbs sampling", f"{crossings[0]}", f"{held[0]:.0%}", f"{share:.0%}"),
+                    ("with tempering", f"{crossings[1]}", f"{held[1]:.0%}", f"{share:.0%}"),
+                ],
+                caption=f"{_N_SWEEPS} sweeps of one chain each, the first quarter not counted "
+                "for the time in the white mode.",
             ),
         ],
         summary=[
-            f"pixels on, on average: {truth:.4f} by counting; of 1,000 samples",
-            *(
-                f"  {name}: {e.value:.4f}, error {_error(e)}, {e.effective_samples:,.0f} count"
-                for name, e in (("uniform", uniform), ("Gibbs", gibbs))
-            ),
-            f"two far-apart modes ({exact:.4f} by counting):",
-            *(f"  {name}: {e.value:.4f}, error {_error(e)}" for name, e in far.items()),
+            f"pixels on, on average, by counting all states: {truth:.4f}.",
+            f"  1,000 uniform samples, weighed: {made['uniform']:.4f} (off by "
+            f"{uniform_error:.4f}; {counted:.0f} of them count).",
+            f"  1,000 samples by Gibbs sampling: {made['gibbs']:.4f} (off by {gibbs_error:.4f}).",
+            f"whole digits: 1,000 uniform samples count as {whole:.1f}.",
+            f"two far-apart modes, {share:.0%} in one: changes of mode in {_N_SWEEPS} sweeps: "
+            f"{crossings[0]} by Gibbs sampling, {crossings[1]} with tempering.",
         ],
     )
 
 
-def _error(estimate: Any) -> str:
-    if not np.isfinite(estimate.std_error):
-        return "none given"
-    return f"{estimate.std_error:.4f}"
+def _counting(log_weights: NDArray[np.float64]) -> float:
+    """The effective number of weighed samples (Kong 1992)."""
+    weights = np.exp(log_weights - log_weights.max())
+    return float(weights.sum() ** 2 / (weights**2).sum())
 
 
-def _errors(
-    model: Any, f: Callable[[Any], Any], truth: float, method: str, n: int, repeats: int
-) -> float:
-    """Root mean squared error of an estimate, over repetitions."""
-    values = [
-        hm.expectation(model, f, method=method, n_samples=n, random_state=seed).value
-        for seed in range(repeats)
-    ]
-    return float(np.sqrt(np.mean((np.array(values) - truth) ** 2)))
+def _log_weights_of_coins(workshop: Workshop) -> NDArray[np.float64]:
+    """What a thousand uniform pictures weigh under the model of whole digits."""
+    from harmonium.storage import load
+
+    coins = np.random.default_rng(0).integers(0, 2, (1000, 64))
+    return np.asarray(load(workshop.folder / "digits.safetensors").score_samples(coins))
 
 
-def _two_modes() -> Any:
-    """An RBM of 16 pixels, nearly all on (seven parts of ten) or nearly all off."""
-    strength = 2.5
-    W = np.full((16, 2), strength)
-    b, c = np.full(16, -strength), np.full(2, -8 * strength)
-    b += np.log(7 / 3) / 16
-    return hm.RBM.from_parameters(W, b, c)
+def _errors(model: Any, truth: float, repeats: int) -> dict[str, list[float]]:
+    """Root mean squared error of both ways over `repeats` repetitions, for each size."""
+    generator = np.random.default_rng(1)
+    n = max(_SIZES)
+    coins = generator.integers(0, 2, (repeats * n, 16))
+    weights = np.exp(model.score_samples(coins)).reshape(repeats, n)
+    on = coins.sum(1).reshape(repeats, n)
+    drawn = model.sample(repeats * n, random_state=1).sum(1).reshape(repeats, n)
+
+    def error(values: NDArray[Any]) -> float:
+        return float(np.sqrt(np.mean((values - truth) ** 2)))
+
+    uniform = [error((weights[:, :k] * on[:, :k]).sum(1) / weights[:, :k].sum(1)) for k in _SIZES]
+    return {"uniform": uniform, "Gibbs": [error(drawn[:, :k].mean(1)) for k in _SIZES]}
 
 
-def _figure(sizes: tuple[int, ...], found: dict[str, list[float]]) -> Picture:
-    with drawing(2.9) as figure:
+def _two_modes() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Pixels on along a plain and a tempered chain, and P(more than half are on), exactly."""
+    from harmonium.rbm import RBM
+
+    strength = 2.0
+    b = np.full(16, -strength + np.log(7 / 3) / 16)  # white is 7/3 as probable as black
+    model = RBM.from_parameters(np.full((16, 2), strength), b, np.full(2, -8 * strength))
+    states = (np.arange(2**16)[:, None] >> np.arange(16)) & 1
+    share = float(np.exp(model.score_samples(states))[states.sum(1) > 8].sum())
+    energy = model._build_energy(torch.float64)
+    energy.base_bias.zero_()  # the ladder's warm end: fair coins, which prefer neither mode
+    generator = torch.Generator().manual_seed(0)
+    plain: list[float] = []
+    black = Chains(torch.zeros((1, 16), dtype=torch.float64))
+    run_chains(
+        energy, black, _N_SWEEPS, generator, observe=lambda now: plain.append(float(now.x.sum()))
+    )
+    exchange = ReplicaExchange(energy, 1, generator)
+    warm = []
+    for _ in range(_N_SWEEPS):
+        exchange.step(generator)
+        warm.append(float(exchange.cold.sum()))
+    return np.array(plain), np.array(warm), share
+
+
+def _crossings(trace: NDArray[np.float64]) -> int:
+    """How often a chain went from nearly black to nearly white or back."""
+    side = np.where(trace <= _BLACK, -1, np.where(trace >= _WHITE, 1, 0))
+    side = side[side != 0]
+    return int((np.diff(side) != 0).sum())
+
+
+def _figure(found: dict[str, list[float]], repeats: int) -> Picture:
+    with drawing(2.6) as figure:
         axes = figure.subplots()
-        for colour, (method, errors) in zip(COLOURS, found.items(), strict=True):
-            axes.loglog(sizes, errors, "o-", color=colour, markersize=4, label=method)
-        axes.set(xlabel="samples", ylabel="error of the estimate")
-        axes.legend()
+        for colour, (name, errors) in zip(COLOURS[1::-1], found.items(), strict=True):
+            axes.loglog(_SIZES, errors, "o-", color=colour, markersize=4)
+            axes.annotate(
+                name,
+                (_SIZES[-1], errors[-1]),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="right",
+                color=colour,
+            )
+        axes.set_xticks(_SIZES, [f"{size:,}" for size in _SIZES])
+        axes.minorticks_off()
+        axes.set(xlabel="samples", ylabel="error (pixels)")
         return svg_picture(
             figure,
-            "Error of four ways to sample against the number of samples",
-            "Root mean squared error against the truth, by repetition.",
+            "Error of uniform and of Gibbs samples against their number",
+            f"Root mean squared error over {repeats} repetitions.",
+        )
+
+
+def _traces(plain: NDArray[np.float64], warm: NDArray[np.float64]) -> Picture:
+    with drawing(2.8) as figure:
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        for axes, trace, colour, name in (
+            (upper, plain, COLOURS[0], "Gibbs"),
+            (lower, warm, COLOURS[2], "tempered"),
+        ):
+            axes.plot(trace, color=colour, linewidth=0.8)
+            axes.set(ylim=(-1, 17), ylabel=name, yticks=(0, 8, 16))
+        lower.set_xlabel("sweeps")
+        return svg_picture(
+            figure,
+            "Pixels on along a plain chain, which stays, and a tempered one, which crosses",
+            "How many of the sixteen pixels are on, sweep by sweep; both chains begin alike.",
         )
