@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 _HOME = {
     "BayesClassifier": "classify",
     "EnergyModel": "energy",
-    "Estimate": "expectation",
+    "Estimate": "expectations",
     "Factor": "network",
     "GridMRF": "grid",
     "JointDistribution": "joint",
@@ -25,7 +25,7 @@ _HOME = {
     "NoveltyDetector": "classify",
     "TextFile": "ngram",
     "RBM": "rbm",
-    "expectation": "expectation",
+    "expectation": "expectations",
     "load": "storage",
 }
 _MODULES = ("noise",)

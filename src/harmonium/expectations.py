@@ -1,0 +1,461 @@
+"""Expectations under a model, each with an error bar or a plain word on why there is none.
+
+E[f(x)] is a sum over all states. Small models are summed; the rest is sampled, and a sample is
+worth what its effective size says: weighted draws by the spread of their weights, Gibbs chains
+by their autocorrelation and by whether they agree with each other at all.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from harmonium.checks import check_choice, check_integer, random_generator
+from harmonium.energy import Chains, Energy, Generator
+from harmonium.energy_model import EnergyModel
+from harmonium.gibbs import generator_for
+from harmonium.tempering import ReplicaExchange
+
+__all__ = ["Estimate", "Population", "expectation"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+METHODS = ("auto", "exact", "gibbs", "tempered", "uniform", "importance")
+#: Enumeration visits at most this many states.
+MAX_STATES = 2**20
+#: R-hat squared exceeds one by about one over the effective draws of a chain: 1.1 is five of
+#: them, enough for the chains to have forgotten where they began (Margossian, Hoffman,
+#: Sountsov, Riou-Durand, Vehtari, Gelman 2024, section 3). Their total is checked by itself.
+MAX_R_HAT = 1.1
+#: Fewer effective samples than this, and the error bar is itself made of a handful of draws.
+MIN_EFFECTIVE = 10.0
+_MIN_CHAINS, _MAX_CHAINS = 8, 64
+#: Sweeps of the first round of burn-in; each round that ends in a drift is followed by another
+#: of twice the length, up to the last.
+_FIRST_ROUND, _LAST_ROUND = 32, 8192
+#: A drift of the chains' mean by more standard errors than this ends no burn-in.
+_DRIFT = 3.0
+_ROWS_AT_ONCE = 2**14
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An expectation and how far to trust it.
+
+    Attributes
+    ----------
+    value : E[f]; a float, or ``(k,)`` where f gives k numbers a row.
+    std_error : its standard error, of the same shape; 0.0 when exact; nan when none can be
+        given, and ``status`` says why.
+    effective_samples : independent draws that would tell as much, of the same shape for chains;
+        infinite when exact.
+    method : ``"exact"``, ``"gibbs"``, ``"tempered"``, ``"uniform"``, ``"importance"`` or
+        ``"sample"``.
+    status : ``"ok"``; ``"chains_disagree"`` (R-hat above 1.1); ``"not_stationary"`` (burn-in
+        did not end); ``"few_effective_samples"`` (below 10); ``"constant"`` (f was the same in
+        every draw, so nothing tells how often it is not).
+    r_hat : agreement of the chains, 1 at best, of the same shape; nan without chains.
+    n_samples : draws that were averaged.  n_burn_in : sweeps of each chain before them.
+    """
+
+    value: Any
+    std_error: Any = 0.0
+    effective_samples: Any = math.inf
+    method: str = "exact"
+    status: str = "ok"
+    r_hat: Any = math.nan
+    n_samples: int = 0
+    n_burn_in: int = 0
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+class Population:
+    """A finite population: rows that one could visit one by one, likely in equal parts or not.
+
+    Parameters
+    ----------
+    values : ``(n,)`` or ``(n, n_features)``, a row a member.
+    weights : ``(n,)`` numbers of at least 0, not all 0, proportional to the members'
+        probabilities; None: every member is equally likely.
+    """
+
+    def __init__(self, values: Any, weights: Any = None) -> None:
+        self.values = np.asarray(values)
+        if self.values.ndim not in (1, 2) or not len(self.values):
+            raise ValueError(f"values must be one row a member, got shape {self.values.shape}")
+        n = len(self.values)
+        self.weights = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+        if self.weights.shape != (n,) or not np.isfinite(self.weights).all():
+            raise ValueError(f"weights must be {n} finite numbers, got {weights!r}")
+        if (self.weights < 0).any() or not self.weights.sum() > 0:
+            raise ValueError("weights must be at least 0 and not all 0")
+
+    def _expectation(
+        self, f: _Function, method: str, n_samples: int, generator: np.random.Generator
+    ) -> Estimate:
+        if method in ("auto", "exact"):
+            value = np.average(f(self.values), axis=0, weights=self.weights)
+            return f.estimate(value, np.zeros_like(value), "exact")
+        if method == "sample":
+            chosen = generator.choice(
+                len(self.values), n_samples, p=self.weights / self.weights.sum()
+            )
+            return _weighted(f, f(self.values[chosen]), np.zeros(n_samples), method)
+        if method == "uniform":
+            chosen = generator.integers(0, len(self.values), n_samples)
+            with np.errstate(divide="ignore"):
+                log_weights = np.log(self.weights[chosen])
+            return _weighted(f, f(self.values[chosen]), log_weights, method)
+        raise ValueError(f"method must be 'exact', 'uniform' or 'sample' here, got {method!r}")
+
+
+def expectation(
+    model: Any,
+    f: Callable[[Any], Any],
+    *,
+    method: str = "auto",
+    n_samples: int = 10_000,
+    n_chains: int | None = None,
+    random_state: Any = None,
+) -> Estimate:
+    """E[f(x)] under a model or a :class:`Population`.
+
+    Parameters
+    ----------
+    model : a fitted energy model (RBM, GridMRF, MarkovNetwork) or a Population.
+    f : function of rows ``(n, n_features)``, as ``model.sample`` gives them, to finite numbers
+        ``(n,)`` or ``(n, k)``.
+    method :
+        ``"exact"``: the sum over all states, at most 2**20.
+        ``"gibbs"``: many Gibbs chains from the model's base distribution. Rounds of doubling
+        length are thrown away until one ends where it began; the standard error comes from the
+        effective sample size and is withheld where R-hat says that chains disagree (Vehtari,
+        Gelman, Simpson, Carpenter, Bürkner 2021; computed by ArviZ, the extra
+        ``harmonium[diagnostics]``). No diagnosis sees a mode that no chain has found.
+        ``"tempered"``: the same by parallel tempering, whose hot replicas cross between modes;
+        a draw costs about ten sweeps.
+        ``"uniform"``, ``"importance"``: independent draws, uniform or from the model's base
+        distribution, weighted to the model and self-normalised (Owen 2013, chapter 9). Their
+        bias is of order 1 / effective_samples; where weights differ by many nats that is 1.
+        ``"sample"``: draws from a Population itself.
+        ``"auto"``: exact where affordable, else ``"gibbs"``.
+    n_samples : draws to average, at least 4; chains round it up to equal lengths.
+    n_chains : of ``"gibbs"`` and ``"tempered"``, at least 2; by default 8 to 64.
+    random_state : int, Generator or None.
+
+    Raises
+    ------
+    ValueError
+        `f` does not give a finite number a row; too many states for ``"exact"``.
+    ImportError
+        Chains without ArviZ.
+
+    Warns
+    -----
+    RuntimeWarning
+        No error bar can be given; the estimate's ``status`` says why.
+    """
+    if not callable(f):
+        raise TypeError(f"f must be a function of rows, got {f!r}")
+    is_population = isinstance(model, Population)
+    check_choice("method", method, (*METHODS, "sample") if is_population else METHODS)
+    n_samples = check_integer("n_samples", n_samples, 4)
+    if n_chains is not None:
+        n_chains = check_integer("n_chains", n_chains, 2)
+    generator = random_generator(random_state)
+    if is_population:
+        return model._expectation(_Function(f, lambda x: x), method, n_samples, generator)
+    if not isinstance(model, EnergyModel):
+        raise TypeError(
+            f"model must be an energy model (RBM, GridMRF, MarkovNetwork) or a Population, "
+            f"got {type(model).__name__}"
+        )
+    check_is_fitted(model)
+    energy = model._build_energy(torch.float64)
+    source = generator_for(energy.device, generator)
+    function = _Function(f, model._result)
+    function(energy.base_sample(2, source))  # a bad f is found before any work
+    if method == "auto":
+        method = "exact" if math.prod(_sizes(energy)) <= MAX_STATES else "gibbs"
+    if method == "exact":
+        return _exact(energy, function)
+    if method in ("gibbs", "tempered"):
+        return _by_chains(energy, function, method, n_samples, n_chains, source)
+    values, log_weights = [], []
+    for start in range(0, n_samples, _ROWS_AT_ONCE):
+        n = min(_ROWS_AT_ONCE, n_samples - start)
+        if method == "uniform":
+            x = _uniform_states(energy, n, source)
+            weights = energy.log_weight(x)
+        else:
+            x = energy.base_sample(n, source)
+            weights = energy.log_weight(x) - energy.log_weight(x, 0.0)
+        values.append(function(x))
+        log_weights.append(weights.cpu().numpy())
+    return _weighted(function, np.concatenate(values), np.concatenate(log_weights), method)
+
+
+class _Function:
+    """The user's f with its rows put in shape, and its numbers checked, as ``(n, k)``."""
+
+    def __init__(self, f: Callable[[Any], Any], rows: Callable[[Any], Any]) -> None:
+        self.f = f
+        self.rows = rows
+        self.scalar = True
+
+    def __call__(self, x: Any) -> Array:
+        n = len(x)
+        try:
+            values = np.asarray(self.f(self.rows(x)), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"f must map rows to numbers, but failed: {error}") from error
+        if values.ndim not in (1, 2) or len(values) != n:
+            raise ValueError(
+                f"f must give shape (n,) or (n, k) for n rows, got {values.shape} for {n} rows"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError("f must give finite numbers, got nan or infinity")
+        self.scalar = values.ndim == 1
+        return values.reshape(n, -1)
+
+    def estimate(self, value: Array, error: Array, method: str, **facts: Any) -> Estimate:
+        """Columns back to what f gave: one number a row is one number."""
+
+        def shaped(figure: Any) -> Any:
+            if not isinstance(figure, np.ndarray):
+                return figure
+            return float(figure[0]) if self.scalar else figure
+
+        return Estimate(
+            shaped(value), shaped(error), method=method, **{k: shaped(v) for k, v in facts.items()}
+        )
+
+
+# -- all states ---------------------------------------------------------------------------------
+
+
+def _sizes(energy: Energy) -> list[int]:
+    """Number of states of each variable; the softmax group of a labelled RBM is one of them."""
+    n_classes = getattr(energy, "n_classes", 0)
+    sizes = getattr(energy, "sizes", None)
+    if sizes is not None:
+        return [int(size) for size in sizes]
+    free = [energy.n_states] * (energy.n_variables - n_classes)
+    return [*free, n_classes] if n_classes else free
+
+
+def _from_digits(energy: Energy, digits: Tensor) -> Tensor:
+    """States from one number a variable, as :func:`_sizes` counts them."""
+    n_classes = getattr(energy, "n_classes", 0)
+    if not n_classes:
+        return digits.to(energy.device, energy.dtype)
+    group = torch.nn.functional.one_hot(digits[:, -1].long(), n_classes)
+    return torch.cat([digits[:, :-1], group], dim=1).to(energy.device, energy.dtype)
+
+
+def _uniform_states(energy: Energy, n: int, generator: Generator) -> Tensor:
+    sizes = np.array(_sizes(energy))
+    if isinstance(generator, np.random.Generator):
+        return _from_digits(energy, torch.from_numpy(generator.integers(0, sizes, (n, len(sizes)))))
+    drawn = torch.rand((n, len(sizes)), generator=generator, device=energy.device)
+    return _from_digits(energy, (drawn * torch.from_numpy(sizes).to(energy.device)).long())
+
+
+def _all_states(energy: Energy) -> Iterator[Tensor]:
+    sizes = _sizes(energy)
+    total = math.prod(sizes)
+    if total > MAX_STATES:
+        raise ValueError(
+            f"method='exact': the model has about 10^{math.log10(total):.0f} states, at most "
+            f"{MAX_STATES:,} can be visited; use method='gibbs' or 'tempered'"
+        )
+    for start in range(0, total, _ROWS_AT_ONCE):
+        left = np.arange(start, min(start + _ROWS_AT_ONCE, total))
+        yield _from_digits(
+            energy, torch.from_numpy(np.stack(np.unravel_index(left, sizes), axis=1))
+        )
+
+
+def _exact(energy: Energy, f: _Function) -> Estimate:
+    values, log_weights = [], []
+    for x in _all_states(energy):
+        log_weights.append(energy.log_weight(x).cpu().numpy())
+        values.append(f(x))
+    weights = np.concatenate(log_weights)
+    value = np.average(np.concatenate(values), axis=0, weights=np.exp(weights - weights.max()))
+    return f.estimate(value, np.zeros_like(value), "exact", n_samples=len(weights))
+
+
+# -- independent draws --------------------------------------------------------------------------
+
+
+def _weighted(f: _Function, values: Array, log_weights: Array, method: str) -> Estimate:
+    """Self-normalised importance sampling: Owen 2013, equations 9.6, 9.9 and 9.13."""
+    if np.isneginf(log_weights).all():
+        raise ValueError(f"method={method!r}: no draw has any probability under the model")
+    shares = np.exp(log_weights - log_weights.max())
+    shares /= shares.sum()
+    value = shares @ values
+    error = np.sqrt(shares**2 @ (values - value) ** 2)
+    effective = float(1.0 / np.sum(shares**2))
+    status = "ok"
+    if effective < MIN_EFFECTIVE:
+        status = "few_effective_samples"
+    elif (np.ptp(values, axis=0) == 0).any():
+        status = "constant"
+    return _told(
+        f, value, error, method, status, effective_samples=effective, n_samples=len(values)
+    )
+
+
+def _told(
+    f: _Function, value: Array, error: Array, method: str, status: str, **facts: Any
+) -> Estimate:
+    """The estimate, with a warning in place of an error bar that nobody should believe."""
+    if status == "constant":
+        error = np.where(error == 0, np.nan, error)
+    elif status != "ok":
+        error = np.full_like(error, np.nan)
+        warnings.warn(
+            f"method={method!r}: no error bar can be given ({status})",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    return f.estimate(value, error, method, status=status, **facts)
+
+
+# -- chains -------------------------------------------------------------------------------------
+
+
+class _Walk:
+    """Gibbs chains, or the cold ends of replica exchanges: a sweep, and where they are."""
+
+    def __init__(self, energy: Energy, method: str, n_chains: int, generator: Generator) -> None:
+        self.energy = energy
+        self.generator = generator
+        self.exchange: ReplicaExchange | None = None
+        if method == "tempered":
+            self.exchange = ReplicaExchange(energy, n_chains, generator)
+        else:
+            self.chains = Chains(energy.base_sample(n_chains, generator))
+
+    def step(self) -> Tensor:
+        if self.exchange is None:
+            self.chains = self.energy.sweep(self.chains, self.generator)
+            return self.chains.x
+        self.exchange.step(self.generator)
+        return self.exchange.cold
+
+    def settle(self) -> None:
+        """Burn-in is over: a ladder that still moved would disturb what is averaged."""
+        if self.exchange is not None:
+            self.exchange.adapt = False
+
+
+def _by_chains(
+    energy: Energy,
+    f: _Function,
+    method: str,
+    n_samples: int,
+    n_chains: int | None,
+    generator: Generator,
+) -> Estimate:
+    diagnose = _arviz()
+    if n_chains is None:
+        n_chains = int(np.clip(n_samples // 50, _MIN_CHAINS, _MAX_CHAINS))
+    n_draws = max(-(-n_samples // n_chains), 4)
+    walk = _Walk(energy, method, n_chains, generator)
+    n_burn_in, settled = _burn_in(walk, f)
+    walk.settle()
+    draws = np.stack([f(walk.step()) for _ in range(n_draws)], axis=1)  # chain, draw, k
+    effective, r_hat = diagnose(draws)
+    value = draws.mean(axis=(0, 1))
+    error = draws.std(axis=(0, 1), ddof=1) / np.sqrt(effective)
+    if not settled:
+        status = "not_stationary"
+    elif (r_hat > MAX_R_HAT).any():
+        status = "chains_disagree"
+    elif (effective < MIN_EFFECTIVE).any():
+        status = "few_effective_samples"
+    elif (np.ptp(draws, axis=(0, 1)) == 0).any():
+        status = "constant"
+    else:
+        status = "ok"
+    return _told(
+        f,
+        value,
+        error,
+        method,
+        status,
+        effective_samples=effective,
+        r_hat=r_hat,
+        n_samples=n_chains * n_draws,
+        n_burn_in=n_burn_in,
+    )
+
+
+def _burn_in(walk: _Walk, f: _Function) -> tuple[int, bool]:
+    """Sweeps until a round's second half differs from its first by no more than chance.
+
+    Watched are f and the log weight. Chains are independent, so the spread of their own
+    differences is the yardstick, whatever their autocorrelation.
+    """
+    done, length = 0, _FIRST_ROUND
+    while length <= _LAST_ROUND:
+        halves = []
+        for _ in range(2):
+            total: Any = 0.0
+            for _ in range(length // 2):
+                x = walk.step()
+                weight = walk.energy.log_weight(x).cpu().numpy()[:, None]
+                total = total + np.concatenate([weight, f(x)], axis=1)
+            halves.append(total / (length // 2))
+        done += length
+        drift = halves[1] - halves[0]
+        error = drift.std(axis=0, ddof=1) / math.sqrt(len(drift))
+        # More numbers to watch are more chances of a false alarm (Bonferroni, in nats).
+        limit = math.sqrt(_DRIFT**2 + 2.0 * math.log(drift.shape[1]))
+        if (np.abs(drift.mean(axis=0)) <= limit * error + 1e-12).all():
+            return done, True
+        length *= 2
+    return done, False
+
+
+def _arviz() -> Callable[[Array], tuple[Array, Array]]:
+    """Effective sample size and R-hat of draws ``(n_chains, n_draws, k)``, k of each."""
+    try:
+        import arviz
+    except ImportError as error:
+        raise ImportError(
+            "error bars of chains need ArviZ: pip install 'harmonium[diagnostics]'"
+        ) from error
+
+    def one(draws: Array) -> tuple[float, float]:
+        if np.ptp(draws) == 0:
+            return float(draws.size), 1.0
+        if (np.ptp(draws, axis=1) == 0).all():
+            return 1.0, math.inf  # every chain stands still, at different values
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Ranks of few distinct values can leave the folded half without spread: nan.
+            r_hats = [float(arviz.rhat(draws, method=name)) for name in ("rank", "split")]
+            effective = float(arviz.ess(draws, method="mean"))
+        r_hat = next((value for value in r_hats if math.isfinite(value)), math.inf)
+        return (effective if math.isfinite(effective) else 1.0), r_hat
+
+    def diagnose(draws: Array) -> tuple[Array, Array]:
+        found = np.array([one(draws[:, :, column]) for column in range(draws.shape[2])])
+        return found[:, 0], found[:, 1]
+
+    return diagnose
