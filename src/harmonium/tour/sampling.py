@@ -112,7 +112,7 @@ def page(workshop: Workshop) -> Page:
                 f"digits with their 64, a thousand of them count as {whole:.1f}."
             ),
             Text(
-                "It has a weakness of its own. This model has two far-apart modes, nearly black "
+                "Gibbs sampling has a weakness of its own. This model has two far-apart modes, nearly black "
                 f"and nearly white pictures, and the white ones have {share:.0%} of the "
                 "probability. A chain that begins in one mode stays there. Tempering lets it "
                 "swap states with chains of a warmer, flatter model, which cross over."
@@ -209,10 +209,9 @@ def _figure(found: dict[str, list[float]], repeats: int) -> Picture:
             axes.loglog(_SIZES, errors, "o-", color=colour, markersize=4)
             axes.annotate(
                 name,
-                (_SIZES[-1], errors[-1]),
-                xytext=(0, 6),
+                (_SIZES[-2], errors[-2]),
+                xytext=(4, 5),
                 textcoords="offset points",
-                ha="right",
                 color=colour,
             )
         axes.set_xticks(_SIZES, [f"{size:,}" for size in _SIZES])
@@ -238,5 +237,6 @@ def _traces(plain: NDArray[np.float64], warm: NDArray[np.float64]) -> Picture:
         return svg_picture(
             figure,
             "Pixels on along a plain chain, which stays, and a tempered one, which crosses",
-            "How many of the sixteen pixels are on, sweep by sweep; both chains begin alike.",
+            "How many of the sixteen pixels are on, sweep by sweep: a plain "
+            "chain that begins in black, and a tempered one.",
         )
