@@ -115,7 +115,12 @@ class EnergyModel(JointDistribution):
         if X is None:
             states = self._draw(energy, n_chains, generator)
         else:
-            states = self._tensor(energy, self._check(X))
+            rows = dense_rows(self._check(X), slice(None))
+            if self._beside(rows[:1].astype(np.float64)).shape[1] != rows.shape[1]:
+                raise ValueError(
+                    "X: method='raise' cannot start at rows without their attributes; leave X out"
+                )
+            states = self._tensor(energy, rows)
         bounds = reverse_annealing(
             energy, states, n_chains=1, n_temperatures=steps, generator=generator
         )
@@ -172,7 +177,8 @@ class EnergyModel(JointDistribution):
         energy = self._build_energy(torch.float64)
         return (
             self._by_rows(
-                table, lambda rows: energy.log_weight(self._tensor(energy, rows)).cpu().numpy()
+                table,
+                lambda rows: self._log_weight(energy, self._tensor(energy, rows)).cpu().numpy(),
             )
             - log_z.value
         )
@@ -207,7 +213,7 @@ class EnergyModel(JointDistribution):
                     ]
                 )
             )
-        row = self._condition(condition)
+        row = self._beside(self._condition(condition)[None, :])[0]
         return self._answer(np.repeat(row[None, :], n_samples, axis=0), None, "sample", generator)
 
     def _draw(self, energy: Energy, n: int, generator: Generator) -> Tensor:
@@ -232,7 +238,10 @@ class EnergyModel(JointDistribution):
         check_choice("how", how, HOW)
         table = self._check(X, blanks=True)
         return self._answer(
-            np.array(table, dtype=np.float64), None, how, random_generator(random_state)
+            self._beside(np.array(table, dtype=np.float64)),
+            None,
+            how,
+            random_generator(random_state),
         )
 
     def correct(
@@ -249,7 +258,7 @@ class EnergyModel(JointDistribution):
         check_is_fitted(self)
         check_choice("how", how, HOW)
         energy = self._build_energy(torch.float32)
-        table = np.array(self._check(X, blanks=True), dtype=np.float64)
+        table = self._beside(np.array(self._check(X, blanks=True), dtype=np.float64))
         readings = channels.log_likelihood(noise, table, energy.n_states)
         return self._answer(
             np.full_like(table, np.nan), (table, readings), how, random_generator(random_state)
@@ -283,7 +292,7 @@ class EnergyModel(JointDistribution):
                 how,
                 source,
             )
-        return self._result(torch.from_numpy(filled)) if how != "mean" else filled
+        return self._own(filled) if how == "mean" else self._result(torch.from_numpy(filled))
 
     def _answer_rows(
         self,
@@ -330,6 +339,18 @@ class EnergyModel(JointDistribution):
     def _check(self, X: Any, *, blanks: bool = False) -> Table:
         return check_states(self, X, n_states=self._n_states(), blanks=blanks)
 
+    def _log_weight(self, energy: Energy, x: Tensor) -> Tensor:
+        """log of the unnormalised P of each row: what else the model holds is summed out."""
+        return energy.log_weight(x)
+
+    def _beside(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows with what the model holds beside their columns, blank."""
+        return table
+
+    def _own(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The inverse of :meth:`_beside`: the rows' own columns."""
+        return table
+
     def _condition(self, condition: Any) -> NDArray[np.float64]:
         return one_row(self, condition, self._n_states())
 
@@ -343,7 +364,7 @@ class EnergyModel(JointDistribution):
         return torch.from_numpy(np.ascontiguousarray(dense)).to(energy.device, energy.dtype)
 
     def _result(self, states: Tensor) -> NDArray[Any]:
-        return states.double().cpu().numpy()
+        return self._own(states.double().cpu().numpy())
 
     def _by_rows(
         self, table: Table, answer: Callable[[Table], NDArray[Any]]

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import logsumexp
 from sklearn.base import TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from harmonium import kernels
+from harmonium.attributes import MAX_SUMMED_ATTRIBUTES, Attributes, log_weights, mean_hidden
 from harmonium.checks import (
     check_choice,
     check_flag,
@@ -23,13 +27,14 @@ from harmonium.checks import (
     check_number,
     random_generator,
 )
+from harmonium.energy import Chains, Energy, Evidence
 from harmonium.energy_model import EnergyModel
-from harmonium.gibbs import generator_for
+from harmonium.gibbs import equilibrate, generator_for, mean_marginals
 from harmonium.learning import LEARNERS
 from harmonium.partition import LogZ
 from harmonium.rbm_energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.rbm_fit import fit_energy, initial_energy, partial_update
-from harmonium.tables import check_sample_weight, check_states
+from harmonium.tables import check_sample_weight, check_states, dense_rows
 
 if TYPE_CHECKING:
     from harmonium.network import MarkovNetwork
@@ -74,11 +79,15 @@ class RBM(TransformerMixin, EnergyModel):
     history_ : lists by name: ``update``, ``seconds``, ``learning_rate``, ``validation`` and
         ``train`` (mean log-likelihoods in nats), ``log_partition``, ``std_error``.
     n_updates_ : updates done.  stop_reason_ : why the fit ended.
+    attributes_ : names of the attributes learned from `y`, and ``attribute_classes_`` the
+        label's values (empty for yes/no attributes).
+    attribute_components_ : ``(n_components, n_units)``; intercept_attributes_ ``(n_units,)``.
 
     Rows are 0 or 1 in every question; ``inverse_transform`` and ``sample_visible`` also take
     hidden probabilities in [0, 1].
     """
 
+    n_features_in_: int
     _lead_in: ClassVar[int] = 300
     _averaged: ClassVar[int] = 200
 
@@ -128,14 +137,29 @@ class RBM(TransformerMixin, EnergyModel):
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from rows of 0 and 1, ``(n_samples, n_features)``; arrays may be memory-mapped.
 
+        With `y`, a column of labels or a table (frame, dict of columns, array) of yes/no
+        attributes, learn P(x, y): a label is one softmax group of visible units, an attribute
+        one binary unit (Larochelle, Bengio 2008). Questions about x alone sum y out, and
+        :meth:`sample` takes ``attributes=``, :meth:`attribute_proba` gives P(y given x).
+
         Interrupting a fit (Ctrl-C) keeps the best parameters so far, and warns; so does a fit
         whose weights stop being finite.
         """
         self._check_parameters()
         table = check_states(self, X, reset=True)
         weights = check_sample_weight(sample_weight, table)
-        self._check_size(table.shape[1])
-        result, energy = fit_energy(self, table, weights)
+        self._attributes = None
+        joint = table
+        if y is not None:
+            attributes, units = Attributes.read(y, table.shape[0])
+            self._attributes = attributes
+            joint = (
+                sparse.hstack([table, units], format="csr")
+                if sparse.issparse(table)
+                else np.hstack([np.asarray(table, dtype=np.uint8), units])
+            )
+        self._check_size(joint.shape[1])
+        result, energy = fit_energy(self, joint, weights)
         self._take(energy, result.parameters)
         self.history_ = result.history
         self.n_updates_ = result.n_updates
@@ -146,10 +170,14 @@ class RBM(TransformerMixin, EnergyModel):
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """One pass over these rows at a constant learning rate, from where the model stands.
 
-        Chains persist between calls; nothing is held out and nothing averaged.
+        Chains persist between calls; nothing is held out and nothing averaged. `y` is ignored.
         """
         self._check_parameters()
         first = not hasattr(self, "components_")
+        if first:
+            self._attributes = None
+        elif self._attributes is not None:
+            raise ValueError("partial_fit cannot go on with a model of attributes; use fit")
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
         self._check_size(table.shape[1])
@@ -210,8 +238,12 @@ class RBM(TransformerMixin, EnergyModel):
             values = tensor.detach().cpu().numpy()
             return values * values.dtype.type(self.temperature)
 
-        self.components_ = np.ascontiguousarray(array(parameters["weights"]).T)
-        self.intercept_visible_ = array(parameters["visible_bias"])
+        n = self.n_features_in_
+        weights, bias = array(parameters["weights"]), array(parameters["visible_bias"])
+        self.components_ = np.ascontiguousarray(weights[:n].T)
+        self.intercept_visible_ = bias[:n].copy()
+        self.attribute_components_ = np.ascontiguousarray(weights[n:].T)
+        self.intercept_attributes_ = bias[n:].copy()
         self.intercept_hidden_ = array(parameters["hidden_bias"])
         self._base_bias = energy.base_bias.detach().cpu().numpy().copy()
         self._n_features_out = self.n_components
@@ -263,6 +295,9 @@ class RBM(TransformerMixin, EnergyModel):
         model.components_ = np.ascontiguousarray(arrays["W"].T)
         model.intercept_visible_, model.intercept_hidden_ = arrays["b"], arrays["c"]
         model.n_features_in_ = n_visible
+        model._attributes = None
+        model.attribute_components_ = np.zeros((n_hidden, 0))
+        model.intercept_attributes_ = np.zeros(0)
         model._n_features_out = n_hidden
         model._log_partition = None
         model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
@@ -277,28 +312,146 @@ class RBM(TransformerMixin, EnergyModel):
         def tensor(array: NDArray[Any], scale: float = 1.0) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(array / scale)).to(device, dtype)
 
+        weights = np.hstack([self.components_, self.attribute_components_]).T
+        bias = np.concatenate([self.intercept_visible_, self.intercept_attributes_])
         return RBMEnergy(
-            tensor(self.components_.T, self.temperature),
-            tensor(self.intercept_visible_, self.temperature),
+            tensor(weights, self.temperature),
+            tensor(bias, self.temperature),
             tensor(self.intercept_hidden_, self.temperature),
             tensor(self._base_bias),
+            self._n_classes(),
         )
+
+    # -- attributes ------------------------------------------------------------
+
+    #: What `y` was; None for a model of rows alone.
+    _attributes: Attributes | None = None
+
+    def _n_classes(self) -> int:
+        return len(self._attributes.classes) if self._attributes is not None else 0
+
+    @property
+    def attributes_(self) -> list[str]:
+        """Names of the attributes learned from `y`."""
+        check_is_fitted(self)
+        return [] if self._attributes is None else list(self._attributes.names)
+
+    @property
+    def attribute_classes_(self) -> list[Any]:
+        """The label's values, in the order of :meth:`attribute_proba`'s columns."""
+        check_is_fitted(self)
+        return [] if self._attributes is None else list(self._attributes.classes)
+
+    def _wanted_attributes(self) -> Attributes:
+        check_is_fitted(self)
+        if self._attributes is None:
+            raise ValueError("attributes: this model was fitted without y and has none")
+        return self._attributes
+
+    def _beside(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._attributes is None:
+            return table
+        return np.hstack([table, np.full((len(table), self._attributes.n_units), np.nan)])
+
+    def _own(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        return table[:, : self.n_features_in_]
+
+    def _log_weight(self, energy: Energy, x: Tensor) -> Tensor:
+        assert isinstance(energy, RBMEnergy)
+        if self._attributes is None:
+            return energy.log_weight(x)
+        states = self._attributes.states().to(energy.device)
+        return torch.logsumexp(log_weights(energy, x, states), 1)
+
+    def attribute_proba(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
+        """P(y given x): ``(n, n_classes)`` for a label, ``(n, n_attributes)`` P(yes) else.
+
+        Exact for a label and for up to 12 attributes (a sum over their joint states); beyond,
+        the mean of Gibbs chains with x held.
+        """
+        attributes = self._wanted_attributes()
+        table = np.array(dense_rows(self._check(X), slice(None)), dtype=np.float64)
+        if not attributes.classes and len(attributes.names) > MAX_SUMMED_ATTRIBUTES:
+            return self._gibbs_attributes(table, random_state)
+        energy = self._build_energy(torch.float64)
+        states = attributes.states().to(energy.device)
+
+        def posterior(rows: Any) -> NDArray[Any]:
+            weights = log_weights(energy, self._tensor(energy, rows), states)
+            return (torch.softmax(weights, 1) @ states).cpu().numpy()
+
+        return self._by_rows(table, posterior)
+
+    def _gibbs_attributes(self, table: NDArray[np.float64], seed: Any) -> NDArray[np.float64]:
+        energy = self._build_energy(torch.float32)
+        generator = generator_for(energy.device, random_generator(seed))
+        joint = self._beside(table)
+        free = torch.from_numpy(np.isnan(joint)).to(energy.device)
+        base = energy.base_sample(len(joint), generator)
+        known = self._tensor(energy, np.nan_to_num(joint))
+        evidence = Evidence(free)
+        chains = equilibrate(
+            energy,
+            Chains(torch.where(free, base, known)),
+            self._lead_in,
+            0,
+            generator,
+            evidence=evidence,
+        )
+        mean, _ = mean_marginals(energy, chains, self._averaged, generator, evidence=evidence)
+        return mean[:, self.n_features_in_ :].double().cpu().numpy()
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        condition: Any = None,
+        attributes: Any = None,
+        random_state: Any = None,
+    ) -> NDArray[Any]:
+        """Draws of x from P(x), or given some of its values or of its attributes.
+
+        Parameters
+        ----------
+        n_samples : rows to draw, at least 1.
+        condition : one row with NaN where free; None: all is free.
+        attributes : ``{name: 0 or 1}``, ``{label's name: value}`` or the label's value alone:
+            draws from P(x given these). Only for models fitted with `y`.
+        random_state : int, Generator or None.
+
+        Returns ``(n_samples, n_features)``.
+        """
+        if attributes is None:
+            return super().sample(n_samples, condition=condition, random_state=random_state)
+        units = self._wanted_attributes().row(attributes)
+        n_samples = check_integer("n_samples", n_samples, 1)
+        row = np.full(self.n_features_in_, np.nan)
+        if condition is not None:
+            row = self._condition(condition)
+        joint = np.concatenate([row, units])
+        rows = np.repeat(joint[None, :], n_samples, axis=0)
+        return self._answer(rows, None, "sample", random_generator(random_state))
 
     def energy(self, V: Any, H: Any) -> NDArray[np.float64]:
         """E(v, h) = -v'Wh - b'v - c'h for each pair of rows, ``(n_samples,)``."""
         visible, hidden = self._visible(V), self._hidden(H)
         if len(visible) != len(hidden):
             raise ValueError(f"V and H must have as many rows, got {len(visible)}, {len(hidden)}")
-        return -(
+        negative: NDArray[np.float64] = (
             np.einsum("ni,ji,nj->n", visible, self.components_, hidden, optimize=True)
             + visible @ self.intercept_visible_
             + hidden @ self.intercept_hidden_
         )
+        if self._attributes is not None:  # summed out, at temperature T
+            states = self._attributes.states().numpy()
+            logits = hidden @ self.attribute_components_ + self.intercept_attributes_
+            negative += self.temperature * logsumexp(logits @ states.T / self.temperature, axis=1)
+        return -negative
 
     def free_energy(self, V: Any) -> NDArray[np.float64]:
         """-T log sum over h of exp(-E(v, h) / T), ``(n_samples,)``, in units of energy."""
         energy = self._build_energy(torch.float64)
-        weights = energy.log_weight(torch.from_numpy(self._visible(V)).to(energy.device))
+        weights = self._log_weight(energy, torch.from_numpy(self._visible(V)).to(energy.device))
         return -self.temperature * weights.cpu().numpy()
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -306,15 +459,20 @@ class RBM(TransformerMixin, EnergyModel):
         check_is_fitted(self)
         energy = self._build_energy(torch.float64)
         table = self._check(X)
-        return self._by_rows(
-            table,
-            lambda rows: energy.hidden_probability(self._tensor(energy, rows)).cpu().numpy(),
-        )
+        if self._attributes is None:
+            hidden = energy.hidden_probability
+        else:
+            states = self._attributes.states().to(energy.device)
+
+            def hidden(x: Tensor) -> Tensor:
+                return mean_hidden(energy, x, states)
+
+        return self._by_rows(table, lambda rows: hidden(self._tensor(energy, rows)).cpu().numpy())
 
     def inverse_transform(self, H: Any) -> NDArray[np.float64]:
         """E[v given h] = sigmoid((b + W h) / T), ``(n_samples, n_features)``."""
         energy, hidden = self._with_hidden(H)
-        return energy.visible_probability(hidden).cpu().numpy()
+        return self._own(energy.visible_probability(hidden).cpu().numpy())
 
     def sample_hidden(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of h given each row of `X`, ``(n_samples, n_components)``."""
@@ -322,13 +480,17 @@ class RBM(TransformerMixin, EnergyModel):
         energy = self._build_energy(torch.float64)
         generator = generator_for(energy.device, random_generator(random_state))
         states = torch.from_numpy(visible).to(energy.device)
+        if self._attributes is not None:  # y given x first, then h given both
+            units = self._attributes.states().to(energy.device)
+            choice = kernels.categorical(log_weights(energy, states, units), generator)
+            states = torch.cat([states, units[choice]], dim=1)
         return energy.draw_hidden(states, generator).cpu().numpy()
 
     def sample_visible(self, H: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of v given each row of `H`, ``(n_samples, n_features)``."""
         energy, hidden = self._with_hidden(H)
         generator = generator_for(energy.device, random_generator(random_state))
-        return energy.draw_visible(hidden, generator).cpu().numpy()
+        return self._own(energy.draw_visible(hidden, generator).cpu().numpy())
 
     def most_likely_hidden(self, X: Any) -> NDArray[np.float64]:
         """argmax over h of P(h given v): each hidden unit on where more likely than not."""
@@ -343,12 +505,12 @@ class RBM(TransformerMixin, EnergyModel):
         and is not a log-likelihood."""
         energy = self._build_energy(torch.float64)
         states = torch.from_numpy(self._visible(X)).to(energy.device)
-        here = energy.log_weight(states)
+        here = self._log_weight(energy, states)
         total = torch.zeros_like(here)
         for i in range(states.shape[1]):
             flipped = states.clone()
             flipped[:, i] = 1.0 - flipped[:, i]
-            total += torch.nn.functional.logsigmoid(here - energy.log_weight(flipped))
+            total += torch.nn.functional.logsigmoid(here - self._log_weight(energy, flipped))
         return total.cpu().numpy()
 
     def to_network(self) -> MarkovNetwork:
@@ -356,6 +518,8 @@ class RBM(TransformerMixin, EnergyModel):
         from harmonium.network import MarkovNetwork
 
         check_is_fitted(self)
+        if self._attributes is not None:
+            raise ValueError("to_network wants a model without attributes: fit it without y")
         scale = self.temperature
         return MarkovNetwork.complete_bipartite(
             self.components_.T / scale,
@@ -401,6 +565,8 @@ class RBM(TransformerMixin, EnergyModel):
             "intercept_visible": self.intercept_visible_,
             "intercept_hidden": self.intercept_hidden_,
             "base_bias": self._base_bias,
+            "attribute_components": self.attribute_components_,
+            "intercept_attributes": self.intercept_attributes_,
         }
         known = self._log_partition
         facts: dict[str, Any] = {
@@ -411,6 +577,9 @@ class RBM(TransformerMixin, EnergyModel):
             "n_updates": int(getattr(self, "n_updates_", 0)),
             "stop_reason": getattr(self, "stop_reason_", "partial_fit"),
             "log_partition": None if known is None else vars(known),
+            "attributes": None
+            if self._attributes is None
+            else {"names": self._attributes.names, "classes": self._attributes.classes},
             # Where a checkpoint lay, and which machine fitted, is no part of the model.
             "parameters_left_out": ["checkpoint", "device"],
         }
@@ -420,10 +589,13 @@ class RBM(TransformerMixin, EnergyModel):
 
     def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         n_hidden, n_visible = arrays["components"].shape
+        n_units = arrays["attribute_components"].shape[1]
         wanted = {
             "intercept_visible": (n_visible,),
             "intercept_hidden": (n_hidden,),
-            "base_bias": (n_visible,),
+            "base_bias": (n_visible + n_units,),
+            "attribute_components": (n_hidden, n_units),
+            "intercept_attributes": (n_units,),
         }
         for name, shape in wanted.items():
             if arrays[name].shape != shape:
@@ -432,6 +604,14 @@ class RBM(TransformerMixin, EnergyModel):
         self.intercept_visible_ = arrays["intercept_visible"]
         self.intercept_hidden_ = arrays["intercept_hidden"]
         self._base_bias = arrays["base_bias"]
+        self.attribute_components_ = arrays["attribute_components"]
+        self.intercept_attributes_ = arrays["intercept_attributes"]
+        about = facts["attributes"]
+        self._attributes = None
+        if about is not None:
+            self._attributes = Attributes(tuple(about["names"]), tuple(about["classes"]))
+            if self._attributes.n_units != n_units:
+                raise ValueError(f"{n_units} units for {self._attributes.n_units} attributes")
         self.n_features_in_ = int(facts["n_features_in"])
         self._n_features_out = n_hidden
         self.history_ = facts["history"]

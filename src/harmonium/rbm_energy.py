@@ -173,9 +173,14 @@ class RBMEnergy(Energy):
             linear = (1 - column) * (wide @ self.base_bias.double()) + column * (
                 wide @ self.visible_bias.double()
             )
-            return linear + softplus(column.unsqueeze(1) * self.hidden_logits(x).double()).sum(1)
-        bias = torch.lerp(self.base_bias.double(), self.visible_bias.double(), beta)
-        return wide @ bias + softplus(beta * self.hidden_logits(x).double()).sum(1)
+            weight = linear + softplus(column.unsqueeze(1) * self.hidden_logits(x).double()).sum(1)
+        else:
+            bias = torch.lerp(self.base_bias.double(), self.visible_bias.double(), beta)
+            weight = wide @ bias + softplus(beta * self.hidden_logits(x).double()).sum(1)
+        if self.n_classes:  # no state has two labels, or none
+            valid = wide[:, self.n_variables - self.n_classes :].sum(1) == 1.0
+            weight = torch.where(valid, weight, -torch.inf)
+        return weight
 
     def sweep(
         self,

@@ -61,12 +61,20 @@ def initial_energy(model: RBM, table: Table | None) -> Any:
         generator = random_generator(0)
         from harmonium.energy import Chains
 
-        chains = Chains(energy.base_sample(100, generator_for(energy.device, generator)))
         source = generator_for(energy.device, generator)
+        x = energy.base_sample(100, source)
+        # Half of them uniform: biases alone may know one mode of several, and a base that
+        # misses a mode is a bad start for annealing and tempering.
+        x[::2] = torch.from_numpy(generator.integers(0, 2, x[::2].shape)).to(x)
+        chains = Chains(x)
         mean, _ = mean_marginals(energy, chains, 50, source)
         return torch.logit(mean.mean(0), eps=1e-4).cpu().numpy()
     counts = np.asarray(table.sum(axis=0), dtype=np.float64).reshape(-1)
-    return torch.from_numpy(np.log((counts + 0.5) / (table.shape[0] - counts + 0.5)))
+    bias = np.log((counts + 0.5) / (table.shape[0] - counts + 0.5))
+    n_classes = model._n_classes()
+    if n_classes:  # one group: its log-weights are the labels' log-frequencies
+        bias[-n_classes:] = np.log((counts[-n_classes:] + 0.5) / table.shape[0])
+    return torch.from_numpy(bias)
 
 
 def _blank_energy(model: RBM, base_bias: Tensor, generator: np.random.Generator) -> RBMEnergy:
@@ -79,6 +87,7 @@ def _blank_energy(model: RBM, base_bias: Tensor, generator: np.random.Generator)
         bias.clone(),
         torch.zeros(model.n_components, device=device),
         bias.clone(),
+        model._n_classes(),
     )
     energy.set_centered(model.centered)
     return energy

@@ -1,0 +1,188 @@
+"""P(x, y, h): every question about x and y against enumeration of all three."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from tests.support.statistics import assert_drawn_from
+
+import harmonium as hm
+
+N_X, N_H = 4, 3
+
+
+def bits(n: int) -> np.ndarray:
+    return np.array(list(itertools.product((0, 1), repeat=n)), dtype=float)
+
+
+def machine(kind: str, seed: int = 0) -> hm.RBM:
+    """A model with a label of three values, or two yes/no attributes, and random parameters."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 2, (40, N_X))
+    if kind == "label":
+        y = np.array(["sun", "rain", "snow"])[rng.integers(0, 3, 40)]
+    else:
+        y = {"beach": rng.integers(0, 2, 40), "day": rng.integers(0, 2, 40)}
+    model = hm.RBM(N_H, n_updates=1, random_state=0, validation_fraction=0, temperature=1.3)
+    model.fit(X, y)
+    model.components_ = rng.normal(0, 1, (N_H, N_X))
+    model.attribute_components_ = rng.normal(0, 1, model.attribute_components_.shape)
+    for name in ("intercept_visible_", "intercept_hidden_", "intercept_attributes_"):
+        setattr(model, name, rng.normal(0, 1, getattr(model, name).shape))
+    model._log_partition = None
+    return model
+
+
+def joint(model: hm.RBM, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """All x, all y, all h, and P(x, y, h) as ``(X, Y, H)``."""
+    xs, hs = bits(N_X), bits(N_H)
+    ys = np.eye(3) if kind == "label" else bits(2)
+    linear = (
+        (xs @ model.intercept_visible_)[:, None, None]
+        + (ys @ model.intercept_attributes_)[None, :, None]
+        + (hs @ model.intercept_hidden_)[None, None, :]
+        + (xs @ model.components_.T @ hs.T)[:, None, :]
+        + (ys @ model.attribute_components_.T @ hs.T)[None, :, :]
+    ) / model.temperature
+    return xs, ys, hs, np.exp(linear - logsumexp(linear))
+
+
+@pytest.mark.parametrize("kind", ["label", "bits"])
+def test_every_number_sums_the_rest_out(kind: str) -> None:
+    model = machine(kind)
+    xs, ys, hs, p = joint(model, kind)
+    np.testing.assert_allclose(model.score_samples(xs), np.log(p.sum((1, 2))), rtol=1e-10)
+    given_x = p.sum(2) / p.sum((1, 2))[:, None]
+    np.testing.assert_allclose(model.attribute_proba(xs), given_x @ ys, rtol=1e-10)
+    hidden = p.sum(1) / p.sum((1, 2))[:, None]
+    np.testing.assert_allclose(model.transform(xs), hidden @ hs, rtol=1e-10)
+    # Energies differ from -T log P(x, h) and -T log P(x) by constants.
+    pairs = np.array(list(itertools.product(range(len(xs)), range(len(hs)))))
+    difference = model.energy(xs[pairs[:, 0]], hs[pairs[:, 1]]) + model.temperature * np.log(
+        p.sum(1)[pairs[:, 0], pairs[:, 1]]
+    )
+    np.testing.assert_allclose(difference, difference[0], rtol=1e-9)
+    difference = model.free_energy(xs) + model.temperature * np.log(p.sum((1, 2)))
+    np.testing.assert_allclose(difference, difference[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["label", "bits"])
+def test_draws_given_attributes(kind: str) -> None:
+    model = machine(kind, seed=1)
+    xs, _, _, p = joint(model, kind)
+    number = {tuple(x): i for i, x in enumerate(xs)}
+
+    def indices(rows: np.ndarray) -> np.ndarray:
+        assert rows.shape[1] == N_X
+        return np.array([number[tuple(row)] for row in rows])
+
+    assert_drawn_from(indices(model.sample(4000, random_state=0)), p.sum((1, 2)))
+    if kind == "label":
+        wanted, some = p[:, 1].sum(1), {"label": "snow"}
+        assert model.attribute_classes_ == ["rain", "snow", "sun"]
+    else:
+        wanted, some = p[:, 2:].sum((1, 2)), {"beach": 1}
+        assert model.attributes_ == ["beach", "day"]
+    wanted = wanted / wanted.sum()
+    assert_drawn_from(indices(model.sample(4000, attributes=some, random_state=1)), wanted)
+    held = xs[:, 0] == 1
+    condition = np.array([1, np.nan, np.nan, np.nan])
+    drawn = model.sample(4000, attributes=some, condition=condition, random_state=2)
+    given = np.where(held, wanted, 0)
+    assert_drawn_from(indices(drawn), given / given.sum())
+
+
+@pytest.mark.parametrize("kind", ["label", "bits"])
+def test_filled_and_corrected_with_attributes_summed_out(kind: str) -> None:
+    model = machine(kind, seed=2)
+    xs, _, _, p = joint(model, kind)
+    px = p.sum((1, 2))
+    row = np.array([[1, np.nan, 0, np.nan]])
+    fits = (xs[:, 0] == 1) & (xs[:, 2] == 0)
+    mean = (px[fits] @ xs[fits]) / px[fits].sum()
+    np.testing.assert_allclose(model.complete(row, how="mean")[0], mean, rtol=1e-6)
+    noisy, flip = np.array([[1, 0, 0, 1]]), 0.2
+    off = np.abs(xs - noisy).sum(1)
+    posterior = px * flip**off * (1 - flip) ** (N_X - off)
+    mean = posterior @ xs / posterior.sum()
+    found = model.correct(noisy, noise=hm.noise.BitFlip(flip), how="mean")[0]
+    np.testing.assert_allclose(found, mean, rtol=1e-6)
+
+
+def test_many_attributes_are_sampled() -> None:
+    """Thirteen attributes: Gibbs against the exact posterior of the same machine's halves."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, (50, N_X))
+    y = rng.integers(0, 2, (50, 13))
+    model = hm.RBM(N_H, n_updates=1, random_state=0, validation_fraction=0).fit(X, y)
+    model.attribute_components_ = rng.normal(0, 0.7, model.attribute_components_.shape)
+    model.components_ = rng.normal(0, 0.7, model.components_.shape)
+    x = X[:1].astype(float)
+    # P(h | x) sums y in closed form, because units of y are independent given h.
+    hs = bits(N_H)
+    log_h = hs @ (model.intercept_hidden_ + model.components_ @ x[0]) + np.logaddexp(
+        0, hs @ model.attribute_components_ + model.intercept_attributes_
+    ).sum(1)
+    given = 1 / (1 + np.exp(-(hs @ model.attribute_components_ + model.intercept_attributes_)))
+    exact = np.exp(log_h - logsumexp(log_h)) @ given
+    rows = np.repeat(x, 500, axis=0)
+    found = model.attribute_proba(rows, random_state=0)
+    error = found.std(0) / np.sqrt(len(found))
+    assert (np.abs(found.mean(0) - exact) < 6 * error).all()
+    with pytest.raises(ValueError, match="at most 12"):
+        model.score_samples(x)
+
+
+def test_learning_with_labels_separates_them() -> None:
+    """Two clusters and their names: P(y | x) follows, and draws given a name keep to it."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 600)
+    X = (rng.random((600, 10)) < np.where(y[:, None], 0.9, 0.1)).astype(int)
+    model = hm.RBM(4, n_updates=2000, random_state=0).fit(X, np.array(["low", "high"])[y])
+    said = np.array(model.attribute_classes_)[model.attribute_proba(X).argmax(1)]
+    bayes = np.where(X.sum(1) > 5, "high", np.where(X.sum(1) < 5, "low", said))
+    assert np.mean(said == bayes) > 0.97  # Bayes' rule for these clusters counts the ones
+    assert model.sample(200, attributes="high", random_state=0).mean() > 0.8
+    assert model.sample(200, attributes="low", random_state=0).mean() < 0.2
+
+
+def test_saved_with_attributes(tmp_path) -> None:
+    model = machine("label")
+    model.save(tmp_path / "m")
+    back = hm.load(tmp_path / "m")
+    x = bits(N_X)
+    np.testing.assert_array_equal(back.attribute_proba(x), model.attribute_proba(x))
+    assert back.attribute_classes_ == model.attribute_classes_
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros(3), "3 rows"),
+        (np.full(40, 0.5), "fractions"),
+        (np.full((40, 2), 2), "0 and 1"),
+        (np.zeros((40, 2, 2)), "column of labels"),
+    ],
+)
+def test_bad_y_is_refused(y: np.ndarray, message: str) -> None:
+    X = np.random.default_rng(0).integers(0, 2, (40, N_X))
+    with pytest.raises(ValueError, match=message):
+        hm.RBM(2, n_updates=1).fit(X, y)
+
+
+def test_bad_attributes_are_refused() -> None:
+    label, columns = machine("label"), machine("bits")
+    for model, wanted, message in [
+        (label, "fog", "must be one of rain, snow, sun"),
+        (label, {"sky": "sun"}, "not among 'label'"),
+        (columns, {"beach": 2}, "must be 0 or 1"),
+        (columns, 1, "must be a dict"),
+        (hm.RBM.from_parameters(np.zeros((2, 1)), [0, 0], [0]), {"a": 1}, "without y"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            model.sample(1, attributes=wanted)
+    with pytest.raises(ValueError, match="partial_fit"):
+        label.partial_fit(bits(N_X))
