@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium import grid_energy, transfer
+from harmonium import grid_energy, grid_exact
 from harmonium.energy import Chains
 from harmonium.grid_cliques import POTENTIALS, Cliques, filters_for
-from harmonium.grid_fit import pseudo_moments
+from harmonium.grid_pseudo import pseudo_moments
 from harmonium.grid_readings import Readings, read_channel
 from harmonium.kernels.grid_run import Draws, sweep
 from harmonium.noise import Gaussian, Replace
@@ -48,7 +48,7 @@ def test_weights_and_log_z_equal_enumeration(model):
 
 def test_the_transfer_matrix_refuses_what_would_not_fit():
     wide = random_grid((30, 30), 4)
-    assert transfer.log_partition(wide) is None
+    assert grid_exact.log_partition(wide) is None
     assert wide.exact_moments() is None
 
 

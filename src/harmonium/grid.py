@@ -21,7 +21,7 @@ from harmonium.energy_model import EnergyModel
 from harmonium.grid_answers import Question, answer
 from harmonium.grid_cliques import POTENTIALS, Cliques, filters_for
 from harmonium.grid_energy import GridEnergy
-from harmonium.grid_learning import gather_images, learn
+from harmonium.grid_fit import gather_images, learn
 from harmonium.grid_readings import check_images, check_readings, read_channel
 from harmonium.partition import LogZ
 from harmonium.tables import check_sample_weight
@@ -183,7 +183,7 @@ class GridMRF(EnergyModel):
         check_is_fitted(self)
         images = check_images(X, self.n_levels)
         energy = self._energy_for(images.shape[1:])
-        from harmonium.grid_fit import pseudo_moments
+        from harmonium.grid_pseudo import pseudo_moments
 
         rows = torch.from_numpy(images.reshape(len(images), -1)).float()
         one = torch.ones(1)
@@ -299,7 +299,7 @@ class GridMRF(EnergyModel):
         For tiny grids: a clique's table has ``n_levels ** (pixels of the clique)`` entries.
         """
         check_is_fitted(self)
-        from harmonium.grid_network import grid_network
+        from harmonium.grid_exact import grid_network
 
         return grid_network(self._build_energy(torch.float64))
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from harmonium.energy import Chains
 from harmonium.gibbs import equilibrate, run_chains
 from harmonium.grid_energy import GridEnergy
-from harmonium.grid_progress import progress_bar
 from harmonium.grid_readings import Readings
 from harmonium.modes import climb
+from harmonium.progress import stage_bar
 
 if TYPE_CHECKING:
     from harmonium.grid import GridMRF
@@ -86,7 +86,7 @@ def answer(
     many = question.repeated(model._n_answer_chains)
     chains = _begin(model, energy, many, generator, unread)
     total = torch.zeros(chains.x.shape, dtype=torch.float64)
-    with progress_bar(model.verbose, "posterior mean", model._averaged) as show:
+    with stage_bar(model.verbose, "posterior mean", model._averaged) as show:
         for done in range(model._averaged):
             chains, means = energy.sweep_means(chains, generator, many.evidence)
             total += means
@@ -129,7 +129,7 @@ def _mode(
         search == "auto" and pairs and energy.n_states <= _MAX_CUT_LEVELS and _has_maxflow()
     )
     if cut:
-        from harmonium.graphcut import expand
+        from harmonium.grid_graphcut import expand
 
         return expand(energy, question.start, question.evidence)
     return _anneal(energy, question, generator)

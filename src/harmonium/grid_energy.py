@@ -286,14 +286,14 @@ class GridEnergy(Energy):
 
     def exact_log_partition(self) -> float | None:
         """By the transfer matrix, for grids narrow enough."""
-        from harmonium.transfer import log_partition
+        from harmonium.grid_exact import log_partition
 
         value = log_partition(self)
         return None if value is None else float(value)
 
     def exact_moments(self) -> Parameters | None:
         """The gradient of the exact log Z."""
-        from harmonium.transfer import is_affordable, log_partition
+        from harmonium.grid_exact import is_affordable, log_partition
 
         if not is_affordable(self):
             return None

@@ -1,35 +1,84 @@
-"""From images to a grid model: maximum pseudo-likelihood first, then maximum likelihood.
-
-The pseudo-likelihood, the product of every pixel's probability given all others (Besag 1975),
-is concave in the parameters and needs no log Z; it brings the model close enough for
-persistent chains started at the data to do the rest.
-"""
+"""The fit of a grid model: which images, where from, then pseudo-likelihood, then likelihood."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from harmonium import kernels
-from harmonium.energy import Parameters
+from harmonium.energy import Chains, Parameters
 from harmonium.grid_cliques import Cliques
 from harmonium.grid_energy import GridEnergy, level_hats
-from harmonium.kernels import grid_plain, grid_run
+from harmonium.grid_pseudo import fit_pseudo_likelihood
+from harmonium.grid_readings import check_images
+from harmonium.learning import Batches, Exact, NegativePhase, Persistent, Settings, Trainer
+from harmonium.progress import stage_bar
 
-__all__ = ["base_table", "fit_pseudo_likelihood", "initial_energy", "pseudo_moments"]
+if TYPE_CHECKING:
+    from harmonium.grid import GridMRF
 
-#: Called with steps done, and the mean log pseudo-likelihood a pixel.
-Progress: TypeAlias = Callable[[int, float], None]
+__all__ = ["Images", "base_table", "gather_images", "initial_energy", "learn"]
 
-#: Strength of the pull of neighbouring knots, of levels and of places towards each other and
-#: zero, in units of one observation: what was never seen gets a finite potential.
-_PULL = 1.0
+#: Images larger than this are learned from patches of `_PATCH` unless the user says otherwise.
+_LARGE, _PATCH = 64, 32
+_PSEUDO_STEPS = 40
+#: Steps of the likelihood: more for cliques alone, whose chains have to unlearn a good deal.
+_N_UPDATES, _N_UPDATES_PLACES = 600, 200
+#: Pixels of all chains together, and of a batch.
+_PIXELS_A_STEP = 2**16
+
+
+@dataclass
+class Images:
+    """Images of one shape, ``pixels (n, H, W)``; `source`: the row each patch was taken from."""
+
+    pixels: NDArray[np.float64]
+    source: NDArray[np.int64] | None = None
+
+
+def gather_images(model: GridMRF, X: Any, generator: np.random.Generator) -> Images:
+    """The images, or patches of them, that `model` is to learn from; checked."""
+    uneven = isinstance(X, list | tuple) and len({np.shape(image) for image in X}) > 1
+    if not uneven:
+        whole = check_images(X, model.n_levels)
+        images = list(whole)
+    else:
+        images = [check_images(np.asarray(image)[None], model.n_levels)[0] for image in X]
+    size = model.patch_size
+    if size == "auto":
+        size = _PATCH if uneven or max(images[0].shape) > _LARGE else None
+    if model.places or size is None:
+        if uneven:
+            wish = "places=True" if model.places else "patch_size=None"
+            raise ValueError(f"X: with {wish} all images must have one shape")
+        return Images(whole)
+    assert isinstance(size, int)
+    side = min(size, *(min(image.shape) for image in images))
+    return _patches(images, side, model.n_patches, generator)
+
+
+def _patches(
+    images: list[NDArray[np.float64]], side: int, n: int, generator: np.random.Generator
+) -> Images:
+    """`n` square patches, as many of each image; turned and mirrored, so that all directions
+    are learned from all images."""
+    source = np.arange(n) % len(images)
+    found = []
+    for index in source:
+        image = images[index]
+        y = int(generator.integers(0, image.shape[0] - side + 1))
+        x = int(generator.integers(0, image.shape[1] - side + 1))
+        patch = image[y : y + side, x : x + side]
+        turn = int(generator.integers(0, 8))
+        patch = np.rot90(patch, turn % 4)
+        found.append(patch.T if turn >= 4 else patch)
+    return Images(np.stack(found), source)
 
 
 def base_table(
@@ -71,124 +120,74 @@ def initial_energy(
     )
 
 
-def pseudo_moments(energy: GridEnergy, x: Tensor, weights: Tensor) -> tuple[float, Parameters]:
-    """Weighted log pseudo-likelihood, and its gradient by every parameter, in float64."""
-    if kernels.uses_fast_path(energy.level):
-        return _fast_pseudo_moments(energy, x, weights)
-    wide = energy.to(torch.float64)
-    for parameter in wide.parameters().values():
-        parameter.requires_grad_(True)
-    with torch.enable_grad():
-        rows, columns = wide.shape
-        images = x.long().reshape(-1, rows, columns)
-        logits = grid_plain.conditional_logits(
-            images,
-            wide.cliques,
-            wide.tables(),
-            wide.field(x.double(), 1.0, None),
-            torch.arange(rows, device=x.device).repeat_interleave(columns),
-            torch.arange(columns, device=x.device).repeat(rows),
+def learn(
+    model: GridMRF,
+    images: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    cliques: Cliques,
+    generator: np.random.Generator,
+) -> GridEnergy:
+    """A fitted energy; what happened on the way is kept with the model."""
+    n, height, width = images.shape
+    share = np.ones(n) if weights is None else weights * (n / weights.sum())
+    rows = images.reshape(n, -1)
+    base = base_table(rows.astype(np.int64), share, cliques.n_levels, model.places)
+    energy = initial_energy(cliques, (height, width), base, model.places)
+    x = torch.from_numpy(rows).float()
+    with stage_bar(model.verbose, "pseudo-likelihood", _PSEUDO_STEPS) as show:
+        model.pseudo_log_likelihood_ = fit_pseudo_likelihood(
+            energy, x, torch.from_numpy(share), _PSEUDO_STEPS, show
         )
-        log_p = torch.log_softmax(logits, 2).gather(2, x.long().unsqueeze(2)).squeeze(2)
-        value = (weights.double().unsqueeze(1) * log_p).sum()
-        names = list(wide.parameters())
-        gradient = torch.autograd.grad(value, list(wide.parameters().values()))
-    return float(value.detach()), dict(zip(names, gradient, strict=True))
+    model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "pseudo"
+    if model.learner != "pseudo" and len(energy.knots):
+        _ascend_likelihood(model, energy, x, weights, generator)
+    return energy
 
 
-def _fast_pseudo_moments(
-    energy: GridEnergy, x: Tensor, weights: Tensor
-) -> tuple[float, Parameters]:
-    value, counts, levels = grid_run.conditional_sums(
-        x, energy.shape, energy.cliques, energy.tables(), energy.field(x, 1.0, None), weights
-    )
-    expected: Parameters = {"level": torch.from_numpy(levels).sum(0)}
-    if len(energy.knots):
-        expected["knots"] = energy.onto_knots(torch.from_numpy(counts))
-    if energy.place is not None:
-        expected["place"] = torch.from_numpy(levels) @ level_hats(energy.n_states).T
-    data = _met(energy, x, weights)
-    return value, {name: data[name] - expected[name] for name in data}
-
-
-def _met(energy: GridEnergy, x: Tensor, weights: Tensor) -> Parameters:
-    """The data's moments, each clique counted once for each of its pixels."""
-    seen = energy.to(torch.float64).moments(x, weights)
-    if "knots" in seen:
-        sizes = [np.count_nonzero(kernel) for kernel in energy.cliques.filters]
-        seen["knots"] *= torch.from_numpy(np.repeat(sizes, energy.cliques.n_knots))
-    return seen
-
-
-class _Pull:
-    """Minus half the squared differences of neighbouring knots and levels, and squared places."""
-
-    def __init__(self, energy: GridEnergy) -> None:
-        owner = np.repeat(np.arange(len(energy.cliques.n_knots)), energy.cliques.n_knots)
-        self.together = torch.from_numpy(np.diff(owner) == 0).double()
-
-    def __call__(self, parameters: Parameters) -> tuple[float, Parameters]:
-        value, gradient = 0.0, {}
-        for name, tensor in parameters.items():
-            if name == "place":
-                value -= 0.5 * _PULL * float((tensor**2).sum())
-                gradient[name] = -_PULL * tensor
-                continue
-            steps = tensor.diff()
-            if name == "knots":
-                steps = steps * self.together
-            value -= 0.5 * _PULL * float((steps**2).sum())
-            slope = torch.zeros_like(tensor)
-            slope[1:] -= _PULL * steps
-            slope[:-1] += _PULL * steps
-            gradient[name] = slope
-        return value, gradient
-
-
-def fit_pseudo_likelihood(
+def _ascend_likelihood(
+    model: GridMRF,
     energy: GridEnergy,
-    x: Tensor,
-    weights: Tensor,
-    n_iterations: int,
-    progress: Progress | None = None,
-) -> float:
-    """Move the energy's parameters to the maximum of the penalised pseudo-likelihood.
+    x: torch.Tensor,
+    weights: NDArray[np.float64] | None,
+    generator: np.random.Generator,
+) -> None:
+    """The shared training loop, from where the pseudo-likelihood left off."""
+    fitting = max(1, _PIXELS_A_STEP // energy.n_variables)
+    batch = min(len(x), fitting)
+    n_chains = fitting if model.n_chains == "auto" else int(model.n_chains)
+    if model.n_chains == "auto":
+        n_chains = min(n_chains, 256)
+    automatic = _N_UPDATES_PLACES if model.places else _N_UPDATES
+    n_updates = automatic if model.n_updates == "auto" else int(model.n_updates)
+    batches = Batches(len(x), batch, generator, weights)
+    negative: NegativePhase = Exact()
+    if model.learner == "pcd":
+        first = generator.choice(len(x), n_chains, replace=n_chains > len(x))
+        negative = Persistent(Chains(x[torch.from_numpy(first)].clone()), model.n_gibbs)
+    settings = Settings(n_updates, batch, model.learning_rate, 0.0)
+    energy.observe(energy.moments(x, torch.full((len(x),), 1.0 / len(x))))
+    with stage_bar(model.verbose, "likelihood", n_updates) as show, torch.no_grad():
+        trainer = Trainer(
+            energy,
+            negative,
+            batches,
+            lambda index: x[torch.from_numpy(index)],
+            settings,
+            generator,
+            progress=None if show is None else (lambda done, _: show(done, float("nan"))),
+        )
+        result = trainer.run()
+    _set(energy, result.parameters)
+    model.history_, model.n_updates_ = result.history, result.n_updates
+    model.stop_reason_ = result.reason
+    if result.reason in {"diverged", "interrupted"}:
+        warnings.warn(
+            f"the fit stopped early ({result.reason}); the model holds the last good parameters",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
-    Quasi-Newton steps (L-BFGS) on parameters scaled by the square root of their counts.
-    Returns the mean log pseudo-likelihood of a pixel, in nats.
-    """
-    counts = _met(energy, x, weights)
-    scales = {name: 1.0 / torch.sqrt(value + _PULL) for name, value in counts.items()}
-    pull = _Pull(energy)
-    n_pixels = float(weights.sum()) * energy.n_variables
-    names = list(counts)
-    done = 0
 
-    def place(vector: NDArray[np.float64]) -> Parameters:
-        parameters, start = {}, 0
-        for name in names:
-            live = energy.parameters()[name]
-            part = torch.from_numpy(vector[start : start + live.numel()].reshape(live.shape))
-            parameters[name] = part * scales[name]
-            live.copy_(parameters[name])
-            start += live.numel()
-        return parameters
-
-    def minus(vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        nonlocal done
-        parameters = place(vector)
-        value, gradient = pseudo_moments(energy, x, weights)
-        extra, slope = pull(parameters)
-        flat = torch.cat([((gradient[k] + slope[k]) * scales[k]).reshape(-1) for k in names])
-        done += 1
-        if progress is not None:
-            progress(done, value / n_pixels)
-        return -(value + extra) / n_pixels, -flat.numpy() / n_pixels
-
-    start = np.concatenate(
-        [(energy.parameters()[k].double() / scales[k]).reshape(-1).numpy() for k in names]
-    )
-    options = {"maxiter": n_iterations, "maxfun": n_iterations + 10, "ftol": 1e-7, "gtol": 1e-9}
-    found = minimize(minus, start, jac=True, method="L-BFGS-B", options=options)
-    place(found.x)
-    return float(-found.fun)
+def _set(energy: GridEnergy, parameters: Parameters) -> None:
+    for name, tensor in energy.parameters().items():
+        tensor.copy_(parameters[name])

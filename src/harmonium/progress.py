@@ -1,18 +1,23 @@
-"""A progress bar for a fit: updates a second, time left, and the held-out measure."""
+"""Progress bars on stderr: of a fit, and of any stage of known length."""
 
 from __future__ import annotations
 
+import math
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["FitProgress"]
+__all__ = ["FitProgress", "stage_bar"]
 
 
 class FitProgress(AbstractContextManager["FitProgress"]):
-    """Shown on stderr while the context is open; a time limit counts where it ends sooner."""
+    """Updates a second, time left and the held-out measure.
+
+    A time limit counts where it ends sooner.
+    """
 
     def __init__(self, n_updates: int, time_limit: float | None = None) -> None:
         self.n_updates = n_updates
@@ -51,3 +56,26 @@ class FitProgress(AbstractContextManager["FitProgress"]):
             rate=f"{update / max(seconds, 1e-9):.0f} updates/s",
             measure=measure,
         )
+
+
+@contextmanager
+def stage_bar(verbose: int, what: str, total: int) -> Iterator[Callable[[int, float], None] | None]:
+    """Gives a function of steps done and a figure to show (NaN: none), or None if not verbose."""
+    if not verbose:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f}%"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figure]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total, figure="")
+
+        def show(done: int, figure: float) -> None:
+            text = "" if math.isnan(figure) else f"{figure:.4f} nats a pixel"
+            bar.update(task, completed=min(done, total), figure=text)
+
+        yield show

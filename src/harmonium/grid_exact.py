@@ -1,8 +1,8 @@
-"""log Z of narrow grids, exactly: the transfer matrix, a pixel at a time.
+"""Exact answers about small grids: log Z by the transfer matrix, and the grid as a network.
 
-Pixels are summed out in raster order along the longer side. What later cliques still need is
-the state of the last few pixels, at most the filters' reach; the sum over everything before is
-one number for each of their joint states.
+The transfer matrix goes a pixel at a time, in raster order along the longer side. What later
+cliques still need is the state of the last few pixels, at most the filters' reach; the sum over
+everything before is one number for each of their joint states.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from harmonium.grid_energy import GridEnergy
+    from harmonium.network import MarkovNetwork
 
-__all__ = ["is_affordable", "log_partition", "n_frontier_states"]
+__all__ = ["grid_network", "is_affordable", "log_partition", "n_frontier_states"]
 
 #: Joint states kept at a time, and additions in all, up to which this counts as affordable.
 MAX_STATES = 2**20
 MAX_WORK = 2**31
+#: Entries of one factor's table.
+MAX_ENTRIES = 2**20
 
 
 def _reach(energy: GridEnergy) -> int:
@@ -99,3 +102,35 @@ def _closes(
     top, left = row - last_y, column - last_x
     fits = 0 <= top <= rows - kernel.shape[0] and 0 <= left <= columns - kernel.shape[1]
     return (top, left) if fits else None
+
+
+def grid_network(energy: GridEnergy) -> MarkovNetwork:
+    """One variable a pixel, named ``"row,column"``; a factor for each pixel and each clique."""
+    from harmonium.network import Factor, MarkovNetwork
+
+    n_levels = energy.n_states
+    largest = max((np.count_nonzero(k) for k in energy.cliques.filters), default=1)
+    if float(n_levels) ** largest > MAX_ENTRIES:
+        raise ValueError(
+            f"n_levels={n_levels}: a clique of {largest} pixels would need a table of "
+            f"{n_levels}**{largest} entries, wanted at most {MAX_ENTRIES}"
+        )
+    height, width = energy.shape
+    bias = energy.bias().double().expand(energy.n_variables, -1).numpy()
+    tables = energy.tables().double().numpy()
+    factors = [
+        Factor([f"{y},{x}"], np.exp(bias[y * width + x]))
+        for y in range(height)
+        for x in range(width)
+    ]
+    for index, kernel in enumerate(energy.cliques.filters):
+        taps = np.argwhere(kernel)
+        zero = int(energy.cliques.offsets[index]) + energy.cliques.radii[index]
+        levels = np.meshgrid(*[np.arange(n_levels)] * len(taps), indexing="ij")
+        weights = [int(kernel[dy, dx]) for dy, dx in taps]
+        response = np.sum([w * k for w, k in zip(weights, levels, strict=True)], axis=0)
+        table = np.exp(tables[zero + response])
+        for top in range(height - kernel.shape[0] + 1):
+            for left in range(width - kernel.shape[1] + 1):
+                factors.append(Factor([f"{top + dy},{left + dx}" for dy, dx in taps], table))
+    return MarkovNetwork(factors)
