@@ -42,6 +42,8 @@ _MIN_CHAINS, _MAX_CHAINS = 8, 64
 #: Sweeps of the first round of burn-in; each round that ends in a drift is followed by another
 #: of twice the length, up to the last.
 _FIRST_ROUND, _LAST_ROUND = 32, 8192
+#: Replica exchange needs more to start with: a few hundred rounds of swaps to place its ladder.
+_LADDER_ROUND = 512
 #: A drift of the chains' mean by more standard errors than this ends no burn-in.
 _DRIFT = 3.0
 _ROWS_AT_ONCE = 2**14
@@ -138,7 +140,8 @@ def expectation(
         ``(n,)`` or ``(n, k)``.
     method :
         ``"exact"``: the sum over all states, at most 2**20.
-        ``"gibbs"``: many Gibbs chains from the model's base distribution. Rounds of doubling
+        ``"gibbs"``: many Gibbs chains, begun at uniform states and at draws from the model's
+        base distribution. Rounds of doubling
         length are thrown away until one ends where it began; the standard error comes from the
         effective sample size and is withheld where R-hat says that chains disagree (Vehtari,
         Gelman, Simpson, Carpenter, Bürkner 2021; computed by ArviZ, the extra
@@ -147,11 +150,13 @@ def expectation(
         a draw costs about ten sweeps.
         ``"uniform"``, ``"importance"``: independent draws, uniform or from the model's base
         distribution, weighted to the model and self-normalised (Owen 2013, chapter 9). Their
-        bias is of order 1 / effective_samples; where weights differ by many nats that is 1.
+        effective number knows only the draws that were made: a mode that none fell into is
+        missed without a sign, so large weights deserve suspicion and not belief.
         ``"sample"``: draws from a Population itself.
         ``"auto"``: exact where affordable, else ``"gibbs"``.
     n_samples : draws to average, at least 4; chains round it up to equal lengths.
-    n_chains : of ``"gibbs"`` and ``"tempered"``, at least 2; by default 8 to 64.
+    n_chains : of ``"gibbs"`` and ``"tempered"``, at least 2; by default 8 to 64. Fewer are
+        longer, which slowly mixing models need before their chains agree.
     random_state : int, Generator or None.
 
     Raises
@@ -338,6 +343,14 @@ def _told(
 # -- chains -------------------------------------------------------------------------------------
 
 
+def _scattered(energy: Energy, n: int, generator: Generator) -> Tensor:
+    """Starts wider than the model: by turns from its base, which may know one mode only, and
+    uniform. Chains that begin apart and end together have shown something."""
+    x = energy.base_sample(n, generator)
+    x[1::2] = _uniform_states(energy, n // 2, generator)
+    return x
+
+
 class _Walk:
     """Gibbs chains, or the cold ends of replica exchanges: a sweep, and where they are."""
 
@@ -347,8 +360,9 @@ class _Walk:
         self.exchange: ReplicaExchange | None = None
         if method == "tempered":
             self.exchange = ReplicaExchange(energy, n_chains, generator)
+            self.exchange.x[-n_chains:] = _scattered(energy, n_chains, generator)
         else:
-            self.chains = Chains(energy.base_sample(n_chains, generator))
+            self.chains = Chains(_scattered(energy, n_chains, generator))
 
     def step(self) -> Tensor:
         if self.exchange is None:
@@ -409,9 +423,10 @@ def _burn_in(walk: _Walk, f: _Function) -> tuple[int, bool]:
     """Sweeps until a round's second half differs from its first by no more than chance.
 
     Watched are f and the log weight. Chains are independent, so the spread of their own
-    differences is the yardstick, whatever their autocorrelation.
+    differences is the yardstick, whatever their autocorrelation. Chains that stand still pass:
+    whether they agree is R-hat's question.
     """
-    done, length = 0, _FIRST_ROUND
+    done, length = 0, _FIRST_ROUND if walk.exchange is None else _LADDER_ROUND
     while length <= _LAST_ROUND:
         halves = []
         for _ in range(2):
@@ -448,11 +463,12 @@ def _arviz() -> Callable[[Array], tuple[Array, Array]]:
             return 1.0, math.inf  # every chain stands still, at different values
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # Ranks of few distinct values can leave the folded half without spread: nan.
+            # By ranks, and plain: ranks do not see how far a rarely visited mode lies away, and
+            # are nan where values are few. Plain ones see the means, which are what is asked.
             r_hats = [float(arviz.rhat(draws, method=name)) for name in ("rank", "split")]
             effective = float(arviz.ess(draws, method="mean"))
-        r_hat = next((value for value in r_hats if math.isfinite(value)), math.inf)
-        return (effective if math.isfinite(effective) else 1.0), r_hat
+        finite = [value for value in r_hats if math.isfinite(value)]
+        return (effective if math.isfinite(effective) else 1.0), max(finite, default=math.inf)
 
     def diagnose(draws: Array) -> tuple[Array, Array]:
         found = np.array([one(draws[:, :, column]) for column in range(draws.shape[2])])
