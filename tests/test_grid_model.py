@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import harmonium as hm
+from harmonium import grid_fit
 from harmonium.grid import GridMRF
 from support.grid_oracle import GridOracle, random_grid
 
@@ -69,8 +70,10 @@ def test_the_exact_learner_matches_the_data():
         np.testing.assert_allclose(expected[name], data[name], atol=0.02)
 
 
-def test_persistent_chains_reach_the_likelihood_of_exact_gradients():
+@pytest.mark.parametrize("n_start", [400, 100])
+def test_persistent_chains_reach_the_likelihood_of_exact_gradients(monkeypatch, n_start):
     X = blobs(400, (3, 6))
+    monkeypatch.setattr(grid_fit, "_PSEUDO_WORK", n_start * 18 * 2)  # images to start from
     exact, chains = (
         GridMRF(n_levels=2, learner=learner, n_updates=400, random_state=0).fit(X)
         for learner in ("exact", "pcd")

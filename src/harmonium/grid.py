@@ -70,7 +70,8 @@ class GridMRF(EnergyModel):
     image_shape_ : (height, width) that scores and samples refer to.
     knots_, level_, place_ : the learned parameters, see :class:`~harmonium.grid_energy.GridEnergy`.
     filters_ : the cliques' filters.
-    pseudo_log_likelihood_ : mean log P(pixel given the others) after the first stage, nats.
+    pseudo_log_likelihood_ : mean log P(pixel given the others) after the first stage, nats; of
+        a random part of the images where they are many (about 2**26 pixels times levels).
     history_, n_updates_, stop_reason_ : of the second stage.
 
     Images are ``(n, height, width)`` integers in ``[0, n_levels)``; so are answers, but for
@@ -79,7 +80,7 @@ class GridMRF(EnergyModel):
 
     #: Chains an image, sweeps before averaging, sweeps averaged, for posterior means.
     _n_answer_chains: ClassVar[int] = 2
-    _lead_in: ClassVar[int] = 80
+    _lead_in: ClassVar[int] = 60
     _averaged: ClassVar[int] = 160
     #: A sweep of many levels is dear, and log Z of an image is needed to a nat or so only.
     _annealing_steps: ClassVar[tuple[int, ...]] = (1000,)

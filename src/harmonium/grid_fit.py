@@ -28,6 +28,8 @@ __all__ = ["Images", "base_table", "gather_images", "initial_energy", "learn"]
 #: Images larger than this are learned from patches of `_PATCH` unless the user says otherwise.
 _LARGE, _PATCH = 64, 32
 _PSEUDO_STEPS = 40
+#: Pixels times levels that the start of a longer fit is learned from, at most.
+_PSEUDO_WORK = 2**26
 #: Steps of the likelihood: more for cliques alone, whose chains have to unlearn a good deal.
 _N_UPDATES, _N_UPDATES_PLACES = 600, 200
 #: Pixels of all chains together, and of a batch.
@@ -134,14 +136,25 @@ def learn(
     base = base_table(rows.astype(np.int64), share, cliques.n_levels, model.places)
     energy = initial_energy(cliques, (height, width), base, model.places)
     x = torch.from_numpy(rows).float()
+    goes_on = model.learner != "pseudo" and len(energy.knots) > 0
+    start = _some(share, rows.shape[1] * cliques.n_levels, generator) if goes_on else np.arange(n)
     with stage_bar(model.verbose, "pseudo-likelihood", _PSEUDO_STEPS) as show:
         model.pseudo_log_likelihood_ = fit_pseudo_likelihood(
-            energy, x, torch.from_numpy(share), _PSEUDO_STEPS, show
+            energy, x[start], torch.from_numpy(share[start]), _PSEUDO_STEPS, show
         )
     model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "pseudo"
-    if model.learner != "pseudo" and len(energy.knots):
+    if goes_on:
         _ascend_likelihood(model, energy, x, weights, generator)
     return energy
+
+
+def _some(
+    share: NDArray[np.float64], work: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Rows with weight, at random as many as are affordable at `work` pixels and levels each."""
+    rows = np.flatnonzero(share)
+    affordable = max(1, _PSEUDO_WORK // work)
+    return generator.choice(rows, affordable, replace=False) if len(rows) > affordable else rows
 
 
 def _ascend_likelihood(
