@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
 
+import torch
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 from harmonium.tour import factors, latents, learning, network, pixels, sampling, words
 from harmonium.tour.pages import write_index, write_step
@@ -27,6 +30,19 @@ STEPS: Sequence[tuple[str, Callable[[Workshop], Page]]] = (
 )
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Matrix products on one thread: the tour's are small, and a second thread that waits in a
+    busy machine took 20 times as long as none."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def run_tour(out: str | PathLike[str], *, quick: bool = False) -> Workshop:
     """Make the tour's pages in the folder `out`, and print what each step found.
 
@@ -39,7 +55,8 @@ def run_tour(out: str | PathLike[str], *, quick: bool = False) -> Workshop:
     started = perf_counter()
     pages = []
     for number, (name, make) in enumerate(STEPS, 1):
-        page = make(workshop)
+        with _one_thread():
+            page = make(workshop)
         pages.append((name, page))
         console.print(f"\n[bold]{number}. {page.title}[/bold]")
         for line in page.summary:

@@ -47,7 +47,7 @@ def page(workshop: Workshop) -> Page:
     snippet, made = workshop.run(SNIPPET, n_updates=500 if workshop.quick else 3_000)
     truth, weights = made["truth"], made["weights"]
     counted = _counting(np.log(weights))
-    repeats = 20 if workshop.quick else 100
+    repeats = 20 if workshop.quick else 50
     found = _errors(made["model"], truth, repeats)
     whole = _counting(_log_weights_of_coins(workshop))
     plain, warm, share = _two_modes()
@@ -112,9 +112,9 @@ def page(workshop: Workshop) -> Page:
                 f"digits with their 64, a thousand of them count as {whole:.1f}."
             ),
             Text(
-                "Gibbs sampling has a weakness of its own. This model has two far-apart modes, nearly black "
-                f"and nearly white pictures, and the white ones have {share:.0%} of the "
-                "probability. A chain that begins in one mode stays there. Tempering lets it "
+                "Gibbs sampling has a weakness of its own. This model has two far-apart modes, "
+                f"nearly black and nearly white pictures, and {share:.0%} of its probability lies "
+                "with the white ones. A chain that begins in one mode stays there. Tempering lets it "
                 "swap states with chains of a warmer, flatter model, which cross over."
             ),
             _traces(plain, warm),
