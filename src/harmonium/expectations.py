@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,21 +17,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from harmonium.checks import check_choice, check_integer, random_generator
-from harmonium.energy import Chains, Energy, Generator
+from harmonium.diagnosis import Walk, arviz_diagnosis, stationary_draws
+from harmonium.energy import Energy, Generator
 from harmonium.energy_model import EnergyModel
 from harmonium.gibbs import generator_for
-from harmonium.tempering import ReplicaExchange
+from harmonium.states import MAX_STATES, all_states, state_counts, uniform_states
 
 __all__ = ["Estimate", "Population", "expectation"]
 
 Array: TypeAlias = NDArray[np.float64]
 
 METHODS = ("auto", "exact", "gibbs", "tempered", "uniform", "importance")
-#: Enumeration visits at most this many states.
-MAX_STATES = 2**20
 #: R-hat squared exceeds one by about one over the effective draws of a chain: 1.1 is five of
 #: them, enough for the chains to have forgotten where they began (Margossian, Hoffman,
 #: Sountsov, Riou-Durand, Vehtari, Gelman 2024, section 3). Their total is checked by itself.
@@ -39,13 +37,6 @@ MAX_R_HAT = 1.1
 #: Fewer effective samples than this, and the error bar is itself made of a handful of draws.
 MIN_EFFECTIVE = 10.0
 _MIN_CHAINS, _MAX_CHAINS = 8, 64
-#: Sweeps of the first round of burn-in; each round that ends in a drift is followed by another
-#: of twice the length, up to the last.
-_FIRST_ROUND, _LAST_ROUND = 32, 8192
-#: Replica exchange needs more to start with: a few hundred rounds of swaps to place its ladder.
-_LADDER_ROUND = 512
-#: A drift of the chains' mean by more standard errors than this ends no burn-in.
-_DRIFT = 3.0
 _ROWS_AT_ONCE = 2**14
 
 
@@ -141,11 +132,11 @@ def expectation(
     method :
         ``"exact"``: the sum over all states, at most 2**20.
         ``"gibbs"``: many Gibbs chains, begun at uniform states and at draws from the model's
-        base distribution. Rounds of doubling
-        length are thrown away until one ends where it began; the standard error comes from the
-        effective sample size and is withheld where R-hat says that chains disagree (Vehtari,
-        Gelman, Simpson, Carpenter, Bürkner 2021; computed by ArviZ, the extra
-        ``harmonium[diagnostics]``). No diagnosis sees a mode that no chain has found.
+        base distribution. Rounds of doubling length, and whole runs, are thrown away until one
+        ends where it began; the standard error comes from the effective sample size and is
+        withheld where R-hat says that chains disagree (Vehtari, Gelman, Simpson, Carpenter,
+        Bürkner 2021; computed by ArviZ, the extra ``harmonium[diagnostics]``). No diagnosis
+        sees a mode that no chain has found.
         ``"tempered"``: the same by parallel tempering, whose hot replicas cross between modes;
         a draw costs about ten sweeps.
         ``"uniform"``, ``"importance"``: independent draws, uniform or from the model's base
@@ -192,7 +183,7 @@ def expectation(
     function = _Function(f, model._result)
     function(energy.base_sample(2, source))  # a bad f is found before any work
     if method == "auto":
-        method = "exact" if math.prod(_sizes(energy)) <= MAX_STATES else "gibbs"
+        method = "exact" if math.prod(state_counts(energy)) <= MAX_STATES else "gibbs"
     if method == "exact":
         return _exact(energy, function)
     if method in ("gibbs", "tempered"):
@@ -201,7 +192,7 @@ def expectation(
     for start in range(0, n_samples, _ROWS_AT_ONCE):
         n = min(_ROWS_AT_ONCE, n_samples - start)
         if method == "uniform":
-            x = _uniform_states(energy, n, source)
+            x = uniform_states(energy, n, source)
             weights = energy.log_weight(x)
         else:
             x = energy.base_sample(n, source)
@@ -250,51 +241,9 @@ class _Function:
 # -- all states ---------------------------------------------------------------------------------
 
 
-def _sizes(energy: Energy) -> list[int]:
-    """Number of states of each variable; the softmax group of a labelled RBM is one of them."""
-    n_classes = getattr(energy, "n_classes", 0)
-    sizes = getattr(energy, "sizes", None)
-    if sizes is not None:
-        return [int(size) for size in sizes]
-    free = [energy.n_states] * (energy.n_variables - n_classes)
-    return [*free, n_classes] if n_classes else free
-
-
-def _from_digits(energy: Energy, digits: Tensor) -> Tensor:
-    """States from one number a variable, as :func:`_sizes` counts them."""
-    n_classes = getattr(energy, "n_classes", 0)
-    if not n_classes:
-        return digits.to(energy.device, energy.dtype)
-    group = torch.nn.functional.one_hot(digits[:, -1].long(), n_classes)
-    return torch.cat([digits[:, :-1], group], dim=1).to(energy.device, energy.dtype)
-
-
-def _uniform_states(energy: Energy, n: int, generator: Generator) -> Tensor:
-    sizes = np.array(_sizes(energy))
-    if isinstance(generator, np.random.Generator):
-        return _from_digits(energy, torch.from_numpy(generator.integers(0, sizes, (n, len(sizes)))))
-    drawn = torch.rand((n, len(sizes)), generator=generator, device=energy.device)
-    return _from_digits(energy, (drawn * torch.from_numpy(sizes).to(energy.device)).long())
-
-
-def _all_states(energy: Energy) -> Iterator[Tensor]:
-    sizes = _sizes(energy)
-    total = math.prod(sizes)
-    if total > MAX_STATES:
-        raise ValueError(
-            f"method='exact': the model has about 10^{math.log10(total):.0f} states, at most "
-            f"{MAX_STATES:,} can be visited; use method='gibbs' or 'tempered'"
-        )
-    for start in range(0, total, _ROWS_AT_ONCE):
-        left = np.arange(start, min(start + _ROWS_AT_ONCE, total))
-        yield _from_digits(
-            energy, torch.from_numpy(np.stack(np.unravel_index(left, sizes), axis=1))
-        )
-
-
 def _exact(energy: Energy, f: _Function) -> Estimate:
     values, log_weights = [], []
-    for x in _all_states(energy):
+    for x in all_states(energy):
         log_weights.append(energy.log_weight(x).cpu().numpy())
         values.append(f(x))
     weights = np.concatenate(log_weights)
@@ -343,40 +292,6 @@ def _told(
 # -- chains -------------------------------------------------------------------------------------
 
 
-def _scattered(energy: Energy, n: int, generator: Generator) -> Tensor:
-    """Starts wider than the model: by turns from its base, which may know one mode only, and
-    uniform. Chains that begin apart and end together have shown something."""
-    x = energy.base_sample(n, generator)
-    x[1::2] = _uniform_states(energy, n // 2, generator)
-    return x
-
-
-class _Walk:
-    """Gibbs chains, or the cold ends of replica exchanges: a sweep, and where they are."""
-
-    def __init__(self, energy: Energy, method: str, n_chains: int, generator: Generator) -> None:
-        self.energy = energy
-        self.generator = generator
-        self.exchange: ReplicaExchange | None = None
-        if method == "tempered":
-            self.exchange = ReplicaExchange(energy, n_chains, generator)
-            self.exchange.x[-n_chains:] = _scattered(energy, n_chains, generator)
-        else:
-            self.chains = Chains(_scattered(energy, n_chains, generator))
-
-    def step(self) -> Tensor:
-        if self.exchange is None:
-            self.chains = self.energy.sweep(self.chains, self.generator)
-            return self.chains.x
-        self.exchange.step(self.generator)
-        return self.exchange.cold
-
-    def settle(self) -> None:
-        """Burn-in is over: a ladder that still moved would disturb what is averaged."""
-        if self.exchange is not None:
-            self.exchange.adapt = False
-
-
 def _by_chains(
     energy: Energy,
     f: _Function,
@@ -385,14 +300,12 @@ def _by_chains(
     n_chains: int | None,
     generator: Generator,
 ) -> Estimate:
-    diagnose = _arviz()
+    diagnose = arviz_diagnosis()
     if n_chains is None:
         n_chains = int(np.clip(n_samples // 50, _MIN_CHAINS, _MAX_CHAINS))
     n_draws = max(-(-n_samples // n_chains), 4)
-    walk = _Walk(energy, method, n_chains, generator)
-    n_burn_in, settled = _burn_in(walk, f)
-    walk.settle()
-    draws = np.stack([f(walk.step()) for _ in range(n_draws)], axis=1)  # chain, draw, k
+    walk = Walk(energy, method, n_chains, generator)
+    draws, n_burn_in, settled = stationary_draws(walk, f, n_draws)
     effective, r_hat = diagnose(draws)
     value = draws.mean(axis=(0, 1))
     error = draws.std(axis=(0, 1), ddof=1) / np.sqrt(effective)
@@ -417,61 +330,3 @@ def _by_chains(
         n_samples=n_chains * n_draws,
         n_burn_in=n_burn_in,
     )
-
-
-def _burn_in(walk: _Walk, f: _Function) -> tuple[int, bool]:
-    """Sweeps until a round's second half differs from its first by no more than chance.
-
-    Watched are f and the log weight. Chains are independent, so the spread of their own
-    differences is the yardstick, whatever their autocorrelation. Chains that stand still pass:
-    whether they agree is R-hat's question.
-    """
-    done, length = 0, _FIRST_ROUND if walk.exchange is None else _LADDER_ROUND
-    while length <= _LAST_ROUND:
-        halves = []
-        for _ in range(2):
-            total: Any = 0.0
-            for _ in range(length // 2):
-                x = walk.step()
-                weight = walk.energy.log_weight(x).cpu().numpy()[:, None]
-                total = total + np.concatenate([weight, f(x)], axis=1)
-            halves.append(total / (length // 2))
-        done += length
-        drift = halves[1] - halves[0]
-        error = drift.std(axis=0, ddof=1) / math.sqrt(len(drift))
-        # More numbers to watch are more chances of a false alarm (Bonferroni, in nats).
-        limit = math.sqrt(_DRIFT**2 + 2.0 * math.log(drift.shape[1]))
-        if (np.abs(drift.mean(axis=0)) <= limit * error + 1e-12).all():
-            return done, True
-        length *= 2
-    return done, False
-
-
-def _arviz() -> Callable[[Array], tuple[Array, Array]]:
-    """Effective sample size and R-hat of draws ``(n_chains, n_draws, k)``, k of each."""
-    try:
-        import arviz
-    except ImportError as error:
-        raise ImportError(
-            "error bars of chains need ArviZ: pip install 'harmonium[diagnostics]'"
-        ) from error
-
-    def one(draws: Array) -> tuple[float, float]:
-        if np.ptp(draws) == 0:
-            return float(draws.size), 1.0
-        if (np.ptp(draws, axis=1) == 0).all():
-            return 1.0, math.inf  # every chain stands still, at different values
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # By ranks, and plain: ranks do not see how far a rarely visited mode lies away, and
-            # are nan where values are few. Plain ones see the means, which are what is asked.
-            r_hats = [float(arviz.rhat(draws, method=name)) for name in ("rank", "split")]
-            effective = float(arviz.ess(draws, method="mean"))
-        finite = [value for value in r_hats if math.isfinite(value)]
-        return (effective if math.isfinite(effective) else 1.0), max(finite, default=math.inf)
-
-    def diagnose(draws: Array) -> tuple[Array, Array]:
-        found = np.array([one(draws[:, :, column]) for column in range(draws.shape[2])])
-        return found[:, 0], found[:, 1]
-
-    return diagnose
