@@ -10,7 +10,7 @@ from time import perf_counter
 
 import torch
 from rich.console import Console
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from harmonium.tour import factors, latents, learning, network, pixels, sampling, words
 from harmonium.tour.pages import write_index, write_step

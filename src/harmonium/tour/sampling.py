@@ -114,8 +114,8 @@ def page(workshop: Workshop) -> Page:
             Text(
                 "Gibbs sampling has a weakness of its own. This model has two far-apart modes, "
                 f"nearly black and nearly white pictures, and {share:.0%} of its probability lies "
-                "with the white ones. A chain that begins in one mode stays there. Tempering lets it "
-                "swap states with chains of a warmer, flatter model, which cross over."
+                "with the white ones. A chain that begins in one mode stays there. Tempering "
+                "lets it swap states with chains of a warmer, flatter model, which cross over."
             ),
             _traces(plain, warm),
             Table(
