@@ -105,7 +105,7 @@ def _settings(model: RBM, n_rows: int) -> tuple[Settings, int]:
     settings = Settings(
         n_updates=int(chosen("n_updates", 100_000)),
         batch_size=batch_size,
-        rate=float(chosen("learning_rate", 0.1)),
+        rate=float(chosen("learning_rate", 0.05)),
         decay=float(chosen("weight_decay", _PRIOR_PRECISION / n_rows)),
         time_limit=model.time_limit,
     )
