@@ -71,7 +71,7 @@ class GridMRF(EnergyModel):
     knots_, level_, place_ : the learned parameters, see :class:`~harmonium.grid_energy.GridEnergy`.
     filters_ : the cliques' filters.
     pseudo_log_likelihood_ : mean log P(pixel given the others) after the first stage, nats; of
-        a random part of the images where they are many (about 2**26 pixels times levels).
+        a random part of the images where they are many.
     history_, n_updates_, stop_reason_ : of the second stage.
 
     Images are ``(n, height, width)`` integers in ``[0, n_levels)``; so are answers, but for

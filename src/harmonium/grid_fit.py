@@ -29,7 +29,7 @@ __all__ = ["Images", "base_table", "gather_images", "initial_energy", "learn"]
 _LARGE, _PATCH = 64, 32
 _PSEUDO_STEPS = 40
 #: Pixels times levels that the start of a longer fit is learned from, at most.
-_PSEUDO_WORK = 2**26
+_PSEUDO_WORK, _PSEUDO_WORK_PLACES = 2**26, 2**24
 #: Steps of the likelihood: more for cliques alone, whose chains have to unlearn a good deal.
 _N_UPDATES, _N_UPDATES_PLACES = 600, 200
 #: Pixels of all chains together, and of a batch.
@@ -137,7 +137,10 @@ def learn(
     energy = initial_energy(cliques, (height, width), base, model.places)
     x = torch.from_numpy(rows).float()
     goes_on = model.learner != "pseudo" and len(energy.knots) > 0
-    start = _some(share, rows.shape[1] * cliques.n_levels, generator) if goes_on else np.arange(n)
+    start = np.arange(n)
+    if goes_on:
+        most = _PSEUDO_WORK_PLACES if model.places else _PSEUDO_WORK
+        start = _some(share, most // (rows.shape[1] * cliques.n_levels), generator)
     with stage_bar(model.verbose, "pseudo-likelihood", _PSEUDO_STEPS) as show:
         model.pseudo_log_likelihood_ = fit_pseudo_likelihood(
             energy, x[start], torch.from_numpy(share[start]), _PSEUDO_STEPS, show
@@ -149,12 +152,12 @@ def learn(
 
 
 def _some(
-    share: NDArray[np.float64], work: int, generator: np.random.Generator
+    share: NDArray[np.float64], most: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Rows with weight, at random as many as are affordable at `work` pixels and levels each."""
+    """The rows with weight; a random part of them, if they are more than `most`."""
     rows = np.flatnonzero(share)
-    affordable = max(1, _PSEUDO_WORK // work)
-    return generator.choice(rows, affordable, replace=False) if len(rows) > affordable else rows
+    most = max(1, most)
+    return generator.choice(rows, most, replace=False) if len(rows) > most else rows
 
 
 def _ascend_likelihood(
