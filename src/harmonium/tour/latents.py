@@ -25,7 +25,7 @@ from harmonium.tour.digits import load
 train, test, _, labels = load()
 """,
     """
-model = hm.RBM(200, n_updates=$n_updates, random_state=0).fit(train)
+model = hm.RBM(200, n_updates=$n_updates, learning_rate=0.1, random_state=0).fit(train)
 hidden = model.transform(test)                           # up: an abstraction
 drawn = model.sample(60, random_state=0)                 # down: new pictures
 walk = model.inverse_transform(np.linspace(hidden[2], hidden[5], 12))

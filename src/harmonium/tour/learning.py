@@ -25,13 +25,14 @@ middle = train.reshape(-1, 8, 8)[:, 2:6, 2:6].reshape(-1, 16)
 # 16 pixels have 65,536 states, few enough to count them all
 states = (np.arange(2**16)[:, None] >> np.arange(16)) & 1
 W = np.random.default_rng(0).normal(0, 0.5, (16, 6))
+ways = dict(learner="exact", learning_rate=0.1, validation_fraction=0, random_state=0)
 """,
     """
 start = hm.RBM.from_parameters(W, np.zeros(16), np.zeros(6))
 data = middle.T @ start.transform(middle) / len(middle)       # E[v h], data
 exact = (states.T * np.exp(start.score_samples(states))) @ start.transform(states)
 drawn = start.sample($n_chains, random_state=0)                   # or by sampling
-small = hm.RBM(6, learner="exact", n_updates=$n_updates, random_state=0).fit(middle)
+small = hm.RBM(6, n_updates=$n_updates, **ways).fit(middle)
 """,
 )
 

@@ -24,15 +24,14 @@ import numpy as np
 import harmonium as hm
 from harmonium.tour.digits import load
 middle = load()[0].reshape(-1, 8, 8)[:, 2:6, 2:6].reshape(-1, 16)
-states = (np.arange(2**16)[:, None] >> np.arange(16)) & 1    # all there are
-coins = np.random.default_rng(0).integers(0, 2, (1000, 16))   # uniform samples
+on = lambda x: x.sum(axis=1)                      # how many of 16 pixels are on
+ways = dict(learner="exact", learning_rate=0.1, validation_fraction=0, random_state=0)
 """,
     """
-model = hm.RBM(6, learner="exact", n_updates=$n_updates, random_state=0).fit(middle)
-truth = np.exp(model.score_samples(states)) @ states.sum(1)   # E[pixels on]
-weights = np.exp(model.score_samples(coins))                  # of uniform samples
-uniform = weights @ coins.sum(1) / weights.sum()
-gibbs = model.sample(1000, random_state=0).sum(1).mean()
+model = hm.RBM(6, n_updates=$n_updates, **ways).fit(middle)
+truth = hm.expectation(model, on, method="exact")
+uniform = hm.expectation(model, on, method="uniform", n_samples=1000, random_state=0)
+gibbs = hm.expectation(model, on, method="gibbs", n_samples=1000, random_state=0)
 """,
 )
 
@@ -45,15 +44,15 @@ _BLACK, _WHITE = 4, 12
 
 def page(workshop: Workshop) -> Page:
     snippet, made = workshop.run(SNIPPET, n_updates=500 if workshop.quick else 3_000)
-    truth, weights = made["truth"], made["weights"]
-    counted = _counting(np.log(weights))
+    truth, uniform, gibbs = (made[name].value for name in ("truth", "uniform", "gibbs"))
+    counted, kept = (made[name].effective_samples for name in ("uniform", "gibbs"))
     repeats = 20 if workshop.quick else 50
     found = _errors(made["model"], truth, repeats)
     whole = _counting(_log_weights_of_coins(workshop))
     plain, warm, share = _two_modes()
     crossings = _crossings(plain), _crossings(warm)
     held = float((plain[_N_SWEEPS // 4 :] > 8).mean()), float((warm[_N_SWEEPS // 4 :] > 8).mean())
-    uniform_error, gibbs_error = (abs(made[name] - truth) for name in ("uniform", "gibbs"))
+    uniform_error, gibbs_error = abs(uniform - truth), abs(gibbs - truth)
     return Page(
         title="Samples one can trust",
         lead="An average under a model is a sum over more states than anyone can visit. Uniform "
@@ -91,19 +90,19 @@ def page(workshop: Workshop) -> Page:
                     ("all 65,536 states", f"{truth:.4f}", "", ""),
                     (
                         "1,000 uniform, weighed",
-                        f"{made['uniform']:.4f}",
+                        f"{uniform:.4f} ± {made['uniform'].std_error:.4f}",
                         f"{uniform_error:.4f}",
                         f"{counted:.0f}",
                     ),
                     (
                         "1,000 by Gibbs sampling",
-                        f"{made['gibbs']:.4f}",
+                        f"{gibbs:.4f} ± {made['gibbs'].std_error:.4f}",
                         f"{gibbs_error:.4f}",
-                        "1,000",
+                        f"{kept:,.0f}",
                     ),
                 ],
-                caption="A small model of the middles of digits: the truth can be counted. Each "
-                "Gibbs sample comes from a chain of its own.",
+                caption="A small model of the middles of digits: the truth can be counted. After "
+                "±, the error each estimate states of itself.",
             ),
             _figure(found, repeats),
             Text(
@@ -130,9 +129,9 @@ def page(workshop: Workshop) -> Page:
         ],
         summary=[
             f"pixels on, on average, by counting all states: {truth:.4f}.",
-            f"  1,000 uniform samples, weighed: {made['uniform']:.4f} (off by "
+            f"  1,000 uniform samples, weighed: {uniform:.4f} (off by "
             f"{uniform_error:.4f}; {counted:.0f} of them count).",
-            f"  1,000 samples by Gibbs sampling: {made['gibbs']:.4f} (off by {gibbs_error:.4f}).",
+            f"  1,000 samples by Gibbs sampling: {gibbs:.4f} (off by {gibbs_error:.4f}).",
             f"whole digits: 1,000 uniform samples count as {whole:.1f}.",
             f"two far-apart modes, {share:.0%} in one: changes of mode in {_N_SWEEPS} sweeps: "
             f"{crossings[0]} by Gibbs sampling, {crossings[1]} with tempering.",
