@@ -250,11 +250,27 @@ def fit_energy(
             source,
             watch=watch,
             progress=show,
-            keep=None if checkpoint is None else checkpoint.write,
+            keep=_keeper(checkpoint, getattr(model, "_on_look", None)),
         )
         if checkpoint is not None:
             checkpoint.read(trainer)
         return trainer.run(), energy
+
+
+def _keeper(
+    checkpoint: _Checkpoint | None, on_look: Callable[[Trainer], None] | None
+) -> Callable[[Trainer], None] | None:
+    """What happens at each look: whoever follows the fit is told, then the file is written."""
+    write = None if checkpoint is None else checkpoint.write
+    told = [step for step in (on_look, write) if step is not None]
+    if not told:
+        return None
+
+    def keep(trainer: Trainer) -> None:
+        for step in told:
+            step(trainer)
+
+    return keep
 
 
 def _weighted(table: Any, weights: NDArray[np.float64]) -> Any:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harmonium.energy import Chains, Energy, Evidence, Generator
 
-__all__ = ["ReplicaExchange"]
+__all__ = ["ReplicaExchange", "uniform"]
 
 _MIN_REPLICAS, _MAX_REPLICAS = 4, 40
 #: Rejections that have been averaged before the ladder is moved.
@@ -98,7 +98,7 @@ class ReplicaExchange:
         partner[low], partner[low + 1] = low + 1, low
         gain = self._log_weights(self.betas[partner]) - self._log_weights(self.betas)
         log_ratio = gain[low] + gain[low + 1]
-        accept = np.log(_uniform(log_ratio.shape, generator)) < log_ratio
+        accept = np.log(uniform(log_ratio.shape, generator)) < log_ratio
         self._rejections[low] += 1.0 - np.exp(np.minimum(log_ratio, 0.0)).mean(1)
         self._trials[low] += 1.0
         index = np.arange(len(self.x)).reshape(-1, self.n_chains)
@@ -124,7 +124,8 @@ class ReplicaExchange:
         self._trials = np.zeros(wanted - 1)
 
 
-def _uniform(shape: tuple[int, ...], generator: Generator) -> NDArray[np.float64]:
+def uniform(shape: tuple[int, ...], generator: Generator) -> NDArray[np.float64]:
+    """Uniform numbers in (0, 1], whose log is finite."""
     if isinstance(generator, np.random.Generator):
         return 1.0 - generator.random(shape)
     drawn = torch.rand(shape, dtype=torch.float64, device=generator.device, generator=generator)
