@@ -40,6 +40,10 @@ Array: TypeAlias = NDArray[np.float64]
 _SETTLE = 20
 #: Rungs wanted closer than this share of a step between two checkpoints are given up on.
 _SMALLEST_STEP = 2.0**-10
+#: Steps after which rungs are put where swaps fail too often, and how often this is looked at.
+_MENDING_STEPS, _MENDINGS = 20, 4
+#: Acceptance below this share of the wanted one is too low.
+_POOR = 0.9
 #: Groups of chains that the error of log Z is read from.
 _N_GROUPS = 20
 
@@ -117,9 +121,10 @@ class TrajectoryTempering:
         base.visible_bias.copy_(base.base_bias)
         self._first_log_z = base.base_log_partition()
         points = [dict(base.parameters()), *path, last.parameters()]
-        self.energies, self.x = _climb(base, points, self.n_chains, wanted, self.generator)
+        way = _Way(base, points)
         self._parity = 0
-        self.forget()
+        self.energies, self.x, places = _climb(way, self.n_chains, wanted, self.generator)
+        self._mend(way, places, wanted)
 
     @property
     def n_rungs(self) -> int:
@@ -159,6 +164,24 @@ class TrajectoryTempering:
             self._parity = 1 - self._parity
             if observe is not None:
                 observe(self)
+
+    def _mend(self, way: _Way, places: list[float], wanted: float) -> None:
+        """Put rungs between neighbours that trade places less than wanted, as they may once
+        chains that climbed in haste have found the modes they missed."""
+        for _ in range(_MENDINGS):
+            self.forget()
+            self.run(_MENDING_STEPS)
+            poor = np.flatnonzero(self.acceptance_ < _POOR * wanted)
+            if not len(poor):
+                break
+            for pair in poor[::-1]:
+                middle = 0.5 * (places[pair] + places[pair + 1])
+                energy = way.at(middle)
+                start = Chains(self.x[pair + 1].clone())
+                places.insert(pair + 1, middle)
+                self.energies.insert(pair + 1, energy)
+                self.x.insert(pair + 1, run_chains(energy, start, _SETTLE, self.generator).x)
+        self.forget()
 
     def _swap(self, pair: int) -> None:
         forward, backward = _work(self.energies[pair : pair + 2], self.x[pair : pair + 2])
@@ -245,47 +268,55 @@ def _work(energies: Sequence[Energy], x: Sequence[Tensor]) -> tuple[Array, Array
     return forward.cpu().numpy(), backward.cpu().numpy()
 
 
-def _climb(
-    base: Any, points: list[Parameters], n_chains: int, acceptance: float, generator: Generator
-) -> tuple[list[Any], list[Tensor]]:
-    """Rungs along the way through `points`, each as far from the last as swaps allow; with
-    chains that have come up the ladder."""
+class _Way:
+    """Models at places along `points`: whole numbers are the points, the rest lie between."""
 
-    def model(place: float) -> Any:
-        """The model at a place between two points; whole numbers are the points themselves."""
-        first = min(int(place), len(points) - 2)
-        energy = base.to(base.dtype)
+    def __init__(self, base: Any, points: list[Parameters]) -> None:
+        self.base = base
+        self.points = points
+        self.end = float(len(points) - 1)
+
+    def at(self, place: float) -> Any:
+        first = min(int(place), len(self.points) - 2)
+        energy = self.base.to(self.base.dtype)
         for name, tensor in energy.parameters().items():
-            torch.lerp(points[first][name], points[first + 1][name], place - first, out=tensor)
+            below, above = self.points[first][name], self.points[first + 1][name]
+            torch.lerp(below, above, place - first, out=tensor)
         return energy
+
+
+def _climb(
+    way: _Way, n_chains: int, acceptance: float, generator: Generator
+) -> tuple[list[Any], list[Tensor], list[float]]:
+    """Rungs along the way, each as far from the last as swaps allow; with chains that have come
+    up the ladder, and the rungs' places."""
 
     def reached(place: float) -> tuple[Any, Tensor] | None:
         """The rung at `place` and its chains, if swaps with the last rung succeed."""
-        energy = model(place)
+        energy = way.at(place)
         chains = run_chains(energy, Chains(x[-1]), _SETTLE, generator)
         forward, backward = _work([energies[-1], energy], [x[-1], chains.x])
         rate = np.exp(np.minimum(forward + backward, 0.0)).mean()
         return (energy, chains.x) if rate >= acceptance else None
 
-    energies, x = [model(0.0)], [base.base_sample(n_chains, generator)]
-    place, end = 0.0, float(len(points) - 1)
-    while place < end:
+    energies, x, places = [way.at(0.0)], [way.base.base_sample(n_chains, generator)], [0.0]
+    while (place := places[-1]) < way.end:
         # As far as it goes by whole checkpoints; where not even one, by halves of one.
         found, following = None, math.floor(place) + 1.0
-        while following <= end and (further := reached(following)) is not None:
+        while following <= way.end and (further := reached(following)) is not None:
             found, place = further, following
             following += 1.0
-        if found is None:
-            step = math.floor(place) + 1.0 - place
-            while found is None:
-                step *= 0.5
-                if step < _SMALLEST_STEP:
-                    raise ValueError(
-                        "path: two neighbouring entries differ too much for any ladder; "
-                        "is it the path of this model?"
-                    )
-                found = reached(place + step)
-            place += step
+        step = following - place
+        while found is None:
+            step *= 0.5
+            if step < _SMALLEST_STEP:
+                raise ValueError(
+                    "path: two neighbouring entries differ too much for any ladder; "
+                    "is it the path of this model?"
+                )
+            found = reached(place + step)
+            place += step if found is not None else 0.0
         energies.append(found[0])
         x.append(found[1])
-    return energies, x
+        places.append(place)
+    return energies, x, places

@@ -1,0 +1,174 @@
+"""Sampling an RBM from its own training path, beside annealing and plain Gibbs sampling.
+
+    python benchmarks/mixing.py [--mnist shared/data/binary/mnist.npz]
+                                [--fashion shared/data/images/fashion.npz]
+                                [--n-updates 10000] [--n-temperatures 10000]
+
+Part 1, MNIST, 500 hidden units: log Z, its error and the time, by parallel trajectory tempering
+and by annealed importance sampling. The digits come without labels, so part 2 measures mixing on
+clothes (thresholded) and on scikit-learn's digits: how many sweeps a chain takes on average to
+change its class, as a logistic regression on pixels sees it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+import harmonium as hm
+from harmonium.energy import Chains
+from harmonium.gibbs import run_chains
+from harmonium.trajectory_tempering import TrajectoryTempering, fit_with_path
+
+
+def log_partitions(rows: np.ndarray, unseen: np.ndarray, arguments: Any) -> None:
+    model = hm.RBM(500, n_updates=arguments.n_updates, random_state=0)
+    started = time.perf_counter()
+    path = fit_with_path(model, rows)
+    print(
+        f"MNIST, 500 hidden units: {model.n_updates_} updates in "
+        f"{time.perf_counter() - started:.0f} s, {len(path)} checkpoints",
+        flush=True,
+    )
+    weight = -model.free_energy(unseen).mean()
+    print("| method | log Z | error | seconds | work (sweeps of 100 chains) | log P, unseen |")
+    print("|---|---|---|---|---|---|")
+
+    def line(name: str, found: hm.LogZ, seconds: float, sweeps: int) -> None:
+        print(
+            f"| {name} | {found.value:.2f} | {found.std_error:.2f} | {seconds:.0f} | {sweeps} "
+            f"| {weight - found.value:.2f} |",
+            flush=True,
+        )
+
+    for n_steps in (100, 300):
+        for seed in range(2):
+            started = time.perf_counter()
+            ladder = TrajectoryTempering(model, path, n_chains=100, random_state=seed)
+            climbed = time.perf_counter() - started
+            ladder.run(n_steps // 4)
+            ladder.forget()
+            ladder.run(n_steps)
+            found = ladder.log_partition()
+            line(
+                f"trajectory tempering, {ladder.n_rungs} rungs, {n_steps} steps, seed {seed}",
+                found,
+                time.perf_counter() - started,
+                ladder.n_rungs * (n_steps * 5 // 4),
+            )
+            if seed == 0 and n_steps == 100:
+                print(
+                    f"  (climbing {climbed:.0f} s; acceptance "
+                    f"{ladder.acceptance_.min():.2f} to {ladder.acceptance_.max():.2f})"
+                )
+    for n_temperatures in (1000, arguments.n_temperatures):
+        for seed in range(2):
+            started = time.perf_counter()
+            found = model.log_partition("ais", n_temperatures=n_temperatures, random_state=seed)
+            line(
+                f"AIS, {n_temperatures} temperatures, {found.effective_chains:.0f} of 100 "
+                f"chains count, seed {seed}",
+                found,
+                time.perf_counter() - started,
+                n_temperatures,
+            )
+
+
+def class_changes(
+    name: str, rows: np.ndarray, labels: np.ndarray, n_hidden: int, arguments: Any
+) -> None:
+    """Changes of class a chain and sweep, by Gibbs sampling and at the cold end of a ladder."""
+    model = hm.RBM(n_hidden, n_updates=arguments.n_updates, random_state=0)
+    path = fit_with_path(model, rows)
+    classifier = LogisticRegression(C=0.1, max_iter=1000).fit(rows, labels)
+    print(
+        f"\n{name}, {n_hidden} hidden units, {model.n_updates_} updates; classifier right on "
+        f"{classifier.score(rows, labels):.1%} of its own rows"
+    )
+    print(
+        "| method | sweeps between changes of class | seconds of work between changes "
+        "| steps | chains |"
+    )
+    print("|---|---|---|---|---|", flush=True)
+    energy = model._build_energy(torch.float32)
+    n_chains, n_steps = 100, arguments.n_steps
+    generator = np.random.default_rng(0)
+    start = torch.from_numpy(rows[generator.choice(len(rows), n_chains)].astype(np.float32))
+
+    def watched(look: Any) -> tuple[list[np.ndarray], Any]:
+        seen: list[np.ndarray] = []
+
+        def observe(state: Any) -> None:
+            seen.append(classifier.predict(look(state)))
+
+        return seen, observe
+
+    chains = run_chains(energy, Chains(start), 200, generator)
+    started = time.perf_counter()
+    chains = run_chains(energy, chains, n_steps, generator)
+    seconds = time.perf_counter() - started
+    seen, observe = watched(lambda chains: chains.x.numpy())
+    run_chains(energy, chains, n_steps, generator, observe=observe)
+    report("Gibbs", seen, 1, seconds, n_chains)
+
+    ladder = TrajectoryTempering(model, path, n_chains=n_chains, random_state=0)
+    ladder.run(100)
+    started = time.perf_counter()
+    ladder.run(n_steps // 4)
+    seconds = 4 * (time.perf_counter() - started)
+    seen, observe = watched(lambda ladder: ladder.cold)
+    ladder.forget()
+    ladder.run(n_steps, observe=observe)
+    report(f"trajectory tempering, {ladder.n_rungs} rungs", seen, ladder.n_rungs, seconds, n_chains)
+    print(f"  acceptance {ladder.acceptance_.min():.2f} to {ladder.acceptance_.max():.2f}")
+
+
+def report(name: str, seen: list[np.ndarray], sweeps: int, seconds: float, n_chains: int) -> None:
+    classes = np.stack(seen)
+    changes = (classes[1:] != classes[:-1]).sum()
+    steps = (len(classes) - 1) * n_chains / max(changes, 1)
+    # Back and forth across a border is no travel: also from one class to a class seen again
+    # only after the chain has stayed for ten steps.
+    settled = classes[::10]
+    moved = (settled[1:] != settled[:-1]).sum()
+    apart = 10 * (len(settled) - 1) * n_chains / max(moved, 1)
+    each = seconds / len(classes) / n_chains
+    print(
+        f"| {name} | {steps * sweeps:.0f} ({steps:.1f} steps; looked at every tenth step: "
+        f"{apart:.0f}) | {steps * each:.5f} | {len(classes)} | {n_chains} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mnist", type=Path, default=Path("shared/data/binary/mnist.npz"))
+    parser.add_argument("--fashion", type=Path, default=Path("shared/data/images/fashion.npz"))
+    parser.add_argument("--n-updates", type=int, default=10_000)
+    parser.add_argument("--n-temperatures", type=int, default=10_000)
+    parser.add_argument("--n-steps", type=int, default=1000)
+    parser.add_argument("--part", choices=["logz", "classes", "both"], default="both")
+    arguments = parser.parse_args()
+    if arguments.mnist.exists() and arguments.part != "classes":
+        with np.load(arguments.mnist) as stored:
+            log_partitions(stored["train"], stored["valid"], arguments)
+    if arguments.part == "logz":
+        return
+    data = load_digits()
+    class_changes("digits", (data.data > 7).astype(np.uint8), data.target, 64, arguments)
+    if arguments.fashion.exists():
+        with np.load(arguments.fashion) as stored:
+            images, labels = stored["images"], stored["labels"]
+        rows = (images > 127).reshape(len(images), -1).astype(np.uint8)
+        class_changes("clothes", rows, labels, 200, arguments)
+
+
+if __name__ == "__main__":
+    main()
