@@ -296,8 +296,10 @@ class Settings:
     watch_growth: float = 1.2
     #: ... and at least this many times over the whole run.
     n_watches: int = 20
-    #: Stop once the best look lies this factor (in updates) behind.
+    #: Stop once the best look lies this factor (in updates) behind, ...
     patience: float = 2.5
+    #: ... but not in the first updates, where small models stand on a plateau.
+    n_patient: int = 2000
 
 
 @dataclass
@@ -413,7 +415,9 @@ class Trainer:
                     if self.keep is not None:
                         self.keep(self)
                     if self.watch is not None and self.update > max(
-                        settings.patience * self.best_update, settings.n_updates / 50
+                        settings.patience * self.best_update,
+                        settings.n_updates / 20,
+                        settings.n_patient,
                     ):
                         reason = "overfitting"
                         break
