@@ -30,8 +30,8 @@ _LARGE, _PATCH = 64, 32
 _PSEUDO_STEPS = 40
 #: Pixels times levels that the start of a longer fit is learned from, at most.
 _PSEUDO_WORK, _PSEUDO_WORK_PLACES = 2**26, 2**24
-#: Steps of the likelihood: more for cliques alone, whose chains have to unlearn a good deal.
-_N_UPDATES, _N_UPDATES_PLACES = 600, 200
+#: Steps of the likelihood: the chains have to unlearn a good deal of the start.
+_N_UPDATES = 600
 #: Pixels of all chains together, and of a batch.
 _PIXELS_A_STEP = 2**16
 
@@ -173,8 +173,7 @@ def _ascend_likelihood(
     n_chains = fitting if model.n_chains == "auto" else int(model.n_chains)
     if model.n_chains == "auto":
         n_chains = min(n_chains, 256)
-    automatic = _N_UPDATES_PLACES if model.places else _N_UPDATES
-    n_updates = automatic if model.n_updates == "auto" else int(model.n_updates)
+    n_updates = _N_UPDATES if model.n_updates == "auto" else int(model.n_updates)
     batches = Batches(len(x), batch, generator, weights)
     negative: NegativePhase = Exact()
     if model.learner == "pcd":
