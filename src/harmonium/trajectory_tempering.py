@@ -41,7 +41,7 @@ _SETTLE = 20
 #: Rungs wanted closer than this share of a step between two checkpoints are given up on.
 _SMALLEST_STEP = 2.0**-10
 #: Steps after which rungs are put where swaps fail too often, and how often this is looked at.
-_MENDING_STEPS, _MENDINGS = 20, 4
+_MENDING_STEPS, _MENDINGS = 50, 4
 #: Acceptance below this share of the wanted one is too low.
 _POOR = 0.9
 #: Groups of chains that the error of log Z is read from.
