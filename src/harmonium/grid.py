@@ -54,8 +54,8 @@ class GridMRF(EnergyModel):
     learner : ``"pcd"``: maximum likelihood by persistent chains, started from maximum
         pseudo-likelihood; ``"pseudo"``: that start alone; ``"exact"``: exact gradients, for
         grids small enough (see ``log_partition(method="exact")``).
-    n_updates : gradient steps of the learner; ``"auto"``.
-    n_chains : persistent chains; ``"auto"``.
+    n_updates : gradient steps of the learner; ``"auto"``: 600.
+    n_chains : persistent chains; ``"auto"``: as many as hold 65,536 pixels, at most 256.
     learning_rate : at the start, in units of Newton's step; it falls linearly to zero.
     n_gibbs : sweeps of the chains a step.
     patch_size : side of the square patches that are learned from in place of whole images
