@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harmonium.grid_energy import GridEnergy
     from harmonium.network import MarkovNetwork
 
-__all__ = ["grid_network", "is_affordable", "log_partition", "n_frontier_states"]
+__all__ = ["grid_network", "is_affordable", "log_partition"]
 
 #: Joint states kept at a time, and additions in all, up to which this counts as affordable.
 MAX_STATES = 2**20
@@ -44,14 +44,10 @@ def _turned(energy: GridEnergy) -> list[NDArray[np.int64]]:
     return [kernel if tall else kernel.T for kernel in energy.cliques.filters]
 
 
-def n_frontier_states(energy: GridEnergy) -> float:
-    """Joint states of the pixels kept at a time: n_levels ** (reach + 1)."""
-    return float(energy.n_states) ** (_reach(energy) + 1)
-
-
 def is_affordable(energy: GridEnergy) -> bool:
     """Whether :func:`log_partition` would answer."""
-    states = n_frontier_states(energy)
+    # The joint states of the pixels kept at a time.
+    states = float(energy.n_states) ** (_reach(energy) + 1)
     return states <= MAX_STATES and states * energy.n_variables <= MAX_WORK
 
 
