@@ -79,9 +79,8 @@ def speed(text: str) -> None:
             peer.append(time.perf_counter() - started)
     count, score, n_words, peak = np.median(ours, axis=0)
     print(f"{Path(text).stat().st_size / 1e6:.0f} MB, {n_words / 1e6:.1f} M words, order 3")
-    print(
-        f"counted in {count:.2f} s, peak {peak:.2f} GiB; scored {n_words / score / 1e6:.1f} M words/s"
-    )
+    print(f"counted in {count:.2f} s, peak {peak:.2f} GiB")
+    print(f"scored from strings at {n_words / score / 1e6:.1f} M words/s")
     if peer:
         print(f"lmplz {np.median(peer):.2f} s, ours {count / np.median(peer):.2f} x of it")
         try:

@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 import harmonium as hm
 from harmonium.energy import Chains, Evidence
-from harmonium.network_energy import FactorEnergy
-from harmonium.network_structure import Structure
+from harmonium.networks.energy import FactorEnergy
+from harmonium.networks.structure import Structure
 from support.network_oracle import SHAPES, NetworkOracle, random_factors
 from support.statistics import assert_drawn_from
 

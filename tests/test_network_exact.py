@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harmonium as hm
-from harmonium import contraction, network_exact
-from harmonium.elimination_order import elimination_order, interaction_graph
+from harmonium.networks import contraction, exact
+from harmonium.networks.elimination_order import elimination_order, interaction_graph
 from support.network_oracle import SHAPES, NetworkOracle, random_factors
 from support.statistics import ALPHA, assert_drawn_from, chi_square_p_value
 
@@ -24,7 +24,7 @@ CASES = [(shape, zeros) for shape in SHAPES for zeros in (False, True)]
 def arithmetic(request, monkeypatch):
     """Both arithmetics of the upward pass: plain products, and logarithms."""
     if request.param == "log":
-        monkeypatch.setattr(network_exact, "_MAX_LOG_RANGE", -1.0)
+        monkeypatch.setattr(exact, "_MAX_LOG_RANGE", -1.0)
     return request.param
 
 
@@ -161,7 +161,7 @@ def test_batches_of_rows_do_not_change_answers(monkeypatch):
     rows = oracle.X[::5].astype(float)
     rows[:, 2] = np.nan
     whole = network.log_prob(rows), network.complete(rows, how="mean")
-    monkeypatch.setattr(network_exact, "_BATCH_BYTES", 1.0)
+    monkeypatch.setattr(exact, "_BATCH_BYTES", 1.0)
     again = network.log_prob(rows), network.complete(rows, how="mean")
     np.testing.assert_allclose(whole[0], again[0], atol=1e-12)
     np.testing.assert_allclose(whole[1], again[1], atol=1e-12)

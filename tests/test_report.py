@@ -16,9 +16,9 @@ pytest.importorskip("jinja2")
 import harmonium as hm
 from harmonium.partition import LogZ
 from harmonium.report import write_report
-from harmonium.report_learning import held_out, overfitting
-from harmonium.report_likelihood import log_z_warnings
-from harmonium.report_units import unit_warnings
+from harmonium.reports.learning import held_out, overfitting
+from harmonium.reports.likelihood import log_z_warnings
+from harmonium.reports.units import unit_warnings
 from support.pages import assert_whole
 
 _TEXTS = [

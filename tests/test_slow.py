@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import binom
+from tests.support.statistics import ALPHA
 
 import harmonium as hm
-from tests.support.statistics import ALPHA
 
 pytestmark = pytest.mark.slow
 

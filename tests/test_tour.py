@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("jinja2")
 pytest.importorskip("skimage")
 
-from harmonium.report_page import render
+from harmonium.reports.page import render
 from harmonium.tour import STEPS, photographs, run_tour
 from harmonium.tour.critic import MORE, OPENING, REVIEWS
 from harmonium.tour.step import Snippet, Workshop

@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium import network_shapes, uai
 from harmonium.checks import check_number
-from harmonium.network_factor import Factor, Name
-from harmonium.network_questions import Questions
-from harmonium.network_structure import Structure
+from harmonium.networks import shapes, uai
+from harmonium.networks.factor import Factor, Name
+from harmonium.networks.questions import Questions
+from harmonium.networks.structure import Structure
 from harmonium.partition import LogZ
 from harmonium.tables import check_sample_weight
 
@@ -125,7 +125,7 @@ class MarkovNetwork(Questions):
 
         Cost: an up and down pass an iteration with ``"exact"``.
         """
-        from harmonium.network_fit import fit_tables
+        from harmonium.networks.fit import fit_tables
 
         network = Structure(self.factors, self.max_memory)
         self._learned = None
@@ -182,8 +182,8 @@ class MarkovNetwork(Questions):
 
     @classmethod
     def chain(cls, n: int, pair: Any = None, unary: Any = None, *, n_states: int = 2) -> Self:
-        """Variables ``"0"`` to ``"n-1"`` in a row; see :func:`.network_shapes.chain_factors`."""
-        return cls(network_shapes.chain_factors(n, pair, unary, n_states))
+        """Variables ``"0"`` to ``"n-1"`` in a row; see :func:`.shapes.chain_factors`."""
+        return cls(shapes.chain_factors(n, pair, unary, n_states))
 
     @classmethod
     def grid(
@@ -195,8 +195,8 @@ class MarkovNetwork(Questions):
         *,
         n_states: int = 2,
     ) -> Self:
-        """Variables ``"row,column"``, four neighbours; see :func:`.network_shapes.grid_factors`."""
-        return cls(network_shapes.grid_factors(height, width, pair, unary, n_states))
+        """Variables ``"row,column"``, four neighbours; see :func:`.shapes.grid_factors`."""
+        return cls(shapes.grid_factors(height, width, pair, unary, n_states))
 
     @classmethod
     def complete_bipartite(cls, W: Any, b: Any, c: Any) -> Self:
@@ -204,7 +204,7 @@ class MarkovNetwork(Questions):
 
         `W` is ``(visible, hidden)``, `b` ``(visible,)``, `c` ``(hidden,)``; finite numbers.
         """
-        return cls(network_shapes.bipartite_factors(W, b, c))
+        return cls(shapes.bipartite_factors(W, b, c))
 
     @classmethod
     def read_uai(cls, path: str | PathLike[str]) -> Self:
@@ -225,7 +225,7 @@ class MarkovNetwork(Questions):
 
     def plot(self, path: str | PathLike[str]) -> None:
         """A picture of the network to a file: circles are variables, squares factors."""
-        from harmonium.network_plot import plot_network
+        from harmonium.networks.plot import plot_network
 
         plot_network(path, self._network)
 

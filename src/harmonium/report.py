@@ -12,16 +12,16 @@ from sklearn.utils.validation import check_is_fitted
 
 import harmonium
 from harmonium.joint import JointDistribution
-from harmonium.report_page import render, write_page
+from harmonium.reports.page import render, write_page
 
 __all__ = ["write_report"]
 
 # Each kind of model has a module with a `describe`; a report picks from this list.
 _HOME = {
-    "RBM": "harmonium.report_rbm",
-    "NGram": "harmonium.report_ngram",
-    "GridMRF": "harmonium.report_grid",
-    "MarkovNetwork": "harmonium.report_network",
+    "RBM": "harmonium.reports.rbm",
+    "NGram": "harmonium.reports.ngram",
+    "GridMRF": "harmonium.reports.grid",
+    "MarkovNetwork": "harmonium.reports.network",
 }
 
 _TITLES = {

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.report_network import network_picture
-from harmonium.report_page import Formula, Table, Text
+from harmonium.reports.network import network_picture
+from harmonium.reports.page import Formula, Table, Text
 from harmonium.tour import mathml as m
 from harmonium.tour.step import Page, Snippet, Workshop
 

@@ -10,8 +10,8 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from harmonium.plots import tile
-from harmonium.report_figures import png_picture
-from harmonium.report_page import Formula, Table, Text
+from harmonium.reports.figures import png_picture
+from harmonium.reports.page import Formula, Table, Text
 from harmonium.tour import mathml as m
 from harmonium.tour.step import Page, Snippet, Workshop
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.report_figures import COLOURS, drawing, svg_picture
-from harmonium.report_learning import learning_curves
-from harmonium.report_page import Block, Formula, Picture, Table, Text, Warning
+from harmonium.reports.figures import COLOURS, drawing, svg_picture
+from harmonium.reports.learning import learning_curves
+from harmonium.reports.page import Block, Formula, Picture, Table, Text, Warning
 from harmonium.tour import mathml as m
 from harmonium.tour.step import Page, Snippet, Workshop
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from harmonium.plots import tile, weights_picture
-from harmonium.report_figures import png_picture
-from harmonium.report_page import Formula, Table, Text
+from harmonium.reports.figures import png_picture
+from harmonium.reports.page import Formula, Table, Text
 from harmonium.tour import mathml as m
 from harmonium.tour.digits import nearest, right
 from harmonium.tour.step import Page, Snippet, Workshop

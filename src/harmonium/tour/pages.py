@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import harmonium
-from harmonium.report_page import render, write_page
+from harmonium.reports.page import render, write_page
 from harmonium.tour.step import Page
 
 __all__ = ["file_name", "write_index", "write_step"]

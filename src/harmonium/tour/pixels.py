@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from harmonium.report_figures import COLOURS, drawing, png_picture, svg_picture
-from harmonium.report_grid import potential_picture
-from harmonium.report_page import Formula, Table, Text
+from harmonium.reports.figures import COLOURS, drawing, png_picture, svg_picture
+from harmonium.reports.grid import potential_picture
+from harmonium.reports.page import Formula, Table, Text
 from harmonium.tour import mathml as m
 from harmonium.tour.photographs import psnr
 from harmonium.tour.step import Page, Snippet, Workshop

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from harmonium.energy import Chains
 from harmonium.gibbs import run_chains
-from harmonium.report_figures import COLOURS, drawing, svg_picture
-from harmonium.report_page import Formula, Picture, Table, Text
+from harmonium.reports.figures import COLOURS, drawing, svg_picture
+from harmonium.reports.page import Formula, Picture, Table, Text
 from harmonium.tempering import ReplicaExchange
 from harmonium.tour import mathml as m
 from harmonium.tour.step import Page, Snippet, Workshop

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from harmonium.report_page import Block, Code
+from harmonium.reports.page import Block, Code
 
 __all__ = ["Page", "Snippet", "Workshop"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from harmonium.report_page import Formula, Table, Text
+from harmonium.reports.page import Formula, Table, Text
 from harmonium.tour import mathml as m
 from harmonium.tour.step import Page, Snippet, Workshop
 

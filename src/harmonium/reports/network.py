@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.report_figures import COLOURS, INK, PAPER, drawing, svg_picture
-from harmonium.report_likelihood import log_z_row, log_z_warnings, score_row
-from harmonium.report_page import Block, Picture, Section, Table, Text, Warning, parameters_table
+from harmonium.reports.figures import COLOURS, INK, PAPER, drawing, svg_picture
+from harmonium.reports.likelihood import log_z_row, log_z_warnings, score_row
+from harmonium.reports.page import Block, Picture, Section, Table, Text, Warning, parameters_table
 
 if TYPE_CHECKING:
     from harmonium.network import MarkovNetwork
@@ -29,7 +29,7 @@ def network_picture(
     `places` ``(n_variables, 2)`` puts the variables, and each factor amid its own; None lays
     them out by springs.
     """
-    from harmonium.network_plot import layout
+    from harmonium.networks.plot import layout
 
     names = network.variables_
     column = {name: i for i, name in enumerate(names)}

@@ -121,7 +121,7 @@ def _environment() -> Environment:
             "pages are made with Jinja2, which is not installed: pip install 'harmonium[report]'"
         ) from None
     return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

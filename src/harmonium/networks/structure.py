@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from harmonium.checks import check_integer
-from harmonium.contraction import Array, TooWideError
-from harmonium.network_energy import FactorEnergy
-from harmonium.network_exact import Exact, States
-from harmonium.network_factor import Factor, Name
+from harmonium.networks.contraction import Array, TooWideError
+from harmonium.networks.energy import FactorEnergy
+from harmonium.networks.exact import Exact, States
+from harmonium.networks.factor import Factor, Name
 
 __all__ = ["Structure"]
 

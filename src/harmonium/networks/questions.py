@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harmonium.belief_propagation import LoopyBeliefs, loopy_beliefs
 from harmonium.checks import check_choice, check_integer, check_number, random_generator
-from harmonium.contraction import Array
 from harmonium.energy import Chains, Evidence
 from harmonium.gibbs import equilibrate, mean_marginals
 from harmonium.modes import climb, seek_mode
-from harmonium.network_energy import FactorEnergy
-from harmonium.network_exact import States
-from harmonium.network_factor import Name
-from harmonium.network_rows import NetworkRows, patterns
+from harmonium.networks.belief_propagation import LoopyBeliefs, loopy_beliefs
+from harmonium.networks.contraction import Array
+from harmonium.networks.energy import FactorEnergy
+from harmonium.networks.exact import States
+from harmonium.networks.factor import Name
+from harmonium.networks.rows import NetworkRows, patterns
 from harmonium.partition import LogZ
 
 __all__ = ["Questions"]

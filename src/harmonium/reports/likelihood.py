@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harmonium.partition import LogZ
-from harmonium.report_page import Warning
+from harmonium.reports.page import Warning
 
 __all__ = ["log_z_row", "log_z_warnings", "score_row"]
 

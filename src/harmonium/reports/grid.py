@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.plots import tile
-from harmonium.report_figures import drawing, png_picture, svg_picture
-from harmonium.report_likelihood import log_z_row, log_z_warnings, score_row
-from harmonium.report_page import Block, Picture, Section, Table, Text, Warning, parameters_table
+from harmonium.reports.figures import drawing, png_picture, svg_picture
+from harmonium.reports.likelihood import log_z_row, log_z_warnings, score_row
+from harmonium.reports.page import Block, Picture, Section, Table, Text, Warning, parameters_table
 
 if TYPE_CHECKING:
     from harmonium.grid import GridMRF

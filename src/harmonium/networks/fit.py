@@ -16,16 +16,16 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from harmonium.checks import check_choice, check_integer, check_number, random_generator
-from harmonium.contraction import Array
 from harmonium.learning import Batches, Settings, Trainer, negative_phase
-from harmonium.network_energy import FactorEnergy
-from harmonium.network_exact import States
-from harmonium.network_factor import Factor
+from harmonium.networks.contraction import Array
+from harmonium.networks.energy import FactorEnergy
+from harmonium.networks.exact import States
+from harmonium.networks.factor import Factor
 from harmonium.progress import FitProgress
 
 if TYPE_CHECKING:
     from harmonium.network import MarkovNetwork
-    from harmonium.network_structure import Structure
+    from harmonium.networks.structure import Structure
 
 __all__ = ["FittedTables", "fit_tables"]
 

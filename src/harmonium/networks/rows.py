@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from harmonium import noise as channels
 from harmonium.checks import check_choice, random_generator
-from harmonium.contraction import Array
 from harmonium.energy_model import HOW, EnergyModel
-from harmonium.network_energy import FactorEnergy
-from harmonium.network_factor import Name
-from harmonium.network_structure import Structure
+from harmonium.networks.contraction import Array
+from harmonium.networks.energy import FactorEnergy
+from harmonium.networks.factor import Name
+from harmonium.networks.structure import Structure
 from harmonium.tables import check_states, dense_rows, one_row
 
 __all__ = ["NetworkRows", "patterns"]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.plots import tile, weights_picture
-from harmonium.report_figures import COLOURS, drawing, png_picture, svg_picture
-from harmonium.report_page import Block, Picture, Table, Warning
+from harmonium.reports.figures import COLOURS, drawing, png_picture, svg_picture
+from harmonium.reports.page import Block, Picture, Table, Warning
 
 if TYPE_CHECKING:
     from harmonium.rbm import RBM

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.checks import check_integer
-from harmonium.network_factor import Factor
+from harmonium.networks.factor import Factor
 
 __all__ = ["bipartite_factors", "chain_factors", "grid_factors"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harmonium.partition import LogZ
-from harmonium.report_figures import COLOURS, drawing, svg_picture
-from harmonium.report_page import Picture, Warning
+from harmonium.reports.figures import COLOURS, drawing, svg_picture
+from harmonium.reports.page import Picture, Warning
 
 if TYPE_CHECKING:
     from harmonium.rbm import RBM

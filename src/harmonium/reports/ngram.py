@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harmonium.report_figures import COLOURS, drawing, svg_picture
-from harmonium.report_page import Block, Section, Table, Text, Warning, parameters_table
+from harmonium.reports.figures import COLOURS, drawing, svg_picture
+from harmonium.reports.page import Block, Section, Table, Text, Warning, parameters_table
 
 if TYPE_CHECKING:
     from harmonium.ngram import NGram

@@ -11,8 +11,8 @@ import numpy as np
 from harmonium.storage import write_atomically
 
 if TYPE_CHECKING:
-    from harmonium.contraction import Array
-    from harmonium.network_structure import Structure
+    from harmonium.networks.contraction import Array
+    from harmonium.networks.structure import Structure
 
 __all__ = ["plot_network"]
 

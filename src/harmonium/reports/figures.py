@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from harmonium.report_page import Picture
+from harmonium.reports.page import Picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logsumexp
 
-from harmonium.network_factor import Name
+from harmonium.networks.factor import Name
 
 if TYPE_CHECKING:
-    from harmonium.contraction import Array
-    from harmonium.network_exact import States
-    from harmonium.network_structure import Structure
+    from harmonium.networks.contraction import Array
+    from harmonium.networks.exact import States
+    from harmonium.networks.structure import Structure
 
 __all__ = ["LoopyBeliefs", "loopy_beliefs"]
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.contraction import TooWideError
-from harmonium.elimination_order import interaction_graph
 from harmonium.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
-from harmonium.network_exact import Exact
+from harmonium.networks.contraction import TooWideError
+from harmonium.networks.elimination_order import interaction_graph
+from harmonium.networks.exact import Exact
 
 __all__ = ["FactorEnergy"]
 

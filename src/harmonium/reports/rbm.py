@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.plots import picture_shape, tile
-from harmonium.report_figures import png_picture
-from harmonium.report_learning import (
+from harmonium.reports.figures import png_picture
+from harmonium.reports.learning import (
     REASONS,
     fit_warnings,
     held_out,
@@ -19,9 +19,9 @@ from harmonium.report_learning import (
     stop_reason,
     worse_than_rates,
 )
-from harmonium.report_likelihood import log_z_row, log_z_warnings, score_row
-from harmonium.report_page import Block, Picture, Section, Table, Text, Warning, parameters_table
-from harmonium.report_units import hidden_units, neighbours
+from harmonium.reports.likelihood import log_z_row, log_z_warnings, score_row
+from harmonium.reports.page import Block, Picture, Section, Table, Text, Warning, parameters_table
+from harmonium.reports.units import hidden_units, neighbours
 
 if TYPE_CHECKING:
     from harmonium.rbm import RBM

@@ -17,11 +17,11 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from harmonium.network_factor import Factor, Name
+from harmonium.networks.factor import Factor, Name
 from harmonium.storage import write_atomically
 
 if TYPE_CHECKING:
-    from harmonium.network_structure import Structure
+    from harmonium.networks.structure import Structure
 
 __all__ = ["read_evidence", "read_network", "write_evidence", "write_network"]
 

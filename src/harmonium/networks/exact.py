@@ -13,9 +13,18 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.contraction import LINEAR, LOG, MAX, Array, Domain, Plan, TooWideError, Upward
-from harmonium.contraction import plan as make_plan
-from harmonium.elimination_order import elimination_order, interaction_graph
+from harmonium.networks.contraction import (
+    LINEAR,
+    LOG,
+    MAX,
+    Array,
+    Domain,
+    Plan,
+    TooWideError,
+    Upward,
+)
+from harmonium.networks.contraction import plan as make_plan
+from harmonium.networks.elimination_order import elimination_order, interaction_graph
 
 __all__ = ["Exact", "States"]
 

@@ -1,0 +1,1 @@
+"""The parts of a Markov network: factors, structure, exact sums, what learns and what asks."""
