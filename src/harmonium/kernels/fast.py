@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["anneal_hidden", "ascend", "bernoulli", "hidden_rows"]
+__all__ = ["anneal_hidden", "ascend", "bernoulli", "hidden_rows", "small_update"]
 
 _ONE = np.float32(1.0)
 _HALF = np.float32(0.5)
@@ -223,3 +223,93 @@ def ascend(  # type: ignore[no-untyped-def]
                 hidden_correction[j] += mean * g
                 weights[i, j] = keep * weights[i, j] + speed * g
             visible_bias[i] += speed * (drift - correction)
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def small_update(  # type: ignore[no-untyped-def]
+    positive,
+    visible,
+    hidden,
+    n_gibbs,
+    weights,
+    visible_bias,
+    hidden_bias,
+    visible_mean,
+    hidden_mean,
+    streams,
+    rate,
+    decay,
+    hidden_positive,
+    hidden_negative,
+    scratch,
+    mean,
+):
+    """A whole update with persistent chains in one call, where calls would cost most of it.
+
+    As `PersistentUpdate` otherwise puts together from the kernels above; ``streams`` ``(2 *
+    n_gibbs, 2)`` are the keys and steps of its draws, ``scratch`` is like ``visible``, and
+    ``mean`` gets the hidden units' mean under the data.
+    """
+    n_chains, n_visible = visible.shape
+    d = hidden_bias.shape[0]
+    for sweep in range(n_gibbs):
+        for row in range(n_chains):
+            for i in range(n_visible):
+                total = visible_bias[i]
+                for j in range(d):
+                    total += weights[i, j] * hidden[row, j]
+                scratch[row, i] = total
+        bernoulli(scratch, streams[2 * sweep, 0], streams[2 * sweep, 1], 0, visible)
+        hidden_rows(
+            visible,
+            weights,
+            hidden_bias,
+            True,
+            -_ONE / np.float32(n_chains),
+            streams[2 * sweep + 1, 0],
+            streams[2 * sweep + 1, 1],
+            0,
+            hidden_negative,
+            hidden,
+        )
+    hidden_rows(
+        positive,
+        weights,
+        hidden_bias,
+        True,
+        _ONE / np.float32(positive.shape[0]),
+        streams[0, 0],
+        streams[0, 1],
+        0,
+        hidden_positive,
+        hidden[:0],
+    )
+    change = np.zeros(d, np.float32)
+    mean[:] = _ZERO
+    for row in range(positive.shape[0]):
+        for j in range(d):
+            mean[j] += hidden_positive[row, j]
+    for j in range(d):
+        change[j] = mean[j]
+    for row in range(n_chains):
+        for j in range(d):
+            change[j] += hidden_negative[row, j]
+    correction = np.empty(d, np.float32)
+    ascend(
+        positive,
+        visible,
+        hidden_positive,
+        hidden_negative,
+        0,
+        n_visible,
+        visible_mean,
+        hidden_mean,
+        change,
+        rate,
+        decay,
+        weights,
+        visible_bias,
+        correction,
+    )
+    for j in range(d):
+        hidden_bias[j] += np.float32(rate) * (change[j] - correction[j])

@@ -26,6 +26,7 @@ WHOLE = -1
 _SPARSE_BELOW = 0.35
 #: Multiplications of one product below which a product's overhead exceeds its work.
 _SMALL = 2**17
+_TOP_BIT = np.uint64(1)
 #: Multiplications of one product above which a second thread pays for meeting twice.
 _THREADED_ABOVE = 2**21
 
@@ -57,6 +58,12 @@ class PersistentUpdate:
         self.vm = visible_mean.numpy()
         work = max(n_positive, n_negative) * n_visible * n_hidden
         self.sparse = bool(self.vm.mean() < _SPARSE_BELOW) or work < _SMALL
+        self.small = work < _SMALL
+        self.scratch = np.empty((n_negative, n_visible), np.float32)
+        self.mean = torch.empty(n_hidden)
+        self.arrays = [
+            tensor.numpy() for tensor in (self.positive_hidden, self.negative_hidden, self.mean)
+        ]
         self.pool = ThreadPoolExecutor(1) if work > _THREADED_ABOVE and N_THREADS > 1 else None
 
     def _both(self, job: Callable[[int], None]) -> None:
@@ -84,6 +91,29 @@ class PersistentUpdate:
         ``hidden`` holds the chains' hidden states and is overwritten with the next ones, as
         ``visible`` is with the visible ones.
         """
+        if self.small:
+            streams = generator.bit_generator.random_raw(4 * n_gibbs).reshape(-1, 2) >> _TOP_BIT
+            streams[:, 1] |= _TOP_BIT  # one: the step of a counter is odd
+            positive_hidden, negative_hidden, mean = self.arrays
+            fast.small_update(
+                positive.numpy(),
+                visible.numpy(),
+                hidden.numpy(),
+                n_gibbs,
+                self.w,
+                self.vb,
+                self.hb,
+                self.vm,
+                hidden_mean.numpy(),
+                streams.view(np.int64),
+                rate,
+                decay,
+                positive_hidden,
+                negative_hidden,
+                self.scratch,
+                mean,
+            )
+            return self.mean
         bits = [stream(generator) for _ in range(2 * n_gibbs)]
 
         def chains(block: int) -> None:
