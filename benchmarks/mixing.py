@@ -30,6 +30,8 @@ from harmonium.trajectory_tempering import TrajectoryTempering, fit_with_path
 
 #: A picture belongs to a class that the classifier gives more than this.
 SURE = 0.9
+#: Steps of every ladder that are thrown away.
+BURN_IN = 160
 
 
 def log_partitions(rows: np.ndarray, unseen: np.ndarray, arguments: Any) -> None:
@@ -56,8 +58,7 @@ def log_partitions(rows: np.ndarray, unseen: np.ndarray, arguments: Any) -> None
     def tempered(n_steps: int, seed: int) -> None:
         clock = time.perf_counter(), time.process_time()
         ladder = TrajectoryTempering(model, path, n_chains=100, random_state=seed)
-        ladder.run(n_steps // 4)
-        ladder.forget()
+        ladder.burn_in(BURN_IN)
         ladder.run(n_steps)
         found = ladder.log_partition()
         rate = ladder.acceptance_
@@ -65,7 +66,7 @@ def log_partitions(rows: np.ndarray, unseen: np.ndarray, arguments: Any) -> None
             f"trajectory tempering, {ladder.n_rungs} rungs (swaps {rate.min():.2f} to "
             f"{rate.max():.2f}), {n_steps} steps, seed {seed}"
         )
-        line(name, found, clock, ladder.n_rungs * (n_steps * 5 // 4))
+        line(name, found, clock, ladder.n_rungs * (n_steps + BURN_IN))
 
     def annealed(n_temperatures: int, seed: int) -> None:
         clock = time.perf_counter(), time.process_time()
@@ -121,7 +122,7 @@ def class_changes(
     report("Gibbs", seen, 1, seconds, n_chains)
 
     ladder = TrajectoryTempering(model, path, n_chains=n_chains, random_state=0)
-    ladder.run(100)
+    ladder.burn_in(BURN_IN)
     started = time.perf_counter()
     ladder.run(n_steps // 4)
     seconds = 4 * (time.perf_counter() - started)

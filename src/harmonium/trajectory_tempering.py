@@ -40,8 +40,8 @@ Array: TypeAlias = NDArray[np.float64]
 _SETTLE = 20
 #: Rungs wanted closer than this share of a step between two checkpoints are given up on.
 _SMALLEST_STEP = 2.0**-10
-#: Steps after which rungs are put where swaps fail too often, and how often this is looked at.
-_MENDING_STEPS, _MENDINGS = 50, 4
+#: Steps of burn-in after which rungs are put where swaps fail too often.
+_BLOCK = 40
 #: Acceptance below this share of the wanted one is too low.
 _POOR = 0.9
 #: Groups of chains that the error of log Z is read from.
@@ -92,6 +92,7 @@ class TrajectoryTempering:
         :meth:`forget`.
     n_rungs : length of the ladder.
 
+    Ladders start with what a short climb found: :meth:`burn_in` first, then :meth:`run`.
     A step costs ``n_chains * n_rungs`` sweeps, and as much again for the swaps.
     """
 
@@ -121,10 +122,11 @@ class TrajectoryTempering:
         base.visible_bias.copy_(base.base_bias)
         self._first_log_z = base.base_log_partition()
         points = [dict(base.parameters()), *path, last.parameters()]
-        way = _Way(base, points)
-        self._parity = 0
-        self.energies, self.x, places = _climb(way, self.n_chains, wanted, self.generator)
-        self._mend(way, places, wanted)
+        self._way, self._wanted, self._parity = _Way(base, points), wanted, 0
+        self.energies, self.x, self._places = _climb(
+            self._way, self.n_chains, wanted, self.generator
+        )
+        self.forget()
 
     @property
     def n_rungs(self) -> int:
@@ -165,20 +167,22 @@ class TrajectoryTempering:
             if observe is not None:
                 observe(self)
 
-    def _mend(self, way: _Way, places: list[float], wanted: float) -> None:
-        """Put rungs between neighbours that trade places less than wanted, as they may once
-        chains that climbed in haste have found the modes they missed."""
-        for _ in range(_MENDINGS):
+    def burn_in(self, n_steps: int = 200) -> None:
+        """At least `n_steps` steps that are then forgotten, in blocks after each of which a rung
+        is put between neighbours that traded places less than wanted.
+
+        Chains that climbed in haste know one side only of the transitions early in learning;
+        once they know both, neighbours there may turn out to be too far apart.
+        """
+        check_integer("n_steps", n_steps, 1)
+        for _ in range(-(-n_steps // _BLOCK)):
             self.forget()
-            self.run(_MENDING_STEPS)
-            poor = np.flatnonzero(self.acceptance_ < _POOR * wanted)
-            if not len(poor):
-                break
-            for pair in poor[::-1]:
-                middle = 0.5 * (places[pair] + places[pair + 1])
-                energy = way.at(middle)
+            self.run(_BLOCK)
+            for pair in np.flatnonzero(self.acceptance_ < _POOR * self._wanted)[::-1]:
+                middle = 0.5 * (self._places[pair] + self._places[pair + 1])
+                energy = self._way.at(middle)
                 start = Chains(self.x[pair + 1].clone())
-                places.insert(pair + 1, middle)
+                self._places.insert(pair + 1, middle)
                 self.energies.insert(pair + 1, energy)
                 self.x.insert(pair + 1, run_chains(energy, start, _SETTLE, self.generator).x)
         self.forget()
