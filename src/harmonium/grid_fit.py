@@ -29,7 +29,7 @@ __all__ = ["Images", "base_table", "gather_images", "initial_energy", "learn"]
 _LARGE, _PATCH = 64, 32
 _PSEUDO_STEPS = 40
 #: Pixels times levels that the start of a longer fit is learned from, at most.
-_PSEUDO_WORK, _PSEUDO_WORK_PLACES = 2**26, 2**24
+_PSEUDO_WORK = 2**26
 #: Steps of the likelihood: the chains have to unlearn a good deal of the start.
 _N_UPDATES = 600
 #: Pixels of all chains together, and of a batch.
@@ -139,8 +139,7 @@ def learn(
     goes_on = model.learner != "pseudo" and len(energy.knots) > 0
     start = np.arange(n)
     if goes_on:
-        most = _PSEUDO_WORK_PLACES if model.places else _PSEUDO_WORK
-        start = _some(share, most // (rows.shape[1] * cliques.n_levels), generator)
+        start = _some(share, _PSEUDO_WORK // (rows.shape[1] * cliques.n_levels), generator)
     with stage_bar(model.verbose, "pseudo-likelihood", _PSEUDO_STEPS) as show:
         model.pseudo_log_likelihood_ = fit_pseudo_likelihood(
             energy, x[start], torch.from_numpy(share[start]), _PSEUDO_STEPS, show
