@@ -256,8 +256,9 @@ def test_burn_in_puts_rungs_where_swaps_fail(fitted: Any) -> None:
         del part[1:-1]
     ladder.forget()
     ladder.run(20)
-    assert ladder.acceptance_.min() < 0.3
+    robbed = ladder.acceptance_.min()
+    assert robbed < 0.4
     ladder.burn_in(240)
     ladder.run(20)
     assert full <= ladder.n_rungs <= 2 * full + 1
-    assert ladder.acceptance_.min() > 0.4
+    assert ladder.acceptance_.min() > max(robbed, 0.4)
