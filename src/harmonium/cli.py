@@ -207,7 +207,9 @@ def _tell(model: Any, path: str) -> None:
     history = getattr(model, "history_", {})
     if history.get("validation"):
         best = max(history["validation"])
-        print(f"held-out log-likelihood {best:.3f} ± {history['std_error'][-1]:.3f} nats")
+        print(
+            f"held-out log-likelihood along the fit {best:.3f} ± {history['std_error'][-1]:.3f} nats"
+        )
     if hasattr(model, "stop_reason_"):
         print(f"{path}: {model.n_updates_} updates, {model.stop_reason_}")
     else:
@@ -490,7 +492,7 @@ def _facts(fitted: Any) -> list[tuple[str, str]]:
     if hasattr(fitted, "stop_reason_"):
         facts.append(("fit ended", f"{fitted.stop_reason_} after {fitted.n_updates_} updates"))
     if getattr(fitted, "history_", {}).get("validation"):
-        facts.append(("held-out", f"{max(fitted.history_['validation']):.3f} nats"))
+        facts.append(("held-out, along the fit", f"{max(fitted.history_['validation']):.3f} nats"))
     return facts
 
 
