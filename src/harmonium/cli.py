@@ -207,9 +207,8 @@ def _tell(model: Any, path: str) -> None:
     history = getattr(model, "history_", {})
     if history.get("validation"):
         best = max(history["validation"])
-        print(
-            f"held-out log-likelihood along the fit {best:.3f} ± {history['std_error'][-1]:.3f} nats"
-        )
+        error = history["std_error"][-1]
+        print(f"held-out log-likelihood along the fit {best:.3f} ± {error:.3f} nats")
     if hasattr(model, "stop_reason_"):
         print(f"{path}: {model.n_updates_} updates, {model.stop_reason_}")
     else:
