@@ -139,6 +139,15 @@ def test_engines_count_the_same(model: hm.NGram, engine: str) -> None:
     np.testing.assert_array_equal(other.score_samples(TEXTS), model.score_samples(TEXTS))
 
 
+def test_long_texts_move_to_the_disk(model: hm.NGram, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ibis")
+    monkeypatch.setattr("harmonium.ngrams.engines._IN_MEMORY", 100)
+    monkeypatch.setattr("harmonium.ngrams.texts._BLOCK_TEXTS", 7)
+    moved = hm.NGram(3).fit(TEXTS)
+    assert moved.n_ngrams_ == model.n_ngrams_
+    np.testing.assert_allclose(moved.score_samples(TEXTS), model.score_samples(TEXTS), rtol=1e-12)
+
+
 def test_every_way_in_gives_the_same_model(model: hm.NGram, tmp_path: Path) -> None:
     plain, packed = tmp_path / "t.txt", tmp_path / "t.txt.gz"
     plain.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(TEXTS).encode())

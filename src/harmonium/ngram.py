@@ -19,7 +19,7 @@ from harmonium.checks import (
 )
 from harmonium.joint import JointDistribution
 from harmonium.ngrams import arpa, channels, counting, dice, smoothing, tables
-from harmonium.ngrams.engines import ENGINES, grouping
+from harmonium.ngrams.engines import ENGINES, Workspace
 from harmonium.ngrams.lattice import Choice, Lattice
 from harmonium.ngrams.progress import CountProgress
 from harmonium.ngrams.texts import TextFile, blocks, tokenizer_for, tokens_of
@@ -64,7 +64,8 @@ class NGram(JointDistribution):
     engine : {"auto", "memory", "duckdb", "spark"}
         What groups the n-grams: numpy in memory; DuckDB, which spills to disk; or Spark, both
         through Ibis (``pip install 'harmonium[cluster]'``). ``"auto"`` counts in memory up to
-        2e8 words and with DuckDB beyond.
+        about 1e8 words and with DuckDB beyond; then nothing that grows with the text, only what
+        grows with the n-grams, is held in memory.
     verbose : {0, 1}
         Whether to show a progress bar while counting.
 
@@ -144,21 +145,21 @@ class NGram(JointDistribution):
         texts, lists = _kind(X)
         if sample_weight is not None:
             texts = _repeated(texts, sample_weight)
-        with CountProgress(order, X, shown=bool(self.verbose)) as progress:
+        with (
+            CountProgress(order, X, shown=bool(self.verbose)) as progress,
+            Workspace(self.engine) as work,
+        ):
             parts, vocabulary = counting.read_words(
                 blocks(texts, self.tokenizer, check_flag("lowercase", self.lowercase)),
+                work,
                 known,
                 progress.read,
             )
-            n_tokens = sum(map(len, parts))
             if not any(bool((part > END).any() or (part == UNKNOWN).any()) for part in parts):
                 raise ValueError("X: no words to count; wanted at least one text with a word")
             if known is None:
-                parts, vocabulary = counting.trim(parts, vocabulary, min_count)
-            with grouping(self.engine, n_tokens) as group:
-                counts = counting.count_levels(
-                    parts, len(vocabulary), order, group, progress.counted
-                )
+                parts, vocabulary = counting.trim(parts, work, vocabulary, min_count)
+            counts = counting.count_levels(parts, len(vocabulary), order, work, progress.counted)
         facts = smoothing.smooth(counts, method, k)
         self._take(counts.trie, vocabulary, lists)
         self.training_perplexity_: float | None = float(
@@ -192,8 +193,9 @@ class NGram(JointDistribution):
         """Parameters that chains of several classes must share: the vocabulary of all texts."""
         if self.vocabulary is not None:
             return {}
-        parts, vocabulary = counting.read_words(blocks(X, self.tokenizer, self.lowercase))
-        _, vocabulary = counting.trim(parts, vocabulary, self.min_count)
+        with Workspace("memory") as work:
+            parts, vocabulary = counting.read_words(blocks(X, self.tokenizer, self.lowercase), work)
+            _, vocabulary = counting.trim(parts, work, vocabulary, self.min_count)
         return {"vocabulary": vocabulary.words[3:]}
 
     @property

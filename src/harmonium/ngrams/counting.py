@@ -1,8 +1,8 @@
 """Counting: texts to a trie with the count of every n-gram.
 
 Words become numbers once; then, level by level, an n-gram is the pair (node of its context,
-word), always 64 bits whatever the order, and counting is one group-by of 64-bit keys. In memory
-that is a sort by numpy; texts too long for memory go through :mod:`.engines`, which spills.
+word), always 64 bits whatever the order, and counting is one group-by of 64-bit keys, done where
+:mod:`.engines` says.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.ngrams.engines import Keys, Workspace
 from harmonium.ngrams.texts import Block
 from harmonium.ngrams.trie import Trie, locate
 from harmonium.ngrams.vocabulary import END, START, UNKNOWN, Vocabulary
 
-__all__ = ["Counts", "count_keys", "count_levels", "read_words", "trim"]
-
-Keys = NDArray[np.uint64]
-Grouping = Callable[[Iterable[Keys]], tuple[Keys, NDArray[np.int64]]]
+__all__ = ["Counts", "count_levels", "read_words", "trim"]
 
 
 @dataclass
@@ -35,6 +33,7 @@ class Counts:
 
 def read_words(
     blocks: Iterable[Block],
+    work: Workspace,
     vocabulary: Vocabulary | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[list[NDArray[np.int32]], Vocabulary]:
@@ -43,14 +42,14 @@ def read_words(
     known = Vocabulary.of() if vocabulary is None else vocabulary
     parts = []
     for block in blocks:
-        parts.append(known.encode(block, learn=learn).copy())
+        parts.append(work.keep(known.encode(block, learn=learn).copy()))
         if progress is not None:
             progress(len(block.data))
     return parts, known
 
 
 def trim(
-    parts: list[NDArray[np.int32]], vocabulary: Vocabulary, min_count: int
+    parts: list[NDArray[np.int32]], work: Workspace, vocabulary: Vocabulary, min_count: int
 ) -> tuple[list[NDArray[np.int32]], Vocabulary]:
     """Words rarer than `min_count` become ``<unk>``; the others are numbered by frequency.
 
@@ -64,24 +63,14 @@ def trim(
     order = np.concatenate([[0, 1, 2], kept[np.argsort(-count[kept], kind="stable")]])
     number = np.full(n_words, UNKNOWN, dtype=np.int32)
     number[order] = np.arange(len(order), dtype=np.int32)
-    return [number[part] for part in parts], vocabulary.reordered(order)
-
-
-def count_keys(parts: Iterable[Keys]) -> tuple[Keys, NDArray[np.int64]]:
-    """The distinct keys in order, and how often each occurs: a sort in memory."""
-    keys = np.concatenate(list(parts)) if not isinstance(parts, np.ndarray) else parts
-    keys.sort()
-    if not len(keys):
-        return keys, np.zeros(0, dtype=np.int64)
-    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    return keys[first], np.diff(np.append(first, len(keys)))
+    return [work.keep(number[part]) for part in parts], vocabulary.reordered(order)
 
 
 def count_levels(
     parts: list[NDArray[np.int32]],
     n_words: int,
     order: int,
-    group: Grouping = count_keys,
+    work: Workspace,
     progress: Callable[[int], None] | None = None,
 ) -> Counts:
     """Count the n-grams of up to `order` words of ``<s> words </s>`` texts."""
@@ -93,10 +82,10 @@ def count_levels(
     parent = np.zeros(n_words + 1, dtype=np.int32)
     count = np.concatenate([[0], counts])
     starts = [0, 1, n_words + 1]
-    nodes = [part + np.int32(1) for part in parts]
+    nodes = [work.keep(part + np.int32(1)) for part in parts]
     first_child = np.array([1, n_words + 1])
     for level in range(2, order + 1):
-        keys, level_count = group(
+        keys, level_count = work.group(
             _keys(before, part) for before, part in zip(nodes, parts, strict=True)
         )
         if not len(keys):
@@ -116,7 +105,7 @@ def count_levels(
         starts.append(starts[-1] + len(keys))
         if level < order:
             nodes = [
-                _located(first_child, word, before, part)
+                work.keep(_located(first_child, word, before, part))
                 for before, part in zip(nodes, parts, strict=True)
             ]
         if progress is not None:
