@@ -472,19 +472,8 @@ def test_a_tampered_class_list_is_refused(tmp_path: Any) -> None:
 # -- scikit-learn's own checks ------------------------------------------------------------------
 
 
-def _expected(estimator: Any) -> dict[str, str]:
-    if isinstance(estimator, hm.NoveltyDetector):
-        return {
-            "check_outliers_fit_predict": "counts rows of the fit below a threshold set on them; "
-            "ours is set on held-out scores",
-            "check_outliers_train": "the same count, on the rows of the fit",
-        }
-    return {}
-
-
 @parametrize_with_checks(
     [hm.BayesClassifier(Gauss()), hm.NoveltyDetector(Gauss(), contamination=0.1)],
-    expected_failed_checks=_expected,
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_estimator_checks(estimator: Any, check: Any) -> None:
