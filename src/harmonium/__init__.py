@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BayesClassifier": "classify",
-    "EnergyModel": "energy",
+    "EnergyModel": "energy_model",
     "Estimate": "expectations",
     "Factor": "network",
     "GridMRF": "grid",
@@ -28,7 +28,7 @@ _HOME = {
     "expectation": "expectations",
     "load": "storage",
 }
-_MODULES = ("noise",)
+_MODULES = ("latents", "noise", "trajectory_tempering")
 
 __all__ = sorted([*_HOME, *_MODULES, "__version__"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Self
 
@@ -22,9 +22,10 @@ from harmonium.ngrams import arpa, channels, counting, dice, smoothing, tables
 from harmonium.ngrams.engines import ENGINES, Workspace
 from harmonium.ngrams.lattice import Choice, Lattice
 from harmonium.ngrams.progress import CountProgress
-from harmonium.ngrams.texts import TextFile, blocks, tokenizer_for, tokens_of
+from harmonium.ngrams.texts import Block, TextFile, blocks, tokenizer_for, tokens_of
+from harmonium.ngrams.threads import in_order
 from harmonium.ngrams.trie import Trie
-from harmonium.ngrams.vocabulary import END, UNKNOWN, Vocabulary
+from harmonium.ngrams.vocabulary import END, START, UNKNOWN, Vocabulary
 
 __all__ = ["NGram", "TextFile"]
 
@@ -255,23 +256,27 @@ class NGram(JointDistribution):
         """
         self._check_fitted()
         check_flag("end", end)
-        scores = [np.zeros(0)]
-        for ids, starts in self._encoded(X):
-            scores.append(self._trie.score(ids, starts, end))
-        return np.concatenate(scores)
+        return np.concatenate([np.zeros(0), *(scores for scores, _ in self._scored(X, end))])
 
-    def _encoded(self, X: Any) -> Iterable[tuple[NDArray[np.int32], NDArray[np.int64]]]:
-        for block in blocks(X, self.tokenizer, self.lowercase):
+    def _scored(self, X: Any, end: bool) -> Iterator[tuple[NDArray[np.float64], int]]:
+        """For each block of texts their log P, and how many words that is about."""
+        self._trie.walk()  # what the threads share is made before they start
+
+        def scored(block: Block) -> tuple[NDArray[np.float64], int]:
             ids = self._vocabulary.encode(block)
-            yield ids, np.append(np.flatnonzero(ids == 1), len(ids))
+            starts = np.append(np.flatnonzero(ids == START), len(ids))
+            n_words = len(ids) - (1 if end else 2) * (len(starts) - 1)
+            return self._trie.score(ids, starts, end), n_words
+
+        return in_order(scored, blocks(X, self.tokenizer, self.lowercase))
 
     def perplexity(self, X: Any, end: bool = True) -> float:
         """exp of the mean negative log P a word, the ends of texts counted where `end`."""
         self._check_fitted()
         total, n_words = 0.0, 0
-        for ids, starts in self._encoded(X):
-            total += float(self._trie.score(ids, starts, end).sum())
-            n_words += len(ids) - (1 if end else 2) * (len(starts) - 1)
+        for scores, n in self._scored(X, end):
+            total += float(scores.sum())
+            n_words += n
         if not n_words:
             raise ValueError("X: no words to score")
         return float(np.exp(-total / n_words))

@@ -21,8 +21,8 @@ __all__ = ["Block", "TextFile", "Tokenizer", "blocks", "tokenizer_for", "tokens_
 
 Tokenizer = Callable[[str], Sequence[str]]
 
-_BLOCK_BYTES = 2**25
-_BLOCK_TEXTS = 2**16
+_BLOCK_BYTES = 2**23
+_BLOCK_TEXTS = 2**15
 
 # ASCII white space splits, as in KenLM and SRILM; other Unicode spaces are part of words.
 _SPACES = b" \t\r\v\f"

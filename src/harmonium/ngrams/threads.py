@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
-__all__ = ["in_parts"]
+__all__ = ["in_order", "in_parts"]
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 #: Below this, starting a thread costs more than it saves.
 _SMALL = 512
 
 
+def _n_threads() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_order(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+    """``map(work, items)`` on all cores; few items are read ahead."""
+    n_threads = _n_threads()
+    with ThreadPoolExecutor(n_threads) as pool:
+        waiting: deque[Future[Made]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def in_parts(work: Callable[[int, int], None], n: int) -> None:
     """Call ``work(low, high)`` for parts that cover ``range(n)``, on all cores."""
-    n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    n_threads = n_threads or 1
+    n_threads = _n_threads()
     if n < _SMALL or n_threads == 1:
         work(0, n)
         return

@@ -109,12 +109,9 @@ class Trie:
     ) -> NDArray[np.float64]:
         """log P of each text ``ids[starts[i]:starts[i + 1]]`` = ``<s> words </s>``, in nats."""
         out = np.empty(len(starts) - 1)
-        walk, levels, unknown = self.walk(), self.level_starts[:-1], self.unknown_context
-
-        def part(low: int, high: int) -> None:
-            kernels.score(*walk, levels, unknown, ids, starts[low : high + 1], end, out[low:high])
-
-        in_parts(part, len(out))
+        kernels.score(
+            *self.walk(), self.level_starts[:-1], self.unknown_context, ids, starts, end, out
+        )
         return out
 
     def step(
