@@ -20,8 +20,8 @@ import torch
 
 import harmonium as hm
 from harmonium.energy import Chains
-from harmonium.grid_cliques import Cliques, filters_for
-from harmonium.grid_fit import initial_energy
+from harmonium.grids.cliques import Cliques, filters_for
+from harmonium.grids.fit import initial_energy
 from harmonium.images import quantise
 
 FASHION = Path(__file__).resolve().parents[2] / "shared/data/images/fashion.npz"

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from harmonium import grid_energy, grid_exact
 from harmonium.energy import Chains
-from harmonium.grid_cliques import POTENTIALS, Cliques, filters_for
-from harmonium.grid_pseudo import pseudo_moments
-from harmonium.grid_readings import Readings, read_channel
+from harmonium.grids import grid_exact
+from harmonium.grids.cliques import POTENTIALS, Cliques, filters_for
+from harmonium.grids.pseudo import pseudo_moments
+from harmonium.grids.readings import Readings, read_channel
 from harmonium.kernels.grid_run import Draws, sweep
 from harmonium.noise import Gaussian, Replace
 from harmonium.partition import annealed_importance_sampling

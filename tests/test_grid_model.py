@@ -10,7 +10,6 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import harmonium as hm
-from harmonium import grid_fit
 from harmonium.grid import GridMRF
 from support.grid_oracle import GridOracle, random_grid
 

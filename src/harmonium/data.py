@@ -108,7 +108,9 @@ def read_rows(path: str, key: str | None = None) -> Any:
             return _read_parquet(source)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"DATA: {path!r} cannot be read: {error}") from error
-    raise ValueError(f"DATA: {path!r} must end in .npy, .npz, .csv or .parquet")
+    raise ValueError(
+        f"DATA: {path!r} must end in .npy, .npz, .csv or .parquet, or be pictures (.png, a folder)"
+    )
 
 
 def _read_npz(source: Path, key: str | None) -> Any:

@@ -18,11 +18,11 @@ from harmonium.checks import (
     random_generator,
 )
 from harmonium.energy_model import EnergyModel
-from harmonium.grid_answers import Question, answer
-from harmonium.grid_cliques import POTENTIALS, Cliques, filters_for
-from harmonium.grid_energy import GridEnergy
-from harmonium.grid_fit import gather_images, learn
-from harmonium.grid_readings import check_images, check_readings, read_channel
+from harmonium.grids.answers import Question, answer
+from harmonium.grids.cliques import POTENTIALS, Cliques, filters_for
+from harmonium.grids.energy import GridEnergy
+from harmonium.grids.fit import gather_images, learn
+from harmonium.grids.readings import check_images, check_readings, read_channel
 from harmonium.partition import LogZ
 from harmonium.tables import check_sample_weight
 
@@ -68,7 +68,7 @@ class GridMRF(EnergyModel):
     Attributes
     ----------
     image_shape_ : (height, width) that scores and samples refer to.
-    knots_, level_, place_ : the learned parameters, see :class:`~harmonium.grid_energy.GridEnergy`.
+    knots_, level_, place_ : the learned parameters of :class:`~harmonium.grids.energy.GridEnergy`.
     filters_ : the cliques' filters.
     pseudo_log_likelihood_ : mean log P(pixel given the others) after the first stage, nats; of
         a random part of the images where they are many.
@@ -184,7 +184,7 @@ class GridMRF(EnergyModel):
         check_is_fitted(self)
         images = check_images(X, self.n_levels)
         energy = self._energy_for(images.shape[1:])
-        from harmonium.grid_pseudo import pseudo_moments
+        from harmonium.grids.pseudo import pseudo_moments
 
         rows = torch.from_numpy(images.reshape(len(images), -1)).float()
         one = torch.ones(1)
@@ -300,7 +300,7 @@ class GridMRF(EnergyModel):
         For tiny grids: a clique's table has ``n_levels ** (pixels of the clique)`` entries.
         """
         check_is_fitted(self)
-        from harmonium.grid_exact import grid_network
+        from harmonium.grids.exact import grid_network
 
         return grid_network(self._build_energy(torch.float64))
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from scipy.special import logsumexp
 
-from harmonium.grid_cliques import Cliques, filters_for
-from harmonium.grid_energy import GridEnergy, level_hats
+from harmonium.grids.cliques import Cliques, filters_for
+from harmonium.grids.energy import GridEnergy, level_hats
 
 
 def random_grid(

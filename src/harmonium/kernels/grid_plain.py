@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from harmonium.grid_cliques import Cliques
+from harmonium.grids.cliques import Cliques
 
 __all__ = [
     "TensorField",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium import kernels
-from harmonium.grid_cliques import Cliques
+from harmonium.grids.cliques import Cliques
 from harmonium.kernels import grid_plain
 from harmonium.kernels.grid_plain import TensorField
 

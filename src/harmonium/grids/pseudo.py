@@ -18,7 +18,7 @@ from torch import Tensor
 
 from harmonium import kernels
 from harmonium.energy import Parameters
-from harmonium.grid_energy import GridEnergy, level_hats
+from harmonium.grids.energy import GridEnergy, level_hats
 from harmonium.kernels import grid_plain, grid_run
 
 __all__ = ["fit_pseudo_likelihood", "pseudo_moments"]

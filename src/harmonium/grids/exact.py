@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from harmonium.grid_energy import GridEnergy
+    from harmonium.grids.energy import GridEnergy
     from harmonium.network import MarkovNetwork
 
 __all__ = ["grid_network", "is_affordable", "log_partition"]

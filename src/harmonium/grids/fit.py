@@ -13,10 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from harmonium.energy import Chains, Parameters
-from harmonium.grid_cliques import Cliques
-from harmonium.grid_energy import GridEnergy, level_hats
-from harmonium.grid_pseudo import fit_pseudo_likelihood
-from harmonium.grid_readings import check_images
+from harmonium.grids.cliques import Cliques
+from harmonium.grids.energy import GridEnergy, level_hats
+from harmonium.grids.pseudo import fit_pseudo_likelihood
+from harmonium.grids.readings import check_images
 from harmonium.learning import Batches, Exact, NegativePhase, Persistent, Settings, Trainer
 from harmonium.progress import stage_bar
 

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harmonium.grid_energy import GridEnergy
-from harmonium.grid_readings import Readings
+from harmonium.grids.energy import GridEnergy
+from harmonium.grids.readings import Readings
 
 __all__ = ["expand"]
 

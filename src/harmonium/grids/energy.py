@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from harmonium.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
-from harmonium.grid_cliques import Cliques
-from harmonium.grid_readings import Readings
+from harmonium.grids.cliques import Cliques
+from harmonium.grids.readings import Readings
 from harmonium.kernels import grid_plain, grid_run
 from harmonium.kernels.grid_plain import TensorField
 
@@ -286,14 +286,14 @@ class GridEnergy(Energy):
 
     def exact_log_partition(self) -> float | None:
         """By the transfer matrix, for grids narrow enough."""
-        from harmonium.grid_exact import log_partition
+        from harmonium.grids.exact import log_partition
 
         value = log_partition(self)
         return None if value is None else float(value)
 
     def exact_moments(self) -> Parameters | None:
         """The gradient of the exact log Z."""
-        from harmonium.grid_exact import is_affordable, log_partition
+        from harmonium.grids.exact import is_affordable, log_partition
 
         if not is_affordable(self):
             return None

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from harmonium.energy import Chains
 from harmonium.gibbs import equilibrate, run_chains
-from harmonium.grid_energy import GridEnergy
-from harmonium.grid_readings import Readings
+from harmonium.grids.energy import GridEnergy
+from harmonium.grids.readings import Readings
 from harmonium.modes import climb
 from harmonium.progress import stage_bar
 
@@ -129,7 +129,7 @@ def _mode(
         search == "auto" and pairs and energy.n_states <= _MAX_CUT_LEVELS and _has_maxflow()
     )
     if cut:
-        from harmonium.grid_graphcut import expand
+        from harmonium.grids.graphcut import expand
 
         return expand(energy, question.start, question.evidence)
     return _anneal(energy, question, generator)
