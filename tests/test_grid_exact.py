@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from harmonium.energy import Chains
-from harmonium.grids import grid_exact
+from harmonium.grids import energy as grid_energy
+from harmonium.grids import exact as grid_exact
 from harmonium.grids.cliques import POTENTIALS, Cliques, filters_for
 from harmonium.grids.pseudo import pseudo_moments
 from harmonium.grids.readings import Readings, read_channel

@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 import harmonium as hm
 from harmonium.grid import GridMRF
+from harmonium.grids import fit as grid_fit
 from support.grid_oracle import GridOracle, random_grid
 
 
