@@ -118,7 +118,7 @@ def quick(**parameters) -> hm.RBM:
 
 def test_fit_learns_structure_and_watches_held_out_rows(digits):
     X, _ = digits
-    model = quick(n_components=32, n_updates=3000).fit(X[:1500])
+    model = quick(n_components=32, n_updates=10_000).fit(X[:1500])
     independent = X[:1500].mean(0) * 0.998 + 0.001
     baseline = (X[1500:] * np.log(independent) + (1 - X[1500:]) * np.log(1 - independent)).sum(1)
     assert model.score(X[1500:]) > baseline.mean() + 5
