@@ -90,10 +90,13 @@ class Brightness(Table):
 class Words(Table):
     """Texts: the shares of words among those of `vocabulary`."""
 
-    tokenizer = None
-
     def __init__(self, vocabulary: Any = None) -> None:
         self.vocabulary = vocabulary
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        return tags
 
     def _fit_shared(self, X: Any) -> dict[str, Any]:
         return {"vocabulary": sorted({word for text in X for word in text.split()})}

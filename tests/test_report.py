@@ -14,10 +14,12 @@ from sklearn.exceptions import NotFittedError
 pytest.importorskip("jinja2")
 
 import harmonium as hm
+from harmonium.latents import unit_summary
 from harmonium.partition import LogZ
 from harmonium.report import write_report
 from harmonium.reports.learning import held_out, overfitting
 from harmonium.reports.likelihood import log_z_warnings
+from harmonium.reports.page import Warning
 from harmonium.reports.units import unit_warnings
 from support.pages import assert_whole
 
@@ -116,6 +118,27 @@ def test_a_model_given_by_its_parameters_is_reported(tmp_path: Path) -> None:
     assert "the parameters were given" in _read(tmp_path / "report.html")
 
 
+def test_labels_and_attributes(
+    digits: tuple[np.ndarray, np.ndarray], rbm: hm.RBM, tmp_path: Path
+) -> None:
+    X, y = digits
+    page = tmp_path / "report.html"
+    write_report(rbm, page, X[1000:], labels=y[1000:])
+    told = _read(page)
+    assert "Known labels" in told
+    information = unit_summary(rbm, X[1000:], y[1000:]).information
+    assert f"{information.argmax()} {information.max():.3f}" in told
+    with pytest.raises(ValueError, match="labels: got 3 for 797 rows"):
+        write_report(rbm, page, X[1000:], labels=y[:3])
+    with pytest.raises(ValueError, match="labels: wanted only together with data"):
+        write_report(rbm, page, labels=y)
+    taught = hm.RBM(16, n_updates=300, random_state=0).fit(X[:500], y[:500])
+    write_report(taught, page, X[1000:])
+    told = _read(page)
+    assert "trained with the attribute label" in told
+    assert "label 0, label 1, label 2" in told
+
+
 def test_warnings_in_plain_words() -> None:
     few = LogZ(1.0, 0.5, "ais", "lower", "few_effective_chains", 4.2, 100, 1000)
     (warning,) = log_z_warnings(few)
@@ -127,12 +150,17 @@ def test_warnings_in_plain_words() -> None:
 
 def test_dead_and_twin_units_are_named_and_live_ones_are_not() -> None:
     generator = np.random.default_rng(0)
-    active = generator.random((200, 6))
-    assert unit_warnings(active, active.mean(0)) == []
-    active[:, 2] = 0.5  # on half the time, whatever the row
-    active[:, 4] = 1.0
-    active[:, 5] = active[:, 1]
-    dead, twins = unit_warnings(active, active.mean(0))
+    weights, bias = generator.normal(0, 2, (8, 6)), np.zeros(6)
+    rows = generator.integers(0, 2, (200, 8))
+
+    def found() -> list[Warning]:
+        return unit_warnings(unit_summary(hm.RBM.from_parameters(weights, np.zeros(8), bias), rows))
+
+    assert found() == []
+    weights[:, 2] = 0.0  # on half the time, whatever the row
+    bias[4] = 1000.0
+    weights[:, 5] = weights[:, 1]
+    dead, twins = found()
     assert dead.words.startswith("2 (2, 4) of 6 hidden units are the same for every row")
     assert "1 and 5" in twins.words
 

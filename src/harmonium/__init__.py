@@ -7,7 +7,20 @@ The names below are the whole public interface; each is imported when first used
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
+    from harmonium import latents, noise, trajectory_tempering
+    from harmonium.classify import BayesClassifier, NoveltyDetector
+    from harmonium.energy_model import EnergyModel
+    from harmonium.expectations import Estimate, expectation
+    from harmonium.grid import GridMRF
+    from harmonium.joint import JointDistribution
+    from harmonium.network import Factor, MarkovNetwork
+    from harmonium.ngram import NGram, TextFile
+    from harmonium.partition import LogZ
+    from harmonium.rbm import RBM
+    from harmonium.storage import ModelFileError, load
 
 __version__ = "0.1.0"
 
@@ -30,7 +43,27 @@ _HOME = {
 }
 _MODULES = ("latents", "noise", "trajectory_tempering")
 
-__all__ = sorted([*_HOME, *_MODULES, "__version__"])
+__all__ = [
+    "RBM",
+    "BayesClassifier",
+    "EnergyModel",
+    "Estimate",
+    "Factor",
+    "GridMRF",
+    "JointDistribution",
+    "LogZ",
+    "MarkovNetwork",
+    "ModelFileError",
+    "NGram",
+    "NoveltyDetector",
+    "TextFile",
+    "__version__",
+    "expectation",
+    "latents",
+    "load",
+    "noise",
+    "trajectory_tempering",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -502,9 +502,11 @@ def report(
     out: Annotated[str, typer.Option("-o", "--out", help="the .html file")] = "report.html",
     key: Key = None,
     shape: Shape = None,
+    labels: Annotated[str | None, typer.Option(help="what hidden units tell about these")] = None,
+    labels_key: Annotated[str | None, typer.Option(help="which array of the labels' .npz")] = None,
 ) -> None:
     """One self-contained HTML page about a model: curves, samples, likelihood, warnings."""
-    from harmonium.data import read_data
+    from harmonium.data import read_data, read_labels
     from harmonium.report import write_report
 
     if Path(out).suffix.lower() not in (".html", ".htm"):
@@ -516,7 +518,8 @@ def report(
         rows = read_data(_kind(fitted), data, key, _levels(fitted, None))
         if _kind(fitted) == "ngram":
             rows = list(rows)
-    write_report(fitted, out, rows, _shape(shape))
+    known = None if labels is None else read_labels(labels, labels_key)
+    write_report(fitted, out, rows, _shape(shape), labels=known)
     print(out)
 
 

@@ -604,6 +604,12 @@ class NGram(JointDistribution):
         self.n_texts_, self.n_words_ = int(facts["n_texts"]), int(facts["n_words"])
         self.training_perplexity_ = facts["training_perplexity"]
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
 
 def _certain(number: int) -> Choice:
     return Choice(np.array([number]), np.zeros(1))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 import harmonium
 from harmonium.joint import JointDistribution
@@ -38,6 +40,7 @@ def write_report(
     data: Any = None,
     shape: tuple[int, int] | None = None,
     *,
+    labels: Any = None,
     random_state: int = 0,
 ) -> None:
     """Write one HTML file about `model` that needs no network and no other file.
@@ -49,6 +52,7 @@ def write_report(
     data : what the model's ``score_samples`` takes (rows, texts or images), best data it has
         not seen: for log-likelihoods, completions, neighbours. None leaves those out.
     shape : (height, width) of a row of an RBM seen as a picture; None: a square where it fits.
+    labels : a label for each row of `data`, of an RBM: what hidden units tell about them.
     random_state : seed of what is drawn.
 
     Raises ``ImportError`` with the extra's name where Jinja2 is missing. Costs one estimate of
@@ -62,6 +66,8 @@ def write_report(
         raise FileNotFoundError(f"path: the folder {str(Path(path).parent)!r} does not exist")
     data = _as_array(data)
     describe = import_module(_HOME[name]).describe
+    if labels is not None:
+        describe = partial(describe, labels=_labels(labels, name, data))
     lead, warnings, sections = describe(model, data, shape, random_state)
     html = render(
         "report",
@@ -80,3 +86,14 @@ def _as_array(data: Any) -> Any:
     if hasattr(data, "detach"):
         return data.detach().cpu().numpy()
     return data.to_numpy() if hasattr(data, "to_numpy") else data
+
+
+def _labels(labels: Any, name: str, data: Any) -> NDArray[Any]:
+    if name != "RBM":
+        raise ValueError(f"labels: wanted with an RBM alone, got a model of kind {name}")
+    if data is None:
+        raise ValueError("labels: wanted only together with data, one for each row")
+    column = column_or_1d(labels)
+    if len(column) != data.shape[0]:
+        raise ValueError(f"labels: got {len(column)} for {data.shape[0]} rows of data")
+    return column

@@ -21,7 +21,7 @@ from harmonium.reports.learning import (
 )
 from harmonium.reports.likelihood import log_z_row, log_z_warnings, score_row
 from harmonium.reports.page import Block, Picture, Section, Table, Text, Warning, parameters_table
-from harmonium.reports.units import hidden_units, neighbours
+from harmonium.reports.units import hidden_units, known_labels, neighbours
 
 if TYPE_CHECKING:
     from harmonium.rbm import RBM
@@ -37,16 +37,17 @@ Shape = tuple[int, int] | None
 
 
 def describe(
-    model: RBM, data: Any, shape: Shape, seed: int
+    model: RBM, data: Any, shape: Shape, seed: int, labels: NDArray[Any] | None = None
 ) -> tuple[str, list[Warning], list[Section]]:
     """Lead, warnings and sections of a report; pictures where rows are pictures."""
     n_hidden, n_visible = model.components_.shape
     shape = _picture(n_visible, shape)
-    rows = None if data is None else _sample_rows(data, seed)
+    chosen = None if data is None else _chosen(data.shape[0], seed)
+    rows = None if chosen is None else _dense(data[chosen])
     log_z = model.log_partition()
     lead = (
         f"A restricted Boltzmann machine: {n_visible} visible and {n_hidden} hidden binary "
-        "units, trained without labels to make its data likely."
+        f"units, trained {_taught(model)} to make its data likely."
     )
     warnings = [*log_z_warnings(log_z), *fit_warnings(model)]
     sections = [Section("The model", _facts(model))]
@@ -67,6 +68,8 @@ def describe(
         warnings += worse_than_rates(model, data, independent, log_z)
     sections.append(Section("How likely", [Table(("", "nats"), likely)]))
     sections.append(Section("Samples", _samples(model, shape, seed)))
+    if model.attributes_:
+        sections.append(Section("Attributes", _drawn_by_attribute(model, shape, seed)))
     if rows is not None and len(rows):
         sections.append(Section("Completions", _completions(model, rows, shape, seed)))
     hidden, found = hidden_units(model, rows, shape)
@@ -74,6 +77,8 @@ def describe(
     sections.append(Section("Hidden units", hidden))
     if rows is not None and len(rows) > 1:
         sections.append(Section("Neighbours", neighbours(model, rows, shape)))
+        if labels is not None:
+            sections.append(Section("Known labels", known_labels(model, rows, labels[chosen])))
     return lead, warnings, sections
 
 
@@ -95,13 +100,21 @@ def _picture(n_visible: int, shape: Shape) -> Shape:
     return (side, side) if side * side == n_visible and side >= 4 else None
 
 
-def _sample_rows(data: Any, seed: int) -> NDArray[np.float64]:
-    n = data.shape[0]
-    chosen = np.arange(n)
-    if n > _N_ROWS:
-        chosen = np.sort(np.random.default_rng(seed).choice(n, _N_ROWS, replace=False))
-    rows = data[chosen]
+def _chosen(n: int, seed: int) -> NDArray[np.int64]:
+    if n <= _N_ROWS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, _N_ROWS, replace=False))
+
+
+def _dense(rows: Any) -> NDArray[np.float64]:
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
+
+
+def _taught(model: RBM) -> str:
+    if not model.attributes_:
+        return "without labels"
+    many = "attribute" if len(model.attributes_) == 1 else "attributes"
+    return f"with the {many} {', '.join(model.attributes_)}"
 
 
 def _rows_picture(rows: Any, shape: Shape, alt: str, caption: str, columns: int) -> Picture:
@@ -122,6 +135,30 @@ def _samples(model: RBM, shape: Shape, seed: int) -> list[Block]:
             shape,
             f"{len(drawn)} rows drawn from the model",
             f"{len(drawn)} draws from P(v) by Gibbs sampling. White: 1, black: 0.",
+            _COLUMNS,
+        )
+    ]
+
+
+def _drawn_by_attribute(model: RBM, shape: Shape, seed: int) -> list[Block]:
+    """Draws of x given each value of the label, or each attribute alone."""
+    if model.attribute_classes_:
+        (name,) = model.attributes_
+        wanted = [({name: value}, f"{name} {value}") for value in model.attribute_classes_]
+    else:
+        wanted = [({name: 1}, name) for name in model.attributes_]
+    wanted = wanted[:_COLUMNS]
+    drawn = [
+        model.sample(_COLUMNS, attributes=given, random_state=seed + i)
+        for i, (given, _) in enumerate(wanted)
+    ]
+    return [
+        _rows_picture(
+            np.concatenate(drawn),
+            shape,
+            f"Rows drawn from the model given each of {len(wanted)} attributes",
+            "Draws from P(v given an attribute), a line each from the top (tables: from the "
+            f"left): {', '.join(words for _, words in wanted)}.",
             _COLUMNS,
         )
     ]

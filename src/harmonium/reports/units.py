@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.latents import UnitSummary, neighbour_table, unit_summary
 from harmonium.plots import tile, weights_picture
 from harmonium.reports.figures import COLOURS, drawing, png_picture, svg_picture
 from harmonium.reports.page import Block, Picture, Table, Warning
@@ -14,17 +15,13 @@ from harmonium.reports.page import Block, Picture, Table, Warning
 if TYPE_CHECKING:
     from harmonium.rbm import RBM
 
-__all__ = ["hidden_units", "neighbours", "unit_warnings"]
+__all__ = ["hidden_units", "known_labels", "neighbours", "unit_warnings"]
 
 _COLUMNS = 12
 _N_UNITS = 60
 _N_NEIGHBOURS = 5
+_N_TELLING, _N_LABELLED_NEAR, _N_FOLDS = 10, 10, 3
 _N_EXCITED, _N_EXCITING = 6, 10
-#: A unit that is on (or off) for all but this share of the rows says nothing about them.
-_DEAD = 1e-3
-#: Two units whose activities are correlated more than this say the same thing.
-_TWIN = 0.99
-
 Shape = tuple[int, int] | None
 
 
@@ -53,11 +50,10 @@ def hidden_units(
                 )
             )
         return blocks, []
-    active = np.asarray(model.transform(rows))
-    usage = active.mean(0)
+    summary = unit_summary(model, rows, n_rows=_N_EXCITING)
     with drawing(2.1) as figure:
         axes = figure.subplots()
-        axes.hist(usage, bins=40, range=(0, 1), color=COLOURS[0])
+        axes.hist(summary.on, bins=40, range=(0, 1), color=COLOURS[0])
         axes.grid(axis="x", visible=False)
         axes.set(xlabel="share of rows for which a unit is on", ylabel="hidden units")
         blocks.append(
@@ -68,47 +64,42 @@ def hidden_units(
             )
         )
     if shape is not None and len(rows) >= _N_EXCITING:
-        blocks.append(_exciting(rows, active, shape))
-    return blocks, unit_warnings(active, usage)
+        blocks.append(_exciting(rows, summary, shape))
+    return blocks, unit_warnings(summary)
 
 
-def _exciting(rows: NDArray[Any], active: NDArray[Any], shape: tuple[int, int]) -> Picture:
+def _exciting(rows: NDArray[Any], summary: UnitSummary, shape: tuple[int, int]) -> Picture:
     """For the units that tell rows apart best, the rows that excite each most."""
-    units = np.argsort(-active.std(0))[:_N_EXCITED]
-    most = np.argsort(-active[:, units], axis=0, kind="stable")[:_N_EXCITING].T
+    units = np.argsort(-summary.spread)[:_N_EXCITED]
     return png_picture(
-        tile(rows[most.reshape(-1)], shape, columns=_N_EXCITING),
+        tile(rows[summary.exciting[units].reshape(-1)], shape, columns=_N_EXCITING),
         f"Rows that excite {len(units)} hidden units most",
         f"A line a unit, of the {len(units)} that differ most between rows (numbers "
         f"{', '.join(map(str, units))}): the {_N_EXCITING} rows that excite it most.",
     )
 
 
-def unit_warnings(active: NDArray[Any], usage: NDArray[Any]) -> list[Warning]:
+def unit_warnings(summary: UnitSummary) -> list[Warning]:
+    """Dead and duplicated units, named."""
     found = []
-    # A unit may be on half the time and still say nothing: it must depend on the row.
-    spread = active.std(0)
-    dead = np.flatnonzero((usage < _DEAD) | (usage > 1 - _DEAD) | (spread < _DEAD))
-    if len(dead):
+    if summary.dead:
+        one = len(summary.dead) == 1
         found.append(
             Warning(
-                f"{_units(dead)} of {len(usage)} hidden units "
-                f"{'is' if len(dead) == 1 else 'are'} the same for every row and "
-                f"{'says' if len(dead) == 1 else 'say'} nothing about it."
+                f"{_units(summary.dead)} of {len(summary.on)} hidden units "
+                f"{'is' if one else 'are'} the same for every row and "
+                f"{'says' if one else 'say'} nothing about it."
             )
         )
-    alive = np.setdiff1d(np.arange(len(usage)), dead)
-    if len(alive) > 1:
-        twins = np.abs(np.triu(np.corrcoef(active[:, alive].T), 1)) > _TWIN
-        pairs = np.argwhere(twins)
-        if len(pairs):
-            named = ", ".join(f"{alive[a]} and {alive[b]}" for a, b in pairs[:5])
-            more = f", and {len(pairs) - 5} more pairs" if len(pairs) > 5 else ""
-            found.append(Warning(f"Hidden units that say the same: {named}{more}."))
+    if summary.duplicates:
+        named = "; ".join(" and ".join(map(str, group)) for group in summary.duplicates[:5])
+        more = len(summary.duplicates) - 5
+        rest = f"; and {more} more groups" if more > 0 else ""
+        found.append(Warning(f"Hidden units that say the same: {named}{rest}."))
     return found
 
 
-def _units(numbers: NDArray[Any]) -> str:
+def _units(numbers: list[int]) -> str:
     named = ", ".join(map(str, numbers[:5]))
     return f"{len(numbers)} ({named}{', ...' if len(numbers) > 5 else ''})"
 
@@ -148,3 +139,51 @@ def neighbours(model: RBM, rows: NDArray[Any], shape: Shape) -> list[Block]:
             "probabilities are nearest to its own.",
         )
     ]
+
+
+def known_labels(model: RBM, rows: NDArray[Any], labels: NDArray[Any]) -> list[Block]:
+    """What hidden units tell about labels that the model has never seen, and who is near."""
+    summary = unit_summary(model, rows, labels)
+    telling = np.argsort(-summary.information)[:_N_TELLING]
+    hidden = np.asarray(model.transform(rows))
+    classes = np.unique(labels)
+    # The classes for which a unit is on most and least often.
+    usage = np.stack([hidden[labels == value].mean(0) for value in classes])
+    units = [
+        (
+            str(j),
+            f"{summary.information[j]:.3f}",
+            f"{summary.on[j]:.0%}",
+            f"{classes[usage[:, j].argmax()]} ({usage[:, j].max():.0%})",
+            f"{classes[usage[:, j].argmin()]} ({usage[:, j].min():.0%})",
+        )
+        for j in telling
+    ]
+    blocks: list[Block] = [
+        Table(
+            ("hidden unit", "nats about the label", "on", "most for", "least for"),
+            units,
+            caption="The units that tell most about the labels (mutual information).",
+        )
+    ]
+    fewest = min(int((labels == value).sum()) for value in classes)
+    if fewest >= _N_FOLDS and len(rows) > _N_LABELLED_NEAR:
+        spaces = neighbour_table(
+            model, rows, labels, n_neighbours=_N_LABELLED_NEAR, n_folds=_N_FOLDS
+        )
+        blocks.append(
+            Table(
+                ("space", "sizes", "same label among ten nearest", "linear classifier"),
+                [
+                    (
+                        space.name,
+                        str(space.n_dimensions),
+                        f"{space.same_label:.1%} ± {space.std_error:.1%}",
+                        f"{space.linear_accuracy:.1%}",
+                    )
+                    for space in spaces
+                ],
+                caption="Near in latent space? PCA of the same size, its axes from these rows.",
+            )
+        )
+    return blocks
