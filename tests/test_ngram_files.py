@@ -297,7 +297,8 @@ def test_estimator_manners() -> None:
     assert model.perplexity(["a b"]) == pytest.approx(np.exp(-model.score(["a b"]) / 3))
 
 
+@pytest.mark.parametrize("smoothing", ["kneser-ney", "witten-bell", "add-k", "mle"])
 @pytest.mark.parametrize("order", [1, 2, 4])
-def test_perplexity_of_what_was_counted(order: int) -> None:
-    model = hm.NGram(order).fit(TEXTS)
+def test_perplexity_of_what_was_counted(order: int, smoothing: str) -> None:
+    model = hm.NGram(order, smoothing=smoothing).fit(TEXTS)
     assert model.training_perplexity_ == pytest.approx(model.perplexity(TEXTS), rel=1e-12)

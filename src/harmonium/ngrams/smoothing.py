@@ -124,6 +124,7 @@ def log_prob_of_counts(counts: Counts) -> float:
     scored = _begins(trie)
     scored[trie.level(trie.order)] = True
     scored[_START_NODE] = False
+    scored &= counts.count > 0  # what never came may have probability 0, and 0 x log 0 is 0
     return float(counts.count[scored] @ trie.log_prob[scored])
 
 
