@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import harmonium as hm
+from harmonium.data import read_rows
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
@@ -94,3 +95,63 @@ def test_wrong_input_is_one_line_and_exit_two(folder, words, message, monkeypatc
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert sorted(folder.iterdir()) == before
+
+
+def test_attributes(folder, digits):
+    """Yes/no attributes and a label, learned beside the rows, asked for and told."""
+    rows, labels = digits[0][:400], digits[1][:400]
+    names = {"low": labels < 5, "odd": labels % 2 == 1}
+    lines = [",".join(names), *(f"{a:d},{b:d}" for a, b in zip(*names.values(), strict=True))]
+    (folder / "attributes.csv").write_text("\n".join(lines))
+    (folder / "label.txt").write_text("\n".join(f"digit {label}" for label in labels))
+    quick = ("--set", "n_components=16", "--set", "n_updates=300", "--seed", 0, "--quiet")
+    model = folder / "attributes.safetensors"
+    fitted = run(
+        "fit", folder / "rows.npy", "-o", model, "--attributes", folder / "attributes.csv", *quick
+    )
+    assert fitted.returncode == 0, fitted.stderr
+    loaded = hm.load(model)
+    assert loaded.attributes_ == ["low", "odd"]
+    told = run("classify", model, folder / "rows.npy").stdout.splitlines()
+    assert told[0] == "P(low),P(odd)"
+    said = np.array([line.split(",") for line in told[1:]], dtype=float)
+    np.testing.assert_allclose(said, loaded.attribute_proba(rows), rtol=1e-5)
+    given = ("--given", "low=1", "--given", "odd=0", "--seed", 3)
+    assert run("sample", model, "-n", 4, "-o", folder / "drawn.npy", *given).returncode == 0
+    np.testing.assert_array_equal(
+        np.load(folder / "drawn.npy"),
+        loaded.sample(4, attributes={"low": 1, "odd": 0}, random_state=3),
+    )
+    fitted = run(
+        "fit", folder / "rows.npy", "-o", model, "--attributes", folder / "label.txt", *quick
+    )
+    assert fitted.returncode == 0, fitted.stderr
+    told = run("classify", model, folder / "rows.npy", "--labels", folder / "label.txt").stdout
+    loaded = hm.load(model)
+    right = loaded.attribute_proba(rows).argmax(1) == labels
+    assert f"accuracy {right.mean():.4f}" in told
+    assert run("sample", model, "-o", folder / "d.npy", "--given", "label=digit 3").returncode == 0
+    wrong = run("sample", model, "-o", folder / "d.npy", "--given", "label=cat")
+    assert wrong.returncode == 2
+    assert "label must be one of digit 0" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("1\n0\n1\n", [[1], [0], [1]]),
+        ("a,b\n1,0\n,1\n", [[1, 0], [np.nan, 1]]),
+        ("1,0\n0,nan\n\n", [[1, 0], [0, np.nan]]),
+        ("1,0\n", [[1, 0]]),
+        ("1,0\n1,yes\n", "line 2, column 2: wanted a number or nothing, got 'yes'"),
+        ("1,0\n1\n", "line 2 has 1 cells, those before 2"),
+    ],
+)
+def test_csv_cells(tmp_path, text, wanted):
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    if isinstance(wanted, str):
+        with pytest.raises(ValueError, match=wanted):
+            read_rows(str(path))
+    else:
+        np.testing.assert_array_equal(read_rows(str(path)), np.array(wanted, dtype=float))

@@ -154,7 +154,16 @@ def fit(
     labels: Annotated[
         str | None, typer.Option(help="a label for each row: one model a class, for `classify`")
     ] = None,
-    labels_key: Annotated[str | None, typer.Option(help="which array of the labels' .npz")] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option(
+            help="rbm: learned beside the rows: a .csv of 0 and 1 with a line of names, or a "
+            "label for each row"
+        ),
+    ] = None,
+    labels_key: Annotated[
+        str | None, typer.Option(help="which array of the labels' or attributes' .npz")
+    ] = None,
     levels: Levels = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="a constructor parameter: name=value")
@@ -165,11 +174,13 @@ def fit(
 ) -> None:
     """Learn a model from rows of 0 and 1, texts or images."""
     import harmonium as hm
-    from harmonium.data import read_data, read_labels
+    from harmonium.data import read_attributes, read_data, read_labels
 
     kinds = {"rbm": "RBM", "ngram": "NGram", "grid": "GridMRF"}
     if model not in kinds:
         raise ValueError(f"--model must be 'rbm', 'ngram' or 'grid', got {model!r}")
+    if attributes is not None and (model != "rbm" or labels is not None):
+        raise ValueError("--attributes wants --model rbm, and no --labels")
     _check_folder(out)
     cls = getattr(hm, kinds[model])
     known = cls().get_params()
@@ -193,7 +204,7 @@ def fit(
         classifier.save(out)
         print(f"{out}: {len(classifier.classes_)} classes of {len(targets)} rows")
         return
-    estimator.fit(rows)
+    estimator.fit(rows, None if attributes is None else read_attributes(attributes, labels_key))
     estimator.save(out)
     _tell(estimator, out)
 
@@ -262,7 +273,10 @@ def classify(
     labels_key: Annotated[str | None, typer.Option(help="which array of the labels' .npz")] = None,
     key: Key = None,
 ) -> None:
-    """Which class does each row, text or image belong to? (A model fitted with --labels.)"""
+    """Which class does each row, text or image belong to? Or: which attributes has it?
+
+    The model was fitted with --labels or --attributes.
+    """
     import numpy as np
 
     from harmonium.data import read_data, read_labels, write_texts
@@ -272,16 +286,26 @@ def classify(
             raise ValueError(f"--out must end in .csv, got {out!r}")
         _check_folder(out)
     fitted = _load(model)
-    if not hasattr(fitted, "predict_proba"):
-        raise ValueError(f"MODEL: {model!r} was fitted without --labels and knows no classes")
+    names = getattr(fitted, "attributes_", [])
+    classes = fitted.attribute_classes_ if names else getattr(fitted, "classes_", [])
+    if not names and not len(classes):
+        raise ValueError(
+            f"MODEL: {model!r} was fitted without --labels or --attributes and knows no classes"
+        )
+    if names and not classes and labels is not None:
+        raise ValueError("--labels: the model knows yes/no attributes, not one label")
     rows = read_data(_kind(fitted), data, key, _levels(fitted, None))
     if _kind(fitted) == "ngram":
         rows = list(rows)
     truth = None if labels is None else read_labels(labels, labels_key)
     if truth is not None and len(truth) != len(rows):
         raise ValueError(f"--labels: {len(truth)} labels for {len(rows)} rows")
-    chances = fitted.predict_proba(rows)
-    said = fitted.classes_[np.argmax(chances, axis=1)]
+    chances = fitted.attribute_proba(rows) if names else fitted.predict_proba(rows)
+    if not len(classes):
+        header = ",".join(f"P({name})" for name in names)
+        write_texts(out or "-", [header, *(",".join(f"{p:.6g}" for p in row) for row in chances)])
+        return
+    said = np.asarray(classes)[np.argmax(chances, axis=1)]
     if truth is not None:
         right = said.astype(str) == truth.astype(str)
         error = float(np.std(right) / np.sqrt(len(right)))
@@ -290,7 +314,7 @@ def classify(
         f"{label},{','.join(f'{p:.6g}' for p in row)}"
         for label, row in zip(said, chances, strict=True)
     ]
-    header = "label," + ",".join(f"P({label})" for label in fitted.classes_)
+    header = "label," + ",".join(f"P({label})" for label in classes)
     if out is not None:
         write_texts(out, [header, *lines])
     elif truth is None:
@@ -310,13 +334,18 @@ def sample(
     top_p: Annotated[float | None, typer.Option(help="texts: among the fewest that reach")] = None,
     max_length: Annotated[int, typer.Option(help="texts: words at most")] = 100,
     beginning: Annotated[str | None, typer.Option(help="texts: how each begins")] = None,
+    given: Annotated[
+        list[str] | None, typer.Option(help="an attribute: name=1, name=0 or label=value")
+    ] = None,
 ) -> None:
     """Draw new rows, texts or images."""
     fitted = _load(model)
     kind = _kind(fitted)
     place = _check_out(kind, out)
     extra: dict[str, Any] = {}
-    if kind == "ngram":
+    if given:
+        extra = {"attributes": _wanted(fitted, given)}
+    elif kind == "ngram":
         extra = {
             "greedy": greedy,
             "temperature": temperature,
@@ -329,6 +358,21 @@ def sample(
         extra = {"shape": _shape(shape)}
     drawn = fitted.sample(n, random_state=seed, **extra)
     _write(kind, place, drawn, shape, _levels(fitted, None))
+
+
+def _wanted(fitted: Any, given: list[str]) -> dict[str, Any]:
+    """The attributes asked for with --given."""
+    if not getattr(fitted, "attributes_", []):
+        raise ValueError("--given: the model was fitted without --attributes and has none")
+    # A label's value is matched as written: 3 in a file of numbers and 3 in a file of words.
+    classes = {str(value): value for value in fitted.attribute_classes_}
+    wanted: dict[str, Any] = {}
+    for item in given:
+        name, separator, text = item.partition("=")
+        if not separator:
+            raise ValueError(f"--given wants name=value, got {item!r}")
+        wanted[name] = classes.get(text, _value(text))
+    return wanted
 
 
 def _holes(images: Any, mask: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from pathlib import Path
 from typing import IO, Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from harmonium.storage import write_atomically
 
-__all__ = ["read_data", "read_labels", "read_rows", "write_rows", "write_texts"]
+__all__ = ["read_attributes", "read_data", "read_labels", "read_rows", "write_rows", "write_texts"]
 
 _TEXT_ENDINGS = (".txt", ".gz", ".text")
 
@@ -59,17 +60,26 @@ def _picture_endings() -> tuple[str, ...]:
     return IMAGE_ENDINGS
 
 
-def read_labels(path: str, key: str | None = None) -> NDArray[Any]:
+def read_labels(path: str, key: str | None = None, option: str = "--labels") -> NDArray[Any]:
     """Labels, one a row of DATA: a line each in ``.txt`` or ``.csv``, or an array of one axis."""
     if Path(path).suffix.lower() in (".txt", ".csv"):
         if not Path(path).is_file():
-            raise FileNotFoundError(f"--labels: no file at {path!r}")
+            raise FileNotFoundError(f"{option}: no file at {path!r}")
         lines = Path(path).read_text(encoding="utf-8").splitlines()
         return np.array([line.strip() for line in lines])
     labels = np.asarray(read_rows(path, key))
     if labels.ndim != 1:
-        raise ValueError(f"--labels: wanted one label a row, {path!r} has shape {labels.shape}")
+        raise ValueError(f"{option}: wanted one label a row, {path!r} has shape {labels.shape}")
     return labels
+
+
+def read_attributes(path: str, key: str | None = None) -> Any:
+    """Yes/no attributes, from a ``.csv`` whose first line names them; else a label a row."""
+    if Path(path).suffix.lower() == ".csv" and Path(path).is_file():
+        names = _column_names(Path(path).read_text(encoding="utf-8"))
+        if len(names) > 1:
+            return dict(zip(names, np.asarray(read_rows(path)).T, strict=True))
+    return read_labels(path, key, "--attributes")
 
 
 def write_texts(path: str, texts: Any) -> None:
@@ -130,13 +140,42 @@ def _read_npz(source: Path, key: str | None) -> Any:
 
 def _read_csv(source: Path) -> NDArray[np.float64]:
     text = source.read_text(encoding="utf-8")
-    first = text.split("\n", 1)[0]
+    skip = int(len(_column_names(text)) > 0)
     try:
-        [float(cell) for cell in first.split(",") if cell.strip()]
-        skip = 0
+        # Fast, and strict: a cell that is not a number is an error that names its place.
+        return np.loadtxt(io.StringIO(text), delimiter=",", skiprows=skip, ndmin=2, comments=None)
     except ValueError:
-        skip = 1  # a line of column names
-    return np.atleast_2d(np.genfromtxt(io.StringIO(text), delimiter=",", skip_header=skip))
+        return _read_cells(text, skip)
+
+
+def _column_names(text: str) -> list[str]:
+    """The first line's cells where they are names, that is not all numbers or blanks."""
+    cells = next(csv.reader(io.StringIO(text)), [])
+    try:
+        [float(cell) for cell in cells if cell.strip()]
+    except ValueError:
+        return [cell.strip() for cell in cells]
+    return []
+
+
+def _read_cells(text: str, skip: int) -> NDArray[np.float64]:
+    """Cell by cell: blanks are NaN, and what is no number is named with its place."""
+    rows: list[list[float]] = []
+    for line, cells in enumerate(csv.reader(io.StringIO(text)), start=1):
+        if line <= skip or not cells:
+            continue
+        if rows and len(cells) != len(rows[0]):
+            raise ValueError(f"line {line} has {len(cells)} cells, those before {len(rows[0])}")
+        row = []
+        for column, cell in enumerate(cells, start=1):
+            try:
+                row.append(float(cell) if cell.strip() else np.nan)
+            except ValueError:
+                raise ValueError(
+                    f"line {line}, column {column}: wanted a number or nothing, got {cell!r}"
+                ) from None
+        rows.append(row)
+    return np.array(rows, ndmin=2)
 
 
 def _read_parquet(source: Path) -> Any:
