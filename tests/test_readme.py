@@ -1,11 +1,19 @@
-"""The README's first example runs as written and prints what it says."""
+"""The README's first example prints what it says, and its commands run as written."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from sklearn.datasets import load_digits
+from typer.testing import CliRunner
+
+from harmonium.cli import app
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -26,3 +34,43 @@ def test_the_first_example_prints_what_the_readme_says(capsys: pytest.CaptureFix
     # Another machine rounds its products otherwise, and chains part from there on.
     assert float(found[1]) == pytest.approx(float(wanted[1]), abs=3.0)
     assert float(printed[1]) == pytest.approx(float(score), abs=0.3)
+
+
+@pytest.mark.filterwarnings("ignore::harmonium.ngrams.smoothing.DiscountWarning")
+def test_the_commands_run_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = README.read_text(encoding="utf-8")
+    lines = re.search(r"## On the command line\n\n```\n(.*?)```", text, re.S)
+    assert lines is not None
+    monkeypatch.chdir(tmp_path)
+    _write_data()
+    for line in filter(None, lines[1].splitlines()):
+        # In this process: loading the libraries anew for each line takes longer than the work.
+        said, _, command = line.rpartition(" | ")
+        words = re.sub(r"^echo ", "", said).strip('"')
+        name, *arguments = shlex.split(command)
+        assert name == "harmonium"
+        if arguments[0] == "fit" and "--model" not in arguments:
+            arguments += ["--set", "n_updates=500"]
+        done = CliRunner().invoke(app, arguments, input=f"{words}\n")
+        assert done.exit_code == 0, f"{line}\n{done.output}\n{done.exception!r}"
+        if "-o" in arguments:
+            assert Path(arguments[arguments.index("-o") + 1]).stat().st_size > 0
+
+
+def _write_data() -> None:
+    """The files that the commands name."""
+    source = np.random.default_rng(0)
+    digits = (load_digits().data > 7).astype(np.uint8)[:300]
+    np.save("rows.npy", digits)
+    np.save("scenes.npy", digits)
+    flags = source.integers(0, 2, (300, 2))
+    np.savetxt("scenes.csv", flags, fmt="%d", delimiter=",", header="cloudy,beach", comments="")
+    reviews = ["the movie was a delight", "the movie was a waste of time", "a joy to watch"] * 5
+    Path("reviews.txt").write_text("\n".join(reviews), encoding="utf-8")
+    Path("labels.txt").write_text("\n".join(["good", "bad", "good"] * 5), encoding="utf-8")
+    Path("new.txt").write_text("the movie was a joy\n", encoding="utf-8")
+    Path("photographs").mkdir()
+    for i in range(2):
+        picture = gaussian_filter(source.normal(128, 400, (24, 24)), 2).clip(0, 255)
+        Image.fromarray(picture.astype(np.uint8)).save(f"photographs/{i}.png")
+    Image.fromarray(source.integers(0, 256, (20, 20), dtype=np.uint8)).save("noisy.png")
