@@ -112,7 +112,7 @@ def _mistype(word: str, letters: str, source: np.random.Generator) -> str:
     return word[:place] + letter + word[place + 1 :]
 
 
-def repair(folder: str, share: float = 0.05) -> None:
+def repair(folder: str, *kinds: str, share: float = 0.05) -> None:
     """Errors repaired and right words spoilt, on a fifth that was held out."""
     texts, _ = _reviews(folder)
     source = np.random.default_rng(0)
@@ -123,7 +123,7 @@ def repair(folder: str, share: float = 0.05) -> None:
     chain, words = hm.NGram(3).fit(train), hm.NGram(1).fit(train)
     known = chain.vocabulary_[3:]
     letters = "abcdefghijklmnopqrstuvwxyz"
-    for kind in ("typos", "replace"):
+    for kind in kinds or ("typos", "replace"):
         noisy = []
         for text in held:
             errors = source.random(len(text)) < share

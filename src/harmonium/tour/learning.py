@@ -25,7 +25,8 @@ middle = train.reshape(-1, 8, 8)[:, 2:6, 2:6].reshape(-1, 16)
 # 16 pixels have 65,536 states, few enough to count them all
 states = (np.arange(2**16)[:, None] >> np.arange(16)) & 1
 W = np.random.default_rng(0).normal(0, 0.5, (16, 6))
-ways = dict(learner="exact", learning_rate=0.1, validation_fraction=0, random_state=0)
+ways = dict(learner="exact", learning_rate=0.1,
+            validation_fraction=0, random_state=0)
 """,
     """
 start = hm.RBM.from_parameters(W, np.zeros(16), np.zeros(6))

@@ -25,13 +25,15 @@ import harmonium as hm
 from harmonium.tour.digits import load
 middle = load()[0].reshape(-1, 8, 8)[:, 2:6, 2:6].reshape(-1, 16)
 on = lambda x: x.sum(axis=1)                      # how many of 16 pixels are on
-ways = dict(learner="exact", learning_rate=0.1, validation_fraction=0, random_state=0)
+ways = dict(learner="exact", learning_rate=0.1,
+            validation_fraction=0, random_state=0)
+drawn = dict(n_samples=1000, random_state=0)
 """,
     """
 model = hm.RBM(6, n_updates=$n_updates, **ways).fit(middle)
 truth = hm.expectation(model, on, method="exact")
-uniform = hm.expectation(model, on, method="uniform", n_samples=1000, random_state=0)
-gibbs = hm.expectation(model, on, method="gibbs", n_samples=1000, random_state=0)
+uniform = hm.expectation(model, on, method="uniform", **drawn)
+gibbs = hm.expectation(model, on, method="gibbs", **drawn)
 """,
 )
 
