@@ -52,14 +52,14 @@ class RBM(TransformerMixin, EnergyModel):
     learner : where the gradient's model expectation comes from: ``"exact"`` enumeration
         (smaller side of at most 20 units), ``"cd"`` contrastive divergence, ``"pcd"``
         persistent chains, ``"pt"`` persistent chains with parallel tempering.
-    n_updates : gradient steps; ``"auto"`` decides by the size of the data.
+    n_updates : gradient steps at most; ``"auto"`` is 100,000. Over-fitting ends a fit sooner.
     batch_size, n_chains : rows and chains a step; ``"auto"``.
     learning_rate : the rate at the start; it falls linearly to zero. ``"auto"``.
     n_gibbs : sweeps of the chains a step, at least 1.
     centered : use the centred gradient (Montavon, Müller 2012).
     weight_decay : strength of the pull of W to zero (half its square is subtracted from the
-        mean log-likelihood); ``"auto"`` is a Gaussian prior of fixed width, so it is
-        proportional to one over the number of rows.
+        mean log-likelihood); ``"auto"`` is a Gaussian prior of fixed width, 2 over the number
+        of rows, and at least 2e-4, without which chains stop mixing.
     temperature : T > 0 of the Boltzmann distribution, in units of energy.
     validation_fraction : share of the rows that is held out and watched; the parameters that
         do best on them are kept. 0 watches nothing.

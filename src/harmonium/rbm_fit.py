@@ -42,6 +42,8 @@ __all__ = ["fit_energy", "initial_energy", "partial_update"]
 _INITIAL_SCALE = 0.01
 #: Precision of the Gaussian prior on W behind weight_decay="auto".
 _PRIOR_PRECISION = 2.0
+#: ... but never less decay than this: below, chains stop mixing on large tables.
+_LEAST_DECAY = 2e-4
 #: Rows of the training part whose likelihood is shown beside the held-out one.
 _N_SHOWN = 2000
 #: Products of this many multiplications are not worth a second thread.
@@ -106,7 +108,7 @@ def _settings(model: RBM, n_rows: int) -> tuple[Settings, int]:
         n_updates=int(chosen("n_updates", 100_000)),
         batch_size=batch_size,
         rate=float(chosen("learning_rate", 0.05)),
-        decay=float(chosen("weight_decay", _PRIOR_PRECISION / n_rows)),
+        decay=float(chosen("weight_decay", max(_PRIOR_PRECISION / n_rows, _LEAST_DECAY))),
         time_limit=model.time_limit,
     )
     return settings, n_chains
