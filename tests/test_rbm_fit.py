@@ -154,6 +154,22 @@ def test_watching_does_not_change_what_is_learned(digits, monkeypatch):
         np.testing.assert_array_equal(full.components_, other.components_)
 
 
+@pytest.mark.parametrize(("n_rows", "n_held"), [(9, 0), (300, 30), (50_000, 2_000)])
+def test_rows_held_out(n_rows, n_held, monkeypatch):
+    """Those that are watched are not learned from: a tenth, at most 2,000."""
+    from harmonium import rbm_fit
+
+    asked = []
+    monkeypatch.setattr(
+        rbm_fit,
+        "Batches",
+        lambda n, *rest: asked.append(n) or learning.Batches(n, *rest),
+    )
+    X = np.random.default_rng(0).integers(0, 2, (n_rows, 3))
+    quick(n_components=2, n_updates=1).fit(X)
+    assert asked == [n_rows - n_held]
+
+
 @pytest.mark.parametrize("learner", ["pcd", "pt"])
 @pytest.mark.parametrize("validation_fraction", [0.0, 0.1])
 def test_a_checkpoint_resumes_bit_for_bit(

@@ -61,8 +61,9 @@ class RBM(TransformerMixin, EnergyModel):
         mean log-likelihood); ``"auto"`` is a Gaussian prior of fixed width, 2 over the number
         of rows, and at least 2e-4, without which chains stop mixing.
     temperature : T > 0 of the Boltzmann distribution, in units of energy.
-    validation_fraction : share of the rows that is held out and watched; the parameters that
-        do best on them are kept. 0 watches nothing.
+    validation_fraction : share of the rows, in [0, 1), that is held out and watched; the
+        parameters that do best on them are kept. ``"auto"`` is a tenth, at most 2,000 rows;
+        0 watches nothing.
     checkpoint : a file that is written along the fit; a fit with the same settings and data
         goes on from it, bit for bit, where an earlier one was cut off.
     time_limit : seconds after which the fit ends, its learning rate having fallen to zero.
@@ -106,7 +107,7 @@ class RBM(TransformerMixin, EnergyModel):
         centered: bool = True,
         weight_decay: float | str = "auto",
         temperature: float = 1.0,
-        validation_fraction: float = 0.1,
+        validation_fraction: float | str = "auto",
         checkpoint: str | PathLike[str] | None = None,
         time_limit: float | None = None,
         device: str = "auto",
@@ -200,7 +201,8 @@ class RBM(TransformerMixin, EnergyModel):
         check_integer("n_gibbs", self.n_gibbs, 1)
         check_flag("centered", self.centered)
         check_number("temperature", self.temperature, 0.0, low_open=True)
-        check_number("validation_fraction", self.validation_fraction, 0.0, 1.0, high_open=True)
+        if self.validation_fraction != "auto":
+            check_number("validation_fraction", self.validation_fraction, 0.0, 1.0, high_open=True)
         if self.time_limit is not None:
             check_number("time_limit", self.time_limit, 0.0, low_open=True)
         if self.checkpoint is not None and not Path(self.checkpoint).parent.is_dir():

@@ -44,6 +44,8 @@ _INITIAL_SCALE = 0.01
 _PRIOR_PRECISION = 2.0
 #: ... but never less decay than this: below, chains stop mixing on large tables.
 _LEAST_DECAY = 2e-4
+#: Rows that tell well enough which parameters are best; more are better learned from.
+_MOST_HELD = 2000
 #: Rows of the training part whose likelihood is shown beside the held-out one.
 _N_SHOWN = 2000
 #: Products of this many multiplications are not worth a second thread.
@@ -112,6 +114,13 @@ def _settings(model: RBM, n_rows: int) -> tuple[Settings, int]:
         time_limit=model.time_limit,
     )
     return settings, n_chains
+
+
+def _n_held(model: RBM, n_rows: int) -> int:
+    """How many rows are watched instead of learned from."""
+    if model.validation_fraction == "auto":
+        return min(n_rows // 10, _MOST_HELD)
+    return int(float(model.validation_fraction) * n_rows)
 
 
 def _row_reader(table: Table, device: torch.device) -> Callable[[NDArray[np.int64]], Tensor]:
@@ -222,7 +231,7 @@ def fit_energy(
     )
     n_rows = table.shape[0]
     usable = np.arange(n_rows) if weights is None else np.flatnonzero(weights)
-    n_held = int(model.validation_fraction * len(usable))
+    n_held = _n_held(model, len(usable))
     shuffled = split.permutation(usable)
     held, kept = np.sort(shuffled[:n_held]), np.sort(shuffled[n_held:])
     settings, n_chains = _settings(model, len(kept))
