@@ -54,12 +54,13 @@ class RBM(TransformerMixin, EnergyModel):
         persistent chains, ``"pt"`` persistent chains with parallel tempering.
     n_updates : gradient steps at most; ``"auto"`` is 100,000. Over-fitting ends a fit sooner.
     batch_size, n_chains : rows and chains a step; ``"auto"``.
-    learning_rate : the rate at the start; it falls linearly to zero. ``"auto"``.
+    learning_rate : the rate at the start; it falls linearly to zero. ``"auto"`` is
+        0.1, and 0.05 for fewer than 5,000 rows.
     n_gibbs : sweeps of the chains a step, at least 1.
     centered : use the centred gradient (Montavon, Müller 2012).
     weight_decay : strength of the pull of W to zero (half its square is subtracted from the
         mean log-likelihood); ``"auto"`` is a Gaussian prior of fixed width, 2 over the number
-        of rows, and at least 2e-4, without which chains stop mixing.
+        of rows, and at least 4e-4, without which chains stop mixing.
     temperature : T > 0 of the Boltzmann distribution, in units of energy.
     validation_fraction : share of the rows, in [0, 1), that is held out and watched; the
         parameters that do best on them are kept. ``"auto"`` is a tenth, at most 2,000 rows;

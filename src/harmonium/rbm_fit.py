@@ -43,7 +43,9 @@ _INITIAL_SCALE = 0.01
 #: Precision of the Gaussian prior on W behind weight_decay="auto".
 _PRIOR_PRECISION = 2.0
 #: ... but never less decay than this: below, chains stop mixing on large tables.
-_LEAST_DECAY = 2e-4
+_LEAST_DECAY = 4e-4
+#: Fewer rows than this are learned at half the rate.
+_FEW_ROWS = 5000
 #: Rows that tell well enough which parameters are best; more are better learned from.
 _MOST_HELD = 2000
 #: Rows of the training part whose likelihood is shown beside the held-out one.
@@ -109,7 +111,7 @@ def _settings(model: RBM, n_rows: int) -> tuple[Settings, int]:
     settings = Settings(
         n_updates=int(chosen("n_updates", 100_000)),
         batch_size=batch_size,
-        rate=float(chosen("learning_rate", 0.05)),
+        rate=float(chosen("learning_rate", 0.05 if n_rows < _FEW_ROWS else 0.1)),
         decay=float(chosen("weight_decay", max(_PRIOR_PRECISION / n_rows, _LEAST_DECAY))),
         time_limit=model.time_limit,
     )
