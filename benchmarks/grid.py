@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 import harmonium as hm
-from harmonium.energy import Chains
-from harmonium.grids.cliques import Cliques, filters_for
-from harmonium.grids.fit import initial_energy
-from harmonium.images import quantise
+from harmonium.contract.energy import Chains
+from harmonium.data.images import quantise
+from harmonium.models.grid.cliques import Cliques, filters_for
+from harmonium.models.grid.start import initial_energy
 
 FASHION = Path(__file__).resolve().parents[2] / "shared/data/images/fashion.npz"
 JUDGED = ("camera", "moon", "coins", "text", "brick", "grass")

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import harmonium as hm
-from harmonium.latents import neighbour_table, unit_summary
+from harmonium.questions.latents import neighbour_table, unit_summary
 
 
 def report(name: str, rows: np.ndarray, labels: np.ndarray, n_components: int, n_updates: int):

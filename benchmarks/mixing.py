@@ -24,9 +24,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 import harmonium as hm
-from harmonium.energy import Chains
-from harmonium.gibbs import run_chains
-from harmonium.trajectory_tempering import TrajectoryTempering, fit_with_path
+from harmonium.contract.energy import Chains
+from harmonium.questions.trajectory_tempering import TrajectoryTempering, fit_with_path
+from harmonium.sampling.gibbs import run_chains
 
 #: A picture belongs to a class that the classifier gives more than this.
 SURE = 0.9

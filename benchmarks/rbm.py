@@ -14,11 +14,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from harmonium.energy import Chains
-from harmonium.learning import Batches, Settings, Trainer, negative_phase
-from harmonium.partition import annealed_importance_sampling
-from harmonium.rbm_energy import RBMEnergy
-from harmonium.rbm_fit import threads_for
+from harmonium.compute.threads import threads_for
+from harmonium.contract.energy import Chains
+from harmonium.learning.trainer import Batches, Settings, Trainer, negative_phase
+from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.sampling.annealing import annealed_importance_sampling
 
 ROUNDS = 7
 #: Share of ones in binarized handwritten digits.

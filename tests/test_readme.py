@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
-from harmonium.cli import app
+from harmonium.apps.cli.main import app
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -36,7 +36,7 @@ def test_the_first_example_prints_what_the_readme_says(capsys: pytest.CaptureFix
     assert float(printed[1]) == pytest.approx(float(score), abs=0.3)
 
 
-@pytest.mark.filterwarnings("ignore::harmonium.ngrams.smoothing.DiscountWarning")
+@pytest.mark.filterwarnings("ignore::harmonium.models.ngram.smoothing.DiscountWarning")
 def test_the_commands_run_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = README.read_text(encoding="utf-8")
     lines = re.search(r"## On the command line\n\n```\n(.*?)```", text, re.S)

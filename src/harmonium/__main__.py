@@ -1,6 +1,6 @@
 """``python -m harmonium`` is the command line."""
 
-from harmonium.cli import main
+from harmonium.apps.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from harmonium.energy import Chains
-from harmonium.rbm_energy import RBMEnergy
+from harmonium.contract.energy import Chains
+from harmonium.models.rbm.energy import RBMEnergy
 
 
 def clone(energy: RBMEnergy, cls: type[RBMEnergy]) -> RBMEnergy:

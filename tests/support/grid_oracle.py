@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from scipy.special import logsumexp
 
-from harmonium.grids.cliques import Cliques, filters_for
-from harmonium.grids.energy import GridEnergy, level_hats
+from harmonium.models.grid.cliques import Cliques, filters_for
+from harmonium.models.grid.energy import GridEnergy, level_hats
 
 
 def random_grid(

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from harmonium.network import Factor
+from harmonium.models.network.factor import Factor
 
 
 class NetworkOracle:

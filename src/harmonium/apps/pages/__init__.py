@@ -1,0 +1,1 @@
+"""Pages and pictures: blocks and their look."""

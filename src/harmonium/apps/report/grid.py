@@ -1,0 +1,253 @@
+"""What a report says of a grid model: its potentials as curves, samples, pictures cleaned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.apps.pages.figures import drawing, png_picture, svg_picture
+from harmonium.apps.pages.page import (
+    Block,
+    Picture,
+    Section,
+    Table,
+    Text,
+    Warning,
+    parameters_table,
+)
+from harmonium.apps.pages.pictures import tile
+from harmonium.apps.report.likelihood import log_z_row, log_z_warnings, score_row
+
+if TYPE_CHECKING:
+    from harmonium.models.grid.model import GridMRF
+
+__all__ = ["describe", "potential_picture"]
+
+_N_SAMPLES = 12
+_N_SHOWN = 6
+_MAX_SIDE = 96
+#: Pixels times levels up to which a report estimates log Z by itself.
+_CHEAP = 4_000
+
+
+def potential_picture(model: GridMRF, caption: str = "") -> Picture:
+    """The log of each clique's factor against the response of its filter."""
+    cliques = model._cliques()
+    with drawing(2.7) as figure:
+        axes = figure.subplots()
+        start = 0
+        for index, (size, picture) in enumerate(zip(cliques.n_knots, model.filters_, strict=True)):
+            # Knots lie at responses 0, ..., radius, and count for both signs.
+            curve = model.knots_[start : start + size]
+            start += size
+            at = cliques.knots(index).astype(float)
+            both = np.concatenate([-at[:0:-1], at])
+            label = _written(picture)
+            axes.plot(both, np.concatenate([curve[:0:-1], curve]) - curve.max(), label=label)
+        pairs = all(np.abs(kernel).sum() == 2 for kernel in model.filters_)
+        across = "difference of two neighbours" if pairs else "response of the clique's filter"
+        axes.set(xlabel=f"{across} (levels)", ylabel="log factor")
+        if len(model.filters_) > 1:
+            axes.legend(fontsize=7, ncols=2 if len(model.filters_) > 2 else 1)
+        return svg_picture(
+            figure,
+            f"Learned potentials of {len(model.filters_)} kinds of cliques",
+            caption,
+        )
+
+
+_PAIRS = {
+    ((1, -1),): "side by side",
+    ((1,), (-1,)): "one above the other",
+    ((1, 0), (0, -1)): "diagonal, falling",
+    ((0, 1), (-1, 0)): "diagonal, rising",
+}
+
+
+def _written(kernel: NDArray[np.int64]) -> str:
+    """A filter in words where it is a pair of neighbours, else as its rows."""
+    name = _PAIRS.get(tuple(map(tuple, kernel.tolist())))
+    if name is not None:
+        return name
+    lines = (" ".join(map(str, row)) for row in kernel)
+    return f"({' / '.join(lines)})".replace("-", "−")
+
+
+def describe(
+    model: GridMRF, data: Any, shape: tuple[int, int] | None, seed: int
+) -> tuple[str, list[Warning], list[Section]]:
+    """Lead, warnings and sections of a report; `data` are images, `shape` is not used."""
+    height, width = model.image_shape_
+    kinds = len(model.filters_)
+    lead = (
+        f"A Markov random field on a grid: images of {height}x{width} pixels in "
+        f"{model.n_levels} levels, with {kinds} kinds of cliques whose potentials were learned."
+        + (" Each place has potentials of its own." if model.places else "")
+    )
+    images = None if data is None else _images(model, data)
+    likelihood, warnings = _likelihood(model, images)
+    sections = [
+        Section("The model", _facts(model)),
+        Section("Potentials", _potentials(model)),
+        Section("How likely", likelihood),
+        Section("Samples", _samples(model, seed)),
+    ]
+    if images is not None:
+        sections.append(Section("Noise taken away", _denoised(model, images, seed)))
+        sections.append(Section("Holes filled", _filled(model, images, seed)))
+    return lead, warnings, sections
+
+
+def _facts(model: GridMRF) -> list[Block]:
+    rows = [
+        ("updates done", f"{model.n_updates_:,}"),
+        ("the fit ended", str(model.stop_reason_)),
+        (
+            "mean log P(pixel | all others), learned from",
+            f"{model.pseudo_log_likelihood_:.3f} nats",
+        ),
+    ]
+    return [Table(("", ""), rows), parameters_table(model)]
+
+
+def _potentials(model: GridMRF) -> list[Block]:
+    blocks: list[Block] = []
+    if model.filters_:
+        blocks.append(
+            potential_picture(
+                model,
+                "Each clique's potential (the log of its factor, its largest value set to 0): "
+                "what it favours lies high, what it bears with lies low.",
+            )
+        )
+    with drawing(2.1) as figure:
+        axes = figure.subplots()
+        axes.plot(np.arange(model.n_levels), model.level_ - model.level_.max())
+        axes.set(xlabel="level", ylabel="log factor of a level")
+        blocks.append(
+            svg_picture(figure, "Learned potential of each level", "Potential of levels.")
+        )
+    return blocks
+
+
+def _images(model: GridMRF, data: Any) -> list[NDArray[np.float64]]:
+    """Some of the images, as they are or cut to a size that is quickly cleaned."""
+    if model.place_ is not None:
+        return [np.asarray(image, dtype=np.float64) for image in data[:_N_SHOWN]]
+    side = min(_MAX_SIDE, *(min(np.shape(image)) for image in data[:_N_SHOWN]))
+    return [np.asarray(image, dtype=np.float64)[:side, :side] for image in data[:_N_SHOWN]]
+
+
+def _likelihood(
+    model: GridMRF, images: list[NDArray[np.float64]] | None
+) -> tuple[list[Block], list[Warning]]:
+    """log Z where it is known or cheap; else the pseudo-likelihood alone, under its own name."""
+    known = getattr(model, "_log_partition", None)
+    rows: list[tuple[str, str]] = []
+    warnings: list[Warning] = []
+    blocks: list[Block] = []
+    if known is None and model.n_features_in_ * model.n_levels <= _CHEAP:
+        known = model.log_partition_
+    if known is not None:
+        rows.append(log_z_row(known))
+        warnings = log_z_warnings(known)
+        if images is not None and images[0].shape == model.image_shape_:
+            rows.append(score_row(model, np.stack(images), known))
+    if images is not None:
+        pseudo = model.pseudo_log_likelihood(np.stack(images))
+        pixels = images[0].size
+        rows.append(
+            ("mean log P(pixel | all others), images shown here", f"{pseudo.mean() / pixels:.3f}")
+        )
+        rows.append(
+            ("the same if all levels were equally likely", f"{-np.log(model.n_levels):.3f}")
+        )
+    if rows:
+        blocks.append(Table(("", "nats"), rows))
+    if known is None:
+        blocks.append(
+            Text(
+                "log Z, and with it the log-likelihood, has not been computed for this model: "
+                "at this size it takes minutes. log_partition() does it, and keeps it."
+            )
+        )
+    return blocks, warnings
+
+
+def _samples(model: GridMRF, seed: int) -> list[Block]:
+    drawn = np.asarray(model.sample(_N_SAMPLES, random_state=seed))
+    return [
+        _sheet(
+            model,
+            list(drawn),
+            f"{len(drawn)} images drawn from the model",
+            f"{len(drawn)} draws from P(x). Neighbouring pixels agree as they do in the data; "
+            "what is far apart was never tied together.",
+            columns=4,
+        )
+    ]
+
+
+def _sheet(model: GridMRF, images: list[Any], alt: str, caption: str, columns: int) -> Picture:
+    rows = np.stack([np.where(np.isnan(i), np.nan, i) for i in map(np.float64, images)])
+    return png_picture(
+        tile(rows.reshape(len(rows), -1), rows.shape[1:], columns=columns, top=model.n_levels - 1),
+        alt,
+        caption,
+    )
+
+
+def _denoised(model: GridMRF, images: list[NDArray[np.float64]], seed: int) -> list[Block]:
+    from harmonium.contract import noise
+
+    clean = np.stack(images)
+    generator = np.random.default_rng(seed)
+    top = model.n_levels - 1
+    channel: Any
+    if model.n_levels == 2:
+        channel, what = noise.BitFlip(0.1), "a tenth of the pixels flipped"
+        noisy = np.where(generator.random(clean.shape) < 0.1, 1 - clean, clean)
+    else:
+        sigma = 0.1 * top
+        channel, what = noise.Gaussian(sigma), f"Gaussian noise of {sigma:.3g} levels"
+        noisy = np.clip(np.round(clean + generator.normal(0, sigma, clean.shape)), 0, top)
+    found = np.asarray(model.correct(noisy, noise=channel, how="mean", random_state=seed))
+    before, after = (_error(x, clean) for x in (noisy, found))
+    return [
+        _sheet(
+            model,
+            [*clean, *noisy, *found],
+            "Images, the same with noise, and cleaned",
+            f"Images; with {what}; and the mean of P(clean | noisy). Root mean squared error: "
+            f"{before:.3g} levels before, {after:.3g} after.",
+            columns=len(clean),
+        )
+    ]
+
+
+def _filled(model: GridMRF, images: list[NDArray[np.float64]], seed: int) -> list[Block]:
+    clean = np.stack(images)
+    torn = clean.copy()
+    side = clean.shape[1:]
+    torn[:, side[0] // 3 : -(-2 * side[0] // 3), side[1] // 3 : -(-2 * side[1] // 3)] = np.nan
+    found = np.asarray(model.complete(torn, how="mean", random_state=seed))
+    hole = np.isnan(torn)
+    error = _error(found[hole], clean[hole])
+    level = np.asarray([image[~gap].mean() for image, gap in zip(clean, hole, strict=True)])
+    usual = _error(np.broadcast_to(level[:, None, None], clean.shape)[hole], clean[hole])
+    return [
+        _sheet(
+            model,
+            [*torn, *found],
+            "Images with a hole, and filled",
+            "A ninth of each image torn out (orange), and the mean of P(missing | rest). Root "
+            f"mean squared error: {error:.3g} levels ({usual:.3g} by the mean of the rest).",
+            columns=len(clean),
+        )
+    ]
+
+
+def _error(found: NDArray[Any], truth: NDArray[Any]) -> float:
+    return float(np.sqrt(np.mean((found - truth) ** 2)))

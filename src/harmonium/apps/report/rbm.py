@@ -1,0 +1,197 @@
+"""What a report says of an RBM: learning, likelihood, pictures up and down, hidden units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.apps.pages.figures import png_picture
+from harmonium.apps.pages.page import (
+    Block,
+    Picture,
+    Section,
+    Table,
+    Text,
+    Warning,
+    parameters_table,
+)
+from harmonium.apps.pages.pictures import picture_shape, tile
+from harmonium.apps.report.learning import (
+    REASONS,
+    fit_warnings,
+    held_out,
+    independent_log_likelihood,
+    learning_curves,
+    overfitting,
+    stop_reason,
+    worse_than_rates,
+)
+from harmonium.apps.report.likelihood import log_z_row, log_z_warnings, score_row
+from harmonium.apps.report.units import hidden_units, known_labels, neighbours
+
+if TYPE_CHECKING:
+    from harmonium.models.rbm.model import RBM
+
+__all__ = ["describe"]
+
+_COLUMNS = 12
+_N_SHOWN = 12
+#: Rows of the data that are looked at for activities and neighbours.
+_N_ROWS = 5_000
+
+Shape = tuple[int, int] | None
+
+
+def describe(
+    model: RBM, data: Any, shape: Shape, seed: int, labels: NDArray[Any] | None = None
+) -> tuple[str, list[Warning], list[Section]]:
+    """Lead, warnings and sections of a report; pictures where rows are pictures."""
+    n_hidden, n_visible = model.components_.shape
+    shape = _picture(n_visible, shape)
+    chosen = None if data is None else _chosen(data.shape[0], seed)
+    rows = None if chosen is None else _dense(data[chosen])
+    log_z = model.log_partition()
+    lead = (
+        f"A restricted Boltzmann machine: {n_visible} visible and {n_hidden} hidden binary "
+        f"units, trained {_taught(model)} to make its data likely."
+    )
+    warnings = [*log_z_warnings(log_z), *fit_warnings(model)]
+    sections = [Section("The model", _facts(model))]
+    history = getattr(model, "history_", {})
+    if history.get("validation"):
+        blocks: list[Block] = [learning_curves(history)]
+        sections.append(Section("Learning", blocks))
+        warnings += overfitting(history)
+    likely = [log_z_row(log_z)]
+    if history.get("validation"):
+        row, found = held_out(history, log_z)
+        likely.append(row)
+        warnings += found
+    if data is not None:
+        likely.append(score_row(model, data, log_z))
+        independent = independent_log_likelihood(data)
+        likely.append(("the same rows under their own rates", f"{independent:,.2f}"))
+        warnings += worse_than_rates(model, data, independent, log_z)
+    sections.append(Section("How likely", [Table(("", "nats"), likely)]))
+    sections.append(Section("Samples", _samples(model, shape, seed)))
+    if model.attributes_:
+        sections.append(Section("Attributes", _drawn_by_attribute(model, shape, seed)))
+    if rows is not None and len(rows):
+        sections.append(Section("Completions", _completions(model, rows, shape, seed)))
+    hidden, found = hidden_units(model, rows, shape)
+    warnings += found
+    sections.append(Section("Hidden units", hidden))
+    if rows is not None and len(rows) > 1:
+        sections.append(Section("Neighbours", neighbours(model, rows, shape)))
+        if labels is not None:
+            sections.append(Section("Known labels", known_labels(model, rows, labels[chosen])))
+    return lead, warnings, sections
+
+
+def _facts(model: RBM) -> list[Block]:
+    rows = [
+        ("visible units", f"{model.components_.shape[1]:,}"),
+        ("hidden units", f"{model.components_.shape[0]:,}"),
+        ("updates done", f"{getattr(model, 'n_updates_', 0):,}"),
+        ("the fit ended because", REASONS.get(stop_reason(model), stop_reason(model))),
+    ]
+    return [Table(("", ""), rows), parameters_table(model)]
+
+
+def _picture(n_visible: int, shape: Shape) -> Shape:
+    """The shape asked for, else a square if that fits and is worth looking at."""
+    if shape is not None:
+        return picture_shape(n_visible, shape)
+    side = round(n_visible**0.5)
+    return (side, side) if side * side == n_visible and side >= 4 else None
+
+
+def _chosen(n: int, seed: int) -> NDArray[np.int64]:
+    if n <= _N_ROWS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, _N_ROWS, replace=False))
+
+
+def _dense(rows: Any) -> NDArray[np.float64]:
+    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
+
+
+def _taught(model: RBM) -> str:
+    if not model.attributes_:
+        return "without labels"
+    many = "attribute" if len(model.attributes_) == 1 else "attributes"
+    return f"with the {many} {', '.join(model.attributes_)}"
+
+
+def _rows_picture(rows: Any, shape: Shape, alt: str, caption: str, columns: int) -> Picture:
+    """Rows as pictures, `columns` a line; else `columns` rows of cells below each other."""
+    if shape is not None:
+        return png_picture(tile(rows, shape, columns=columns), alt, caption)
+    # A whole table as one picture; several tables, one after the other, stand side by side.
+    tables = np.asarray(rows).reshape(-1, columns, np.asarray(rows).shape[1])
+    flat = tables.reshape(len(tables), -1)
+    return png_picture(tile(flat, tables.shape[1:], columns=len(tables)), alt, caption)
+
+
+def _samples(model: RBM, shape: Shape, seed: int) -> list[Block]:
+    drawn = model.sample(60 if shape else 3 * _COLUMNS, random_state=seed)
+    return [
+        _rows_picture(
+            drawn,
+            shape,
+            f"{len(drawn)} rows drawn from the model",
+            f"{len(drawn)} draws from P(v) by Gibbs sampling. White: 1, black: 0.",
+            _COLUMNS,
+        )
+    ]
+
+
+def _drawn_by_attribute(model: RBM, shape: Shape, seed: int) -> list[Block]:
+    """Draws of x given each value of the label, or each attribute alone."""
+    if model.attribute_classes_:
+        (name,) = model.attributes_
+        wanted = [({name: value}, f"{name} {value}") for value in model.attribute_classes_]
+    else:
+        wanted = [({name: 1}, name) for name in model.attributes_]
+    wanted = wanted[:_COLUMNS]
+    drawn = [
+        model.sample(_COLUMNS, attributes=given, random_state=seed + i)
+        for i, (given, _) in enumerate(wanted)
+    ]
+    return [
+        _rows_picture(
+            np.concatenate(drawn),
+            shape,
+            f"Rows drawn from the model given each of {len(wanted)} attributes",
+            "Draws from P(v given an attribute), a line each from the top (tables: from the "
+            f"left): {', '.join(words for _, words in wanted)}.",
+            _COLUMNS,
+        )
+    ]
+
+
+def _completions(model: RBM, rows: NDArray[Any], shape: Shape, seed: int) -> list[Block]:
+    """Some rows with the second half taken away, and what the model puts there."""
+    shown = rows[np.random.default_rng(seed).permutation(len(rows))[:_N_SHOWN]]
+    half = shown.shape[1] // 2
+    if half == 0:
+        return [Text("Rows of one unit have no half to complete.")]
+    blanked = shown.copy()
+    blanked[:, half:] = np.nan
+    filled = np.asarray(model.complete(blanked, how="mean", random_state=seed))
+    right = float(((filled[:, half:] > 0.5) == (shown[:, half:] > 0.5)).mean())
+    usual = shown[:, half:].mean() > 0.5
+    base = float((shown[:, half:] == usual).mean())
+    return [
+        _rows_picture(
+            np.concatenate([shown, blanked, filled]),
+            shape,
+            "Rows of the data, the same with half of them blank, and their completions",
+            "Rows of the data, their second half taken away (orange), and the mean of "
+            f"P(missing | seen). {right:.1%} of the missing bits are right after rounding "
+            f"({base:.1%} by always saying {int(usual)}).",
+            len(shown),
+        )
+    ]

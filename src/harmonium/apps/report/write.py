@@ -1,0 +1,99 @@
+"""A fitted model as one HTML page that explains itself: what it is, what it does, what to doubt."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+import harmonium
+from harmonium.apps.pages.page import render, write_page
+from harmonium.contract.joint import JointDistribution
+
+__all__ = ["write_report"]
+
+# Each kind of model has a module with a `describe`; a report picks from this list.
+_HOME = {
+    "RBM": "harmonium.apps.report.rbm",
+    "NGram": "harmonium.apps.report.ngram",
+    "GridMRF": "harmonium.apps.report.grid",
+    "MarkovNetwork": "harmonium.apps.report.network",
+}
+
+_TITLES = {
+    "RBM": "A restricted Boltzmann machine",
+    "NGram": "A chain of words",
+    "GridMRF": "A grid of pixels",
+    "MarkovNetwork": "A Markov network",
+}
+
+
+def write_report(
+    model: JointDistribution,
+    path: str | PathLike[str],
+    data: Any = None,
+    shape: tuple[int, int] | None = None,
+    *,
+    labels: Any = None,
+    random_state: int = 0,
+) -> None:
+    """Write one HTML file about `model` that needs no network and no other file.
+
+    Parameters
+    ----------
+    model : a fitted RBM, NGram, GridMRF or MarkovNetwork.
+    path : the file to write, whole or not at all.
+    data : what the model's ``score_samples`` takes (rows, texts or images), best data it has
+        not seen: for log-likelihoods, completions, neighbours. None leaves those out.
+    shape : (height, width) of a row of an RBM seen as a picture; None: a square where it fits.
+    labels : a label for each row of `data`, of an RBM: what hidden units tell about them.
+    random_state : seed of what is drawn.
+
+    Raises ``ImportError`` with the extra's name where Jinja2 is missing. Costs one estimate of
+    log Z, unless the model has one already, and a few hundred Gibbs sweeps.
+    """
+    name = next((cls.__name__ for cls in type(model).__mro__ if cls.__name__ in _HOME), None)
+    if name is None:
+        raise TypeError(f"model must be one of {', '.join(_HOME)}, got {type(model).__name__}")
+    check_is_fitted(model)
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"path: the folder {str(Path(path).parent)!r} does not exist")
+    data = _as_array(data)
+    describe = import_module(_HOME[name]).describe
+    if labels is not None:
+        describe = partial(describe, labels=_labels(labels, name, data))
+    lead, warnings, sections = describe(model, data, shape, random_state)
+    html = render(
+        "report",
+        title=_TITLES[name],
+        lead=lead,
+        warnings=warnings,
+        sections=sections,
+        version=harmonium.__version__,
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+    )
+    write_page(path, html)
+
+
+def _as_array(data: Any) -> Any:
+    """Frames and tensors as arrays; texts, arrays and sparse rows as they are."""
+    if hasattr(data, "detach"):
+        return data.detach().cpu().numpy()
+    return data.to_numpy() if hasattr(data, "to_numpy") else data
+
+
+def _labels(labels: Any, name: str, data: Any) -> NDArray[Any]:
+    if name != "RBM":
+        raise ValueError(f"labels: wanted with an RBM alone, got a model of kind {name}")
+    if data is None:
+        raise ValueError("labels: wanted only together with data, one for each row")
+    column = column_or_1d(labels)
+    if len(column) != data.shape[0]:
+        raise ValueError(f"labels: got {len(column)} for {data.shape[0]} rows of data")
+    return column

@@ -1,0 +1,189 @@
+"""Step 4: from factors to a probability, on a network small enough to count by hand."""
+
+from __future__ import annotations
+
+import itertools
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.apps.pages.page import Formula, Table, Text
+from harmonium.apps.report.network import network_picture
+from harmonium.apps.tour import mathml as m
+from harmonium.apps.tour.step import Page, Snippet, Workshop
+
+__all__ = ["SNIPPET", "page"]
+
+SNIPPET = Snippet(
+    """
+import numpy as np
+import harmonium as hm
+pairs = {  # states 00, 01, 10, 11
+    ("v1", "h1"): [20, 3, 5, 10], ("v1", "h2"): [6, 20, 10, 2],
+    ("v2", "h1"): [3, 3, 2, 10], ("v2", "h2"): [2, 1, 10, 10],
+    ("v3", "h1"): [6, 3, 5, 10], ("v3", "h2"): [3, 1, 10, 10]}
+singles = {"v1": [30, 1], "v2": [100, 1], "v3": [1, 100],
+           "h1": [100, 1], "h2": [10, 10]}
+factors = [hm.Factor(*item) for item in (pairs | singles).items()]
+question = {"v1": 0, "v2": 0, "v3": 0, "h1": 1, "h2": 1}
+""",
+    """
+network = hm.MarkovNetwork(factors)
+z = np.exp(network.log_partition().value)
+answer = network.prob(question)                  # P(V = 000, H = 11)
+likely = network.most_likely()
+given = network.marginal(["h1", "h2"], {"v1": 0, "v2": 0, "v3": 0})
+""",
+)
+
+#: Hidden variables above, visible ones below, in the order in which the network meets them.
+_PLACES = np.array([[0.0, 0.0], [0.5, 1.0], [1.5, 1.0], [1.0, 0.0], [2.0, 0.0]])
+_VISIBLE, _HIDDEN = ("v1", "v2", "v3"), ("h1", "h2")
+
+
+def page(workshop: Workshop) -> Page:
+    snippet, made = workshop.run(SNIPPET)
+    pairs, singles, network = made["pairs"], made["singles"], made["network"]
+    weights = _count(pairs, singles)
+    z = sum(weights.values())
+    asked = weights[tuple(made["question"].values())]
+    by_energies = _as_machine(pairs, singles)
+    found = network.marginal(_VISIBLE).reshape(-1)
+    worst = float(np.abs(by_energies - found).max())
+    best = max(weights, key=weights.__getitem__)
+    states = sorted(weights, key=weights.__getitem__, reverse=True)[:5]
+    likely = "".join(str(made["likely"][name]) for name in (*_VISIBLE, *_HIDDEN))
+    return Page(
+        title="From factors to a probability",
+        lead="A factor says how well a few states go together; it need not be a probability. "
+        "Multiply all factors, divide by the sum Z over every state there is, and it is one. "
+        "This network is small enough to count Z in whole numbers.",
+        finding=f"P(V=000, H=11) = {asked:,} / {z:,} = {_power(asked / z)}.",
+        blocks=[
+            network_picture(
+                network,
+                "Three visible and two hidden variables, a factor between each visible and "
+                "each hidden one, and one at each variable. Squares are factors.",
+                places=_PLACES,
+            ),
+            Formula(
+                m.display(
+                    "P(v,h)=",
+                    m.frac("1", "Z"),
+                    m.total("∏", "i,j"),
+                    m.sub("ϕ", "i j"),
+                    "(",
+                    m.sub("v", "i"),
+                    ",",
+                    m.sub("h", "j"),
+                    ")",
+                    m.total("∏", "i"),
+                    m.sub("ψ", "i"),
+                    "(",
+                    m.sub("v", "i"),
+                    ")",
+                    m.total("∏", "j"),
+                    m.sub("ξ", "j"),
+                    "(",
+                    m.sub("h", "j"),
+                    ")",
+                ),
+                "Z is the same product, summed over all 32 states.",
+            ),
+            snippet.block(),
+            Table(
+                ("", "counted in whole numbers", "harmonium"),
+                [
+                    ("Z", f"{z:,}", f"{made['z']:,.0f}"),
+                    (
+                        "P(V=000, H=11)",
+                        f"{asked:,} / {z:,} = {asked / z:.6g}",
+                        f"{made['answer']:.6g}",
+                    ),
+                    ("most probable state", "".join(map(str, best)), likely),
+                    (
+                        "P(H=11 | V=000)",
+                        f"{asked / sum(w for s, w in weights.items() if s[:3] == (0, 0, 0)):.6g}",
+                        f"{made['given'][1, 1]:.6g}",
+                    ),
+                ],
+                caption="Every state visited one by one, beside the library, which sums "
+                "variables out one at a time and never lists the states.",
+            ),
+            Text(
+                "The same with energies: E = −log of the product, so that P = exp(−E) / Z. "
+                "Products of factors become sums of energies, and a table of two binary "
+                "variables becomes a weight and two biases: the network is a restricted "
+                "Boltzmann machine. Written as one, with W, b and c from the logarithms of "
+                f"the tables, it gives all eight P(V) the same to {worst:.0e}."
+            ),
+            Formula(
+                m.display(
+                    m.sub("w", "i j"),
+                    "=log",
+                    m.frac(
+                        m.row(m.sub("ϕ", "i j"), "(0,0)", m.sub("ϕ", "i j"), "(1,1)"),
+                        m.row(m.sub("ϕ", "i j"), "(0,1)", m.sub("ϕ", "i j"), "(1,0)"),
+                    ),
+                )
+            ),
+            Table(
+                ("v1 v2 v3 h1 h2", "product of factors", "energy", "probability"),
+                [
+                    (
+                        " ".join(map(str, s)),
+                        f"{weights[s]:,}",
+                        f"{-np.log(weights[s]):.3f}",
+                        f"{weights[s] / z:.4f}",
+                    )
+                    for s in states
+                ],
+                caption="The five most probable of the 32 states.",
+            ),
+        ],
+        summary=[
+            f"Z = {z:,} by counting 32 states; harmonium: {made['z']:,.0f}.",
+            f"P(V=000, H=11) = {asked:,} / {z:,} = {asked / z:.6g}; "
+            f"harmonium: {made['answer']:.6g}.",
+            f"the same network as an RBM, by energies: P(V) agrees to {worst:.0e}.",
+        ],
+    )
+
+
+def _power(value: float) -> str:
+    """Three digits and a power of ten, as print sets them."""
+    digits, exponent = f"{value:.2e}".split("e")
+    return f"{digits} × 10{str(int(exponent)).translate(_RAISED)}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _count(pairs: dict[Any, Any], singles: dict[Any, Any]) -> dict[tuple[int, ...], int]:
+    """The product of all factors for each of the 32 states, in whole numbers."""
+    weights = {}
+    for state in itertools.product((0, 1), repeat=len(_VISIBLE) + len(_HIDDEN)):
+        at = dict(zip((*_VISIBLE, *_HIDDEN), state, strict=True))
+        weights[state] = prod(t[2 * at[a] + at[b]] for (a, b), t in pairs.items()) * prod(
+            t[at[a]] for a, t in singles.items()
+        )
+    return weights
+
+
+def _as_machine(pairs: dict[Any, Any], singles: dict[Any, Any]) -> NDArray[np.float64]:
+    """P(V) of the RBM with the same energies, for V = 000, 001, ..., 111."""
+    from harmonium.models.rbm.model import RBM
+
+    W = np.zeros((len(_VISIBLE), len(_HIDDEN)))
+    b = np.array([np.log(singles[v][1] / singles[v][0]) for v in _VISIBLE])
+    c = np.array([np.log(singles[h][1] / singles[h][0]) for h in _HIDDEN])
+    for (v, h), table in pairs.items():
+        i, j = _VISIBLE.index(v), _HIDDEN.index(h)
+        t00, t01, t10, t11 = np.log(table)
+        W[i, j] = t00 + t11 - t01 - t10
+        b[i] += t10 - t00
+        c[j] += t01 - t00
+    rows = np.array(list(itertools.product((0, 1), repeat=len(_VISIBLE))))
+    return np.exp(RBM.from_parameters(W, b, c).score_samples(rows))

@@ -1,0 +1,1 @@
+"""What runs on the machine: random numbers, draws, threads, devices, progress."""

@@ -1,0 +1,125 @@
+"""Fast paths with one plain twin each, and the one place that chooses between them.
+
+``plain`` says what each kernel computes, in torch, for any device and precision. ``fast`` says
+the same to numba for float32 on the CPU. Both make their random bits from a key that is drawn
+outside, so that the twins can be held against each other draw by draw. On an accelerator
+torch's own random numbers are used where they are made.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harmonium.compute import plain
+
+__all__ = [
+    "N_THREADS",
+    "anneal_hidden",
+    "bernoulli",
+    "categorical",
+    "hidden_statistics",
+    "stream",
+    "uses_fast_path",
+]
+
+#: Threads that torch takes by itself (OMP_NUM_THREADS included), before anyone changes it.
+N_THREADS = torch.get_num_threads()
+
+# Set to anything but 0 to compute with the plain twins alone.
+_PLAIN_ONLY = os.environ.get("HARMONIUM_PLAIN", "0") != "0"
+
+
+def uses_fast_path(tensor: Tensor) -> bool:
+    """Whether a kernel on this tensor takes the compiled path."""
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and not _PLAIN_ONLY
+
+
+def stream(generator: np.random.Generator) -> tuple[int, int]:
+    """A fresh stream of random bits: its key, and the odd step of its counter."""
+    # 63 bits each, so that both fit a signed machine word on their way into compiled code.
+    key, step = generator.bit_generator.random_raw(2).tolist()
+    return key >> 1, (step >> 1) | 1
+
+
+def bernoulli(
+    logits: Tensor, generator: np.random.Generator | torch.Generator, out: Tensor | None = None
+) -> Tensor:
+    """Draws of 0 or 1 with P(1) = sigmoid(logits), exact to the precision of the sigmoid.
+
+    ``logits`` is ``(n, d)``; `out` may be the same tensor.
+    """
+    if out is None:
+        out = torch.empty_like(logits)
+    if isinstance(generator, torch.Generator):
+        uniform = torch.rand(
+            logits.shape, dtype=logits.dtype, device=logits.device, generator=generator
+        )
+        return torch.lt(uniform, torch.sigmoid(logits), out=out)
+    key, step = stream(generator)
+    if uses_fast_path(logits):
+        from harmonium.compute import cpu as fast
+
+        fast.bernoulli(logits.numpy(), key, step, 0, out.numpy())
+        return out
+    return out.copy_(plain.bernoulli(logits, key, step))
+
+
+def categorical(logits: Tensor, generator: np.random.Generator | torch.Generator) -> Tensor:
+    """A draw from softmax(logits) for each row, int64 ``(n,)``: Gumbel's arg-max."""
+    if isinstance(generator, torch.Generator):
+        uniform = torch.rand(
+            logits.shape, dtype=torch.float64, device=logits.device, generator=generator
+        )
+    else:
+        uniform = torch.from_numpy(generator.random(tuple(logits.shape))).to(logits.device)
+    gumbel = -torch.log(-torch.log(uniform.clamp_min(2.0**-1074)))
+    return (logits.double() + gumbel).argmax(1)
+
+
+def hidden_statistics(
+    logits: Tensor,
+    scale: Tensor,
+    n_positive: int,
+    generator: np.random.Generator | torch.Generator,
+    probabilities: Tensor,
+    draws: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """One pass over the hidden units of a gradient step.
+
+    ``logits`` is ``(n, d)``, data rows first, then the chains'. Fills ``probabilities`` with
+    ``scale[:, None] * sigmoid(logits)`` and ``draws`` ``(n - n_positive, d)`` with a draw for
+    each chain; returns the column sums of the two parts of ``probabilities``, each ``(d,)``.
+    """
+    torch.sigmoid(logits, out=probabilities)
+    bernoulli(logits[n_positive:], generator, out=draws)
+    probabilities.mul_(scale.unsqueeze(1))
+    return probabilities[:n_positive].sum(0), probabilities[n_positive:].sum(0)
+
+
+def anneal_hidden(
+    logits: Tensor,
+    beta_from: float,
+    beta_to: float,
+    generator: np.random.Generator | torch.Generator,
+    draws: Tensor,
+) -> Tensor:
+    """The hidden half of a step of annealed importance sampling.
+
+    Returns ``sum_j softplus(beta_to * logits) - softplus(beta_from * logits)``, float64 ``(n,)``,
+    and fills ``draws`` with a draw of each hidden unit at ``beta_to``.
+    """
+    if uses_fast_path(logits) and isinstance(generator, np.random.Generator):
+        from harmonium.compute import cpu as fast
+
+        key, step = stream(generator)
+        change = torch.empty(logits.shape[0], dtype=torch.float64)
+        fast.anneal_hidden(
+            logits.numpy(), beta_from, beta_to, key, step, draws.numpy(), change.numpy()
+        )
+        return change
+    bernoulli(logits * beta_to, generator, out=draws)
+    return plain.softplus_change(logits, beta_from, beta_to)

@@ -1,0 +1,1 @@
+"""What is promised: the questions, the energies behind them, estimates, noise, files."""

@@ -1,0 +1,77 @@
+"""Estimates with their errors: log Z, and expectations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Estimate", "LogZ"]
+
+
+@dataclass(frozen=True)
+class LogZ:
+    """An estimate of log Z in nats.
+
+    Attributes
+    ----------
+    value : the estimate.
+    std_error : its standard error (0.0 when exact).
+    method : ``"exact"``, ``"ais"``, ``"raise"`` or ``"trajectory_tempering"``.
+    bound : ``"exact"``; ``"lower"`` for AIS (its mean is low, so it flatters the
+        log-likelihood); ``"upper"`` for RAISE (so the log-likelihood is a lower bound);
+        ``"none"`` where neither is known (trajectory tempering).
+    status : ``"ok"``, ``"few_effective_chains"`` or ``"nonfinite"``.
+    effective_chains : effective number of independent weights (infinite when exact).
+    n_chains, n_temperatures : the work done.
+    """
+
+    value: float
+    std_error: float = 0.0
+    method: str = "exact"
+    bound: str = "exact"
+    status: str = "ok"
+    effective_chains: float = math.inf
+    n_chains: int = 0
+    n_temperatures: int = 0
+
+    def __float__(self) -> float:
+        return self.value
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """A 95% interval, value -/+ 1.96 standard errors; meaningless unless status is ok."""
+        return self.value - 1.96 * self.std_error, self.value + 1.96 * self.std_error
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An expectation and how far to trust it.
+
+    Attributes
+    ----------
+    value : E[f]; a float, or ``(k,)`` where f gives k numbers a row.
+    std_error : its standard error, of the same shape; 0.0 when exact; nan when none can be
+        given, and ``status`` says why.
+    effective_samples : independent draws that would tell as much, of the same shape for chains;
+        infinite when exact.
+    method : ``"exact"``, ``"gibbs"``, ``"tempered"``, ``"uniform"``, ``"importance"`` or
+        ``"sample"``.
+    status : ``"ok"``; ``"chains_disagree"`` (R-hat above 1.1); ``"not_stationary"`` (burn-in
+        did not end); ``"few_effective_samples"`` (below 10); ``"constant"`` (f was the same in
+        every draw, so nothing tells how often it is not).
+    r_hat : agreement of the chains, 1 at best, of the same shape; nan without chains.
+    n_samples : draws that were averaged.  n_burn_in : sweeps of each chain before them.
+    """
+
+    value: Any
+    std_error: Any = 0.0
+    effective_samples: Any = math.inf
+    method: str = "exact"
+    status: str = "ok"
+    r_hat: Any = math.nan
+    n_samples: int = 0
+    n_burn_in: int = 0
+
+    def __float__(self) -> float:
+        return float(self.value)

@@ -1,0 +1,76 @@
+"""The contract: a joint distribution and the questions one can put to it.
+
+numpy in, numpy out, scikit-learn manners. Models differ only in how P(x) factorises.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from os import PathLike
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+__all__ = ["JointDistribution"]
+
+
+class JointDistribution(BaseEstimator, ABC):
+    """A learned P(x), and every question about x answered with it.
+
+    Parents of all models. Constructors only store; ``fit`` validates and learns attributes
+    that end in ``_``. All log-quantities are in nats, normalised unless the name says energy.
+
+    A model is stored as named arrays plus JSON facts (:meth:`_get_state`); :mod:`.storage`
+    turns the two into one file, so no model deals with files itself.
+    """
+
+    #: Version of the model's stored state; raise it when `_get_state` changes meaning.
+    _state_version: ClassVar[int] = 1
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn P(x) from the rows of `X`; returns ``self``."""
+
+    @abstractmethod
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """log P(x) in nats, normalised, for each row: shape ``(n_samples,)``."""
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of :meth:`score_samples` over the rows, in nats."""
+        return float(np.mean(self.score_samples(X)))
+
+    @abstractmethod
+    def sample(self, n_samples: int = 1, *, condition: Any = None, random_state: Any = None) -> Any:
+        """Draws from P, or from P(free given the rest) of one row `condition` with blanks."""
+
+    @abstractmethod
+    def complete(self, X: Any, *, how: str = "mode", random_state: Any = None) -> Any:
+        """`X` with its blanks filled: ``"mode"``, ``"mean"`` or ``"sample"``."""
+
+    @abstractmethod
+    def correct(self, X: Any, *, noise: Any, how: str = "mode", random_state: Any = None) -> Any:
+        """The clean x behind each noisy row, under P(x given noisy x)."""
+
+    @abstractmethod
+    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What `fit` learned: arrays by name, and JSON-able facts."""
+
+    @abstractmethod
+    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """The inverse of :meth:`_get_state`; raises ``ValueError`` when they do not fit."""
+
+    @classmethod
+    def _blank(cls, parameters: dict[str, Any]) -> Self:
+        """An unfitted model with these constructor parameters, for `load` to fill."""
+        return cls(**parameters)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted model to one ``.safetensors`` file, atomically.
+
+        ``harmonium.load(path)`` reads it back; loading never runs code.
+        """
+        from harmonium.contract.storage import save_model
+
+        save_model(self, path)

@@ -1,0 +1,243 @@
+"""Models and checkpoints as one safetensors file each: named arrays, JSON facts in the header.
+
+Nothing is pickled, so loading never runs code from the file. A SHA-256 over facts and arrays
+is kept in the header, so that a flipped byte is noticed rather than believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+__all__ = [
+    "ModelFileError",
+    "load",
+    "read_arrays",
+    "save_model",
+    "write_arrays",
+    "write_atomically",
+]
+
+# The only classes a file can name, and where they live: a file picks from this list, no more.
+_MODELS = {
+    "RBM": "harmonium.models.rbm.model",
+    "NGram": "harmonium.models.ngram.model",
+    "GridMRF": "harmonium.models.grid.model",
+    "MarkovNetwork": "harmonium.models.network.model",
+    "BayesClassifier": "harmonium.questions.classify",
+    "NoveltyDetector": "harmonium.questions.classify",
+}
+
+
+class ModelFileError(ValueError):
+    """A file that is not a readable harmonium model: truncated, altered, foreign or newer."""
+
+
+def write_atomically(path: str | PathLike[str], write: Callable[[IO[bytes]], None]) -> None:
+    """Let `write` fill a temporary file beside `path`, then rename it over `path`.
+
+    Readers see the old file or the new one, never half of one; on any error the old one stays.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"path: the folder {str(target.parent)!r} does not exist")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes private files; give the result what a plain open() would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _digest(arrays: dict[str, NDArray[Any]], facts: str) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def write_arrays(
+    path: str | PathLike[str], kind: str, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]
+) -> None:
+    """Write named arrays and JSON facts as one file of the given `kind`, atomically."""
+    text = json.dumps(facts, sort_keys=True, allow_nan=True)
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    header = {
+        "format": "harmonium",
+        "format_version": "1",
+        "kind": kind,
+        "facts": text,
+        "sha256": _digest(contiguous, text),
+    }
+    payload = save(contiguous, metadata=header)
+
+    def write(stream: IO[bytes]) -> None:
+        stream.write(payload)
+
+    write_atomically(path, write)
+
+
+def read_arrays(
+    path: str | PathLike[str], kind: str
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays and facts of a file that :func:`write_arrays` wrote; checks every byte.
+
+    Raises :class:`ModelFileError` for anything else, ``FileNotFoundError`` where nothing is.
+    """
+    name = os.fspath(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"path: no file at {name!r}")
+    try:
+        with safe_open(name, framework="numpy") as stream:
+            header = dict(stream.metadata() or {})
+            arrays = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ModelFileError(f"{name} is not a readable harmonium file: {error}") from error
+    if header.get("format") != "harmonium":
+        raise ModelFileError(f"{name} is a safetensors file, but not one that harmonium wrote")
+    if header.get("format_version") != "1":
+        raise ModelFileError(
+            f"{name} has format version {header.get('format_version')!r}; this harmonium reads '1'"
+        )
+    if header.get("kind") != kind:
+        raise ModelFileError(f"{name} holds a {header.get('kind')!r}, wanted a {kind!r}")
+    facts_text = header.get("facts", "")
+    if _digest(arrays, facts_text) != header.get("sha256"):
+        raise ModelFileError(f"{name} was altered after it was written: its checksum differs")
+    try:
+        facts = json.loads(facts_text)
+    except json.JSONDecodeError as error:  # only reachable for a file forged with a right digest
+        raise ModelFileError(f"{name}: its facts are not JSON: {error}") from error
+    return arrays, cast(dict[str, Any], facts)
+
+
+def _encode_parameter(name: str, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return {"__tuple__": [_encode_parameter(name, item) for item in value]}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list):
+        return [_encode_parameter(name, item) for item in value]
+    if isinstance(value, np.random.Generator | np.random.RandomState):
+        return None  # a stream's position is not part of what was learned
+    raise TypeError(f"{name}={value!r} cannot be kept in a model file")
+
+
+def _decode_parameter(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"__tuple__"}:
+        return tuple(_decode_parameter(item) for item in value["__tuple__"])
+    if isinstance(value, list):
+        return [_decode_parameter(item) for item in value]
+    return value
+
+
+def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """A fitted model as arrays and facts; the models inside it (a classifier's) likewise.
+
+    Constructor parameters that are code (a callable tokenizer) cannot be kept: a model whose
+    `_get_state` leaves them out of ``facts["parameters"]`` says so itself.
+    """
+    name = type(model).__name__
+    if name not in _MODELS:
+        raise TypeError(f"model: {name} is not a kind of model that harmonium files hold")
+    arrays, facts = model._get_state()
+    inside = list(getattr(model, "estimators_", ())) or [
+        one for one in [getattr(model, "estimator_", None)] if one is not None
+    ]
+    left_out = facts.get("parameters_left_out", ["estimator"] if inside else ())
+    parameters = {
+        key: _encode_parameter(key, value)
+        for key, value in model.get_params(deep=False).items()
+        if key not in left_out
+    }
+    packed = dict(arrays)
+    held = []
+    for number, one in enumerate(inside):
+        own, about = _pack(one)
+        packed.update({f"{number}/{key}": array for key, array in own.items()})
+        held.append(about)
+    about = {
+        "model": name,
+        "state_version": model._state_version,
+        "parameters": parameters,
+        "state": facts,
+        "models": held,
+    }
+    return packed, about
+
+
+def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -> Any:
+    """The inverse of :func:`_pack`."""
+    name = facts.get("model")
+    if not isinstance(name, str) or name not in _MODELS:
+        raise ModelFileError(f"{path} holds a model of unknown kind {name!r}")
+    cls = getattr(importlib.import_module(_MODELS[name]), name)
+    if facts.get("state_version") != cls._state_version:
+        raise ModelFileError(
+            f"{path} holds version {facts.get('state_version')!r} of {name}; "
+            f"this harmonium reads version {cls._state_version}"
+        )
+    try:
+        parameters = {key: _decode_parameter(item) for key, item in facts["parameters"].items()}
+        held = [
+            _unpack(_below(arrays, f"{number}/"), about, path)
+            for number, about in enumerate(facts.get("models", ()))
+        ]
+        if held:
+            model = cls(held[0], **parameters)
+            model.estimators_ = held
+        else:
+            model = cls._blank(parameters)
+        model._set_state({k: v for k, v in arrays.items() if "/" not in k}, facts["state"])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path} does not hold a whole {name}: {error}") from error
+    return model
+
+
+def _below(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def save_model(model: Any, path: str | PathLike[str]) -> None:
+    """Write a fitted model; see :meth:`JointDistribution.save`."""
+    write_arrays(path, "model", *_pack(model))
+
+
+def load(path: str | PathLike[str]) -> Any:
+    """The model that ``model.save(path)`` wrote, ready to answer questions.
+
+    Raises
+    ------
+    ModelFileError
+        The file is truncated, altered, foreign, or from a newer version.
+    FileNotFoundError
+        There is no such file.
+    """
+    arrays, facts = read_arrays(path, "model")
+    return _unpack(arrays, facts, os.fspath(path))

@@ -1,1 +1,0 @@
-"""The parts of a grid model: cliques, energy, exact sums, how it learns, what it answers."""

@@ -1,0 +1,1 @@
+"""How P(x) factorises: a folder a model."""

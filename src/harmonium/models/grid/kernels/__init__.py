@@ -1,0 +1,1 @@
+"""Sweeps of a grid: fast forms, each with a plain twin."""

@@ -1,0 +1,373 @@
+"""Images whose pixels depend on their neighbours: a Markov random field on a grid."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from harmonium.compute.random import random_generator
+from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
+from harmonium.contract.estimates import LogZ
+from harmonium.data.tables import check_sample_weight
+from harmonium.models.energy_model import EnergyModel
+from harmonium.models.grid.answers import Question, answer
+from harmonium.models.grid.cliques import POTENTIALS, Cliques, filters_for
+from harmonium.models.grid.energy import GridEnergy
+from harmonium.models.grid.readings import check_images, check_readings, read_channel
+from harmonium.models.grid.start import gather_images, learn
+
+if TYPE_CHECKING:
+    from harmonium.models.network.model import MarkovNetwork
+
+__all__ = ["GridMRF"]
+
+HOW = ("mode", "mean", "sample")
+SEARCHES = ("auto", "graphcut", "annealing")
+
+
+class GridMRF(EnergyModel):
+    """P(image) = exp(sum of potentials) / Z; the potentials are learned.
+
+    A potential for each clique, an even function of the response of a small filter (the
+    difference of two neighbours, at its simplest), one for each level, and by choice one for
+    each place. Given all others, a pixel depends on its cliques alone.
+
+    Parameters
+    ----------
+    n_levels : levels of a pixel, 2 to 256.
+    neighbours : 4 or 8: which pairs of pixels are cliques.
+    potential : ``"difference"``: of pairs alone. ``"block"``: also of 2x2 blocks (the
+        difference of differences). ``"multiscale"``: also of curvatures over three pixels and
+        of differences of 2x2 blocks; for photographs. ``"independent"``: no cliques.
+    places : whether each place has potentials of its own: for aligned pictures (digits,
+        clothes). Without, the model fits images of any size.
+    learner : ``"pcd"``: maximum likelihood by persistent chains, started from maximum
+        pseudo-likelihood; ``"pseudo"``: that start alone; ``"exact"``: exact gradients, for
+        grids small enough (see ``log_partition(method="exact")``).
+    n_updates : gradient steps of the learner; ``"auto"``: 600.
+    n_chains : persistent chains; ``"auto"``: as many as hold 65,536 pixels, at most 256.
+    learning_rate : at the start, in units of Newton's step; it falls linearly to zero.
+    n_gibbs : sweeps of the chains a step.
+    patch_size : side of the square patches that are learned from in place of whole images
+        (only without `places`); None: whole images; ``"auto"``: 32 where images are larger
+        than 64 or differ in size.
+    n_patches : patches taken from random places, equally many of each image.
+    random_state : int, Generator or None.
+    verbose : 1 shows progress bars.
+
+    Attributes
+    ----------
+    image_shape_ : (height, width) that scores and samples refer to.
+    knots_, level_, place_ : the parameters of a
+        :class:`~harmonium.models.grid.energy.GridEnergy`.
+    filters_ : the cliques' filters.
+    pseudo_log_likelihood_ : mean log P(pixel given the others) after the first stage, nats; of
+        a random part of the images where they are many.
+    history_, n_updates_, stop_reason_ : of the second stage.
+
+    Images are ``(n, height, width)`` integers in ``[0, n_levels)``; so are answers, but for
+    means, which are float64.
+    """
+
+    #: Chains an image, sweeps before averaging, sweeps averaged, for posterior means.
+    _n_answer_chains: ClassVar[int] = 2
+    _lead_in: ClassVar[int] = 60
+    _averaged: ClassVar[int] = 160
+    #: A sweep of many levels is dear, and log Z of an image is needed to a nat or so only.
+    _annealing_steps: ClassVar[tuple[int, ...]] = (1000,)
+
+    def __init__(
+        self,
+        *,
+        n_levels: int = 256,
+        neighbours: int = 4,
+        potential: str = "difference",
+        places: bool = False,
+        learner: str = "pcd",
+        n_updates: int | str = "auto",
+        n_chains: int | str = "auto",
+        learning_rate: float = 0.3,
+        n_gibbs: int = 1,
+        patch_size: int | str | None = "auto",
+        n_patches: int = 160,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_levels = n_levels
+        self.neighbours = neighbours
+        self.potential = potential
+        self.places = places
+        self.learner = learner
+        self.n_updates = n_updates
+        self.n_chains = n_chains
+        self.learning_rate = learning_rate
+        self.n_gibbs = n_gibbs
+        self.patch_size = patch_size
+        self.n_patches = n_patches
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- learning ------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from images ``(n, H, W)``, or from a list of images of different sizes.
+
+        Costs some hundred sweeps of the images or patches.
+        """
+        self._check_parameters()
+        generator = random_generator(self.random_state)
+        images = gather_images(self, X, generator)
+        weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
+        if weights is not None and images.source is not None:
+            weights = weights[images.source]
+        energy = learn(self, images.pixels, weights, self._cliques(), generator)
+        self.image_shape_ = energy.shape
+        self.n_features_in_ = energy.n_variables
+        self._keep(energy)
+        return self
+
+    def _check_parameters(self) -> None:
+        check_integer("n_levels", self.n_levels, 2, 256)
+        if self.neighbours not in (4, 8):
+            raise ValueError(f"neighbours must be 4 or 8, got {self.neighbours!r}")
+        check_choice("potential", self.potential, POTENTIALS)
+        check_flag("places", self.places)
+        check_choice("learner", self.learner, ("pcd", "pseudo", "exact"))
+        for name in ("n_updates", "n_chains"):
+            if getattr(self, name) != "auto":
+                check_integer(name, getattr(self, name), 1)
+        check_number("learning_rate", self.learning_rate, 0.0, low_open=True)
+        check_integer("n_gibbs", self.n_gibbs, 1)
+        if self.patch_size is not None and self.patch_size != "auto":
+            check_integer("patch_size", self.patch_size, 2)
+        check_integer("n_patches", self.n_patches, 1)
+        random_generator(self.random_state)
+
+    def _cliques(self) -> Cliques:
+        return Cliques(filters_for(self.potential, self.neighbours), self.n_levels)
+
+    def _keep(self, energy: GridEnergy) -> None:
+        self.knots_ = energy.knots.numpy().astype(np.float64)
+        self.level_ = energy.level.numpy().astype(np.float64)
+        self.place_ = None if energy.place is None else energy.place.numpy().astype(np.float64)
+        self._base = energy.base.numpy().astype(np.float64)
+        self.filters_ = energy.cliques.filters
+        self._log_partition: LogZ | None = None
+
+    def _build_energy(self, dtype: torch.dtype, shape: tuple[int, int] | None = None) -> GridEnergy:
+        def tensor(array: NDArray[np.float64]) -> torch.Tensor:
+            return torch.from_numpy(array.copy()).to(dtype)
+
+        return GridEnergy(
+            self._cliques(),
+            self.image_shape_ if shape is None else shape,
+            tensor(self.knots_),
+            tensor(self.level_),
+            None if self.place_ is None else tensor(self.place_),
+            tensor(self._base),
+        )
+
+    # -- questions -----------------------------------------------------------------------------
+
+    def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
+        """Sum over pixels of log P(pixel given all others), ``(n,)``: needs no Z, and is not a
+        log-likelihood."""
+        check_is_fitted(self)
+        images = check_images(X, self.n_levels)
+        energy = self._energy_for(images.shape[1:])
+        from harmonium.models.grid.pseudo import pseudo_moments
+
+        rows = torch.from_numpy(images.reshape(len(images), -1)).float()
+        one = torch.ones(1)
+        return np.array([pseudo_moments(energy, row[None], one)[0] for row in rows])
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        condition: Any = None,
+        shape: tuple[int, int] | None = None,
+        random_state: Any = None,
+    ) -> NDArray[Any]:
+        """Draws of images ``(n_samples, H, W)``, or of the free pixels of one.
+
+        Parameters
+        ----------
+        n_samples : images to draw, at least 1.
+        condition : one image ``(H, W)`` with NaN or -1 where free; None: all is free.
+        shape : (H, W) of the images; None: `image_shape_`. Only a model without places has
+            other shapes.
+        """
+        check_is_fitted(self)
+        n_samples = check_integer("n_samples", n_samples, 1)
+        if condition is None:
+            wanted = self.image_shape_ if shape is None else tuple(shape)
+            if len(wanted) != 2:
+                raise ValueError(f"shape must be (height, width), got {shape!r}")
+            for side in wanted:
+                check_integer("shape", side, 1)
+            known = np.full((n_samples, *wanted), np.nan)
+        else:
+            one = check_images(
+                np.asarray(condition)[None], self.n_levels, blanks=True, name="condition"
+            )
+            known = np.repeat(one, n_samples, axis=0)
+        return self._complete(known, "sample", "auto", random_state)
+
+    def complete(
+        self, X: Any, *, how: str = "mode", search: str = "auto", random_state: Any = None
+    ) -> NDArray[Any]:
+        """`X` with every NaN (or -1, or masked) pixel filled from P(blanks given the rest).
+
+        Parameters
+        ----------
+        X : images ``(n, H, W)``.
+        how : ``"mode"``: the most probable filling together; ``"mean"``: each pixel's
+            posterior mean; ``"sample"``: one draw.
+        search : for the mode. ``"graphcut"``: minimum cuts (PyMaxflow; pairs only), the exact
+            mode of two attracting levels, alpha-expansion for more; ``"annealing"``: falling
+            temperature, then a climb; ``"auto"``: cuts where they apply, up to 16 levels.
+        """
+        check_is_fitted(self)
+        return self._complete(
+            check_images(X, self.n_levels, blanks=True), how, search, random_state
+        )
+
+    def _complete(
+        self, known: NDArray[np.float64], how: str, search: str, random_state: Any
+    ) -> NDArray[Any]:
+        check_choice("how", how, HOW)
+        check_choice("search", search, SEARCHES)
+        energy = self._energy_for(known.shape[1:])
+        question = Question.of_blanks(known.reshape(len(known), -1), energy)
+        return self._pictures(question, energy, how, search, random_state, known.shape)
+
+    def correct(
+        self,
+        X: Any,
+        *,
+        noise: Any,
+        how: str = "mode",
+        search: str = "auto",
+        random_state: Any = None,
+    ) -> NDArray[Any]:
+        """The clean image behind each noisy one, by P(x given noisy x) under the channel.
+
+        Parameters
+        ----------
+        X : noisy images ``(n, H, W)``; NaN where nothing was read. Of any size, if the model
+            has no places.
+        noise : ``hm.noise.Gaussian(sigma)``, sigma in levels (readings that are all whole
+            levels count as rounded and clipped), ``hm.noise.Replace(p)``, or, of two levels,
+            ``hm.noise.BitFlip(p)``.
+        how : ``"mean"`` (least squared error; averaged over sweeps), ``"mode"``, ``"sample"``.
+        search : as for :meth:`complete`.
+        """
+        check_is_fitted(self)
+        check_choice("how", how, HOW)
+        check_choice("search", search, SEARCHES)
+        readings = check_readings(X, noise, self.n_levels)
+        energy = self._energy_for(readings.shape[1:])
+        rows = readings.reshape(len(readings), -1)
+        question = Question.of_readings(rows, read_channel(noise, rows, self.n_levels), energy)
+        return self._pictures(question, energy, how, search, random_state, readings.shape)
+
+    def _pictures(
+        self,
+        question: Question,
+        energy: GridEnergy,
+        how: str,
+        search: str,
+        random_state: Any,
+        shape: tuple[int, ...],
+    ) -> NDArray[Any]:
+        generator = random_generator(random_state)
+        found = answer(self, energy, question, how, search, generator).reshape(shape)
+        return found if how == "mean" else found.astype(np.int64)
+
+    def to_network(self) -> MarkovNetwork:
+        """The same distribution as a Markov network: a factor for each pixel and clique.
+
+        For tiny grids: a clique's table has ``n_levels ** (pixels of the clique)`` entries.
+        """
+        check_is_fitted(self)
+        from harmonium.models.grid.transfer_matrix import grid_network
+
+        return grid_network(self._build_energy(torch.float64))
+
+    # -- images in and out ---------------------------------------------------------------------
+
+    def _energy_for(self, shape: tuple[int, ...]) -> GridEnergy:
+        """The energy over images of this shape, if the model has one."""
+        height, width = shape
+        if self.place_ is not None and (height, width) != self.image_shape_:
+            raise ValueError(
+                f"X must be images of shape {self.image_shape_}, whose places the model has "
+                f"learned, got {(height, width)}"
+            )
+        return self._build_energy(torch.float32, (height, width))
+
+    def _check(self, X: Any, *, blanks: bool = False) -> NDArray[np.float64]:
+        images = check_images(X, self.n_levels, blanks=blanks)
+        if images.shape[1:] != self.image_shape_:
+            raise ValueError(
+                f"X must be images of shape {self.image_shape_}, as fitted, got {images.shape[1:]}"
+            )
+        return images.reshape(len(images), -1)
+
+    def _n_states(self) -> int:
+        return self.n_levels
+
+    def _result(self, states: torch.Tensor) -> NDArray[Any]:
+        return states.long().cpu().numpy().reshape(-1, *self.image_shape_)
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        check_is_fitted(self)
+        arrays = {"knots": self.knots_, "level": self.level_, "base": self._base}
+        if self.place_ is not None:
+            arrays["place"] = self.place_
+        facts = {
+            "image_shape": list(self.image_shape_),
+            "pseudo_log_likelihood": self.pseudo_log_likelihood_,
+            "history": self.history_,
+            "n_updates": self.n_updates_,
+            "stop_reason": self.stop_reason_,
+            "log_partition": None if self._log_partition is None else vars(self._log_partition),
+        }
+        return arrays, facts
+
+    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        height, width = facts["image_shape"]
+        self.image_shape_ = (int(height), int(width))
+        self.n_features_in_ = self.image_shape_[0] * self.image_shape_[1]
+        cliques = self._cliques()
+        wanted = {
+            "knots": (sum(cliques.n_knots),),
+            "level": (self.n_levels,),
+            "base": (self.n_features_in_ if self.places else 1, self.n_levels),
+        }
+        for name, shape in wanted.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"{name} has shape {arrays[name].shape}, wanted {shape}")
+        self.knots_, self.level_, self._base = arrays["knots"], arrays["level"], arrays["base"]
+        self.place_ = arrays["place"] if self.places else None
+        self.filters_ = cliques.filters
+        self.pseudo_log_likelihood_ = facts["pseudo_log_likelihood"]
+        self.history_, self.n_updates_ = facts["history"], facts["n_updates"]
+        self.stop_reason_ = facts["stop_reason"]
+        known = facts["log_partition"]
+        self._log_partition = None if known is None else LogZ(**known)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.non_deterministic = not isinstance(self.random_state, Integral)
+        return tags

@@ -1,0 +1,1 @@
+"""Exact answers by elimination, and messages where that is too wide."""

@@ -1,0 +1,319 @@
+"""Exact answers of a factor graph: evidence sliced in, rows of evidence answered together.
+
+Many rows of evidence are one more variable, the row: tables that touch what is known depend on
+it, and it is never summed out, so that one pass answers all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.models.network.exact.contraction import (
+    LINEAR,
+    LOG,
+    MAX,
+    Array,
+    Domain,
+    Plan,
+    TooWideError,
+    Upward,
+)
+from harmonium.models.network.exact.contraction import plan as make_plan
+from harmonium.models.network.exact.order import elimination_order, interaction_graph
+
+__all__ = ["Exact", "States"]
+
+States: TypeAlias = NDArray[np.intp]
+
+#: exp(+-this) stays well inside a double, so plain products are safe below it.
+_MAX_LOG_RANGE = 600.0
+#: Bytes that the tables of one batch of rows may take.
+_BATCH_BYTES = 2.0**27
+_MAX_PLANS = 256
+_GIB = 2.0**30
+
+
+class Exact:
+    """Sums, maxima and draws of P(x) = product of tables / Z, with anything known.
+
+    Parameters
+    ----------
+    sizes : states of each variable.
+    scopes : the variables of each table.
+    log_tables : float64 logarithms, an axis a variable of the scope.
+    max_memory : GiB that one answer may take; beyond it :class:`TooWideError`.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        scopes: Sequence[tuple[int, ...]],
+        log_tables: Sequence[Array],
+        max_memory: float = 2.0,
+    ) -> None:
+        self.sizes, self.scopes = tuple(sizes), tuple(scopes)
+        self.max_memory = max_memory
+        self._row = len(self.sizes)
+        self._orders: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
+        self._plans: dict[tuple[frozenset[int], frozenset[int], tuple[int, ...]], Plan] = {}
+        self.set_tables(log_tables)
+
+    def set_tables(self, log_tables: Sequence[Array]) -> None:
+        """Other numbers in tables of the same shapes; what was planned stays."""
+        self.log_tables = [np.asarray(table) for table in log_tables]
+        self._free: Upward | None = None
+        # All tables end to end, so that each of these is one operation.
+        flat = np.concatenate([np.reshape(table, -1) for table in self.log_tables])
+        lengths = [table.size for table in self.log_tables]
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        peaks = np.maximum.reduceat(flat, starts)
+        finite = np.isfinite(flat)
+        lowest = np.minimum.reduceat(np.where(finite, flat, np.inf), starts)
+        #: log of the largest over the smallest entry above zero, of each table.
+        self._ranges = (peaks - lowest).tolist()
+        self._zeros = not finite.all()
+        # Peaks are set aside, so that plain products of many tables stay near 1.
+        self._shift = float(peaks.sum())
+        self._flat = flat - np.repeat(peaks, lengths)
+        self._shifted = self._split(self._flat)
+        self._linear: list[Array] | None = None
+
+    def _split(self, flat: Array) -> list[Array]:
+        parts, start = [], 0
+        for table in self.log_tables:
+            parts.append(flat[start : start + table.size].reshape(table.shape))
+            start += table.size
+        return parts
+
+    def with_tables(self, log_tables: Sequence[Array]) -> Exact:
+        """The same network with other numbers in its tables; plans are shared."""
+        other = copy(self)
+        other.set_tables(log_tables)
+        return other
+
+    # -- planning ----------------------------------------------------------------------------
+
+    def plan(
+        self,
+        known: frozenset[int] = frozenset(),
+        read: frozenset[int] = frozenset(),
+        keep: tuple[int, ...] = (),
+        n_rows: int = 1,
+    ) -> Plan:
+        """How to take out all but `known` and `keep`; checked against the memory allowed.
+
+        `read` are variables with a noisy reading in each row.
+        """
+        key = (known, read, keep)
+        found = self._plans.get(key)
+        if found is None:
+            scopes = self._reduced_scopes(known, read)
+            order = self._order(known, keep)
+            rows = (self._row,) if known or read else ()
+            found = make_plan(scopes, order, (*keep, *rows))
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[key] = found
+        needed = found.memory((*self.sizes, n_rows)) / _GIB
+        if needed > self.max_memory:
+            width = found.width() - bool(known or read)
+            raise TooWideError(
+                f"an exact answer needs a table over {width} variables at once and "
+                f"{needed:.3g} GiB of memory; max_memory={self.max_memory:g} GiB allows less. "
+                "Give more evidence, raise max_memory, or settle for an estimate: "
+                "log_partition(method='ais'), sample(method='gibbs'), marginals(method='gibbs') "
+                "or marginals(method='loopy')"
+            )
+        return found
+
+    def _order(self, known: frozenset[int], keep: tuple[int, ...]) -> list[int]:
+        key = (known, frozenset(keep))
+        if key not in self._orders:
+            free = [v for v in range(len(self.sizes)) if v not in known]
+            place = {v: i for i, v in enumerate(free)}
+            scopes = [[place[v] for v in s if v in place] for s in self.scopes]
+            kept = [place[v] for v in keep]
+            graph = interaction_graph(len(free), [*scopes, kept])
+            order = elimination_order(
+                graph, [self.sizes[v] for v in free], sum(1 << v for v in kept)
+            )
+            if len(self._orders) >= _MAX_PLANS:
+                self._orders.pop(next(iter(self._orders)))
+            self._orders[key] = [free[v] for v in order]
+        return self._orders[key]
+
+    def _reduced_scopes(self, known: frozenset[int], read: frozenset[int]) -> list[tuple[int, ...]]:
+        scopes = []
+        for scope in self.scopes:
+            free = tuple(v for v in scope if v not in known)
+            scopes.append(scope if len(free) == len(scope) else (self._row, *free))
+        return scopes + [(self._row, v) for v in sorted(read)]
+
+    # -- passes --------------------------------------------------------------------------------
+
+    def upward(
+        self,
+        rows: States | None = None,
+        known: frozenset[int] = frozenset(),
+        readings: Mapping[int, Array] | None = None,
+        keep: tuple[int, ...] = (),
+        *,
+        maximise: bool = False,
+    ) -> Upward:
+        """Take out all but `keep` (and the row): log totals with those axes, row last.
+
+        `rows` ``(n, n_variables)`` give the states of the `known` columns; `readings` are
+        log-likelihoods ``(n, n_states)`` of the readings of variables not known.
+        """
+        readings = {v: r for v, r in (readings or {}).items() if v not in known}
+        read = frozenset(readings)
+        free = not known and not read and not keep and not maximise
+        if free and self._free is not None:
+            return self._free
+        n_rows = 1 if rows is None else len(rows)
+        plan = self.plan(known, read, keep, n_rows)
+        domain = MAX if maximise else self._domain(plan, known, readings)
+        tables = self._tables(domain)
+        if known:
+            assert rows is not None
+            tables = [
+                _slice(table, scope, known, rows)
+                for table, scope in zip(tables, self.scopes, strict=True)
+            ]
+        extra = [readings[v] for v in sorted(read)]
+        tables = [*tables, *(np.exp(r) if domain is LINEAR else r for r in extra)]
+        found = Upward(plan, tables, domain)
+        found.log_total = found.log_total + self._shift
+        if free:
+            self._free = found
+        return found
+
+    def _tables(self, domain: Domain) -> list[Array]:
+        if domain is not LINEAR:
+            return self._shifted
+        if self._linear is None:
+            self._linear = self._split(np.exp(self._flat))
+        return self._linear
+
+    def _domain(self, plan: Plan, known: frozenset[int], readings: Mapping[int, Array]) -> Domain:
+        """Plain products where no entry of any table can leave the range of a double.
+
+        Without zeros, the entries of a bucket's table differ by no more than the ranges of
+        the tables that share a variable with it multiplied together allow.
+        """
+        total = sum(self._ranges) + sum(
+            float(np.max(r) - np.min(r)) + abs(float(np.max(r))) for r in readings.values()
+        )
+        if total < _MAX_LOG_RANGE:
+            return LINEAR
+        if self._zeros or known or readings:
+            return LOG
+        around = [0.0] * len(self.sizes)
+        for scope, log_range in zip(self.scopes, self._ranges, strict=True):
+            for variable in scope:
+                around[variable] += log_range
+        widest = max(sum(around[v] for v in bucket.scope) for bucket in (*plan.buckets, plan.last))
+        return LINEAR if widest < _MAX_LOG_RANGE else LOG
+
+    def batches(
+        self,
+        n_rows: int,
+        known: frozenset[int],
+        read: frozenset[int] = frozenset(),
+        keep: tuple[int, ...] = (),
+    ) -> list[slice]:
+        """Slices of rows whose tables fit together in a modest part of the memory allowed."""
+        one = self.plan(known, read, keep).memory((*self.sizes, 1))
+        room = min(_BATCH_BYTES, self.max_memory * _GIB)
+        step = max(1, min(n_rows, int(room / one)))
+        return [slice(start, start + step) for start in range(0, n_rows, step)]
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def log_sum(
+        self,
+        rows: States | None = None,
+        known: frozenset[int] = frozenset(),
+        readings: Mapping[int, Array] | None = None,
+        keep: tuple[int, ...] = (),
+    ) -> Array:
+        """log of the sum over all but `keep`, for each row: axes ``(*keep, row)``.
+
+        Without anything known or read there is no row axis.
+        """
+        found = self.upward(rows, known, readings, keep).log_total
+        shape = [self.sizes[v] for v in keep]
+        if known or readings:
+            assert rows is not None
+            shape.append(len(rows))
+        return np.broadcast_to(found, shape)
+
+    def fill(
+        self,
+        rows: States,
+        known: frozenset[int],
+        readings: Mapping[int, Array] | None = None,
+        generator: np.random.Generator | None = None,
+        n_draws: int = 1,
+    ) -> tuple[States, Array]:
+        """Each row with its unknown variables drawn, or, without a generator, most probable.
+
+        With `n_draws`, each row comes that many times in a row; the draws are independent.
+
+        Returns the filled rows and the log of what was summed (or maximised) for each row,
+        -inf where a row's evidence cannot be.
+        """
+        up = self.upward(rows, known, readings, maximise=generator is None)
+        states = np.concatenate([rows, np.arange(len(rows))[:, None]], axis=1)
+        states = np.repeat(states, n_draws, axis=0)
+
+        def draw(table: Array) -> States:
+            assert generator is not None
+            edges = np.cumsum(up.domain.weights(table), axis=0)
+            points = generator.random(edges.shape[1]) * edges[-1]
+            return np.minimum((edges <= points).sum(0), len(table) - 1)
+
+        def best(table: Array) -> States:
+            return np.asarray(table.argmax(axis=0))
+
+        pick: Callable[[Array], States] = best if generator is None else draw
+        up.trace_back(states, pick)
+        return states[:, :-1], np.broadcast_to(up.log_total, len(rows))
+
+    def marginals(
+        self,
+        wanted: Sequence[tuple[int, ...]],
+        rows: States | None = None,
+        known: frozenset[int] = frozenset(),
+        readings: Mapping[int, Array] | None = None,
+    ) -> list[Array]:
+        """P(scope given what is known) for each scope, one pass up and one down.
+
+        A scope must lie within the scope of a table (or be one variable) and hold nothing
+        known. With rows of evidence each result has the row as its first axis.
+        """
+        up = self.upward(rows, known, readings)
+        if not (known or readings):
+            return up.marginals(wanted, np.ones(()))
+        assert rows is not None
+        # Rows as a uniform variable; what does not depend on the row has an axis of length 1.
+        joint = [(self._row, *scope) for scope in wanted]
+        found = up.marginals(joint, np.full(len(rows), 1.0 / len(rows)))
+        return [
+            np.broadcast_to(p * len(p), (len(rows), *(self.sizes[v] for v in scope)))
+            for p, scope in zip(found, wanted, strict=True)
+        ]
+
+
+def _slice(table: Array, scope: tuple[int, ...], known: frozenset[int], rows: States) -> Array:
+    """`table` at each row's states of the known variables: row first, then the free axes."""
+    fixed = [axis for axis, v in enumerate(scope) if v in known]
+    if not fixed:
+        return table
+    rest = [axis for axis in range(len(scope)) if axis not in fixed]
+    return np.asarray(table.transpose(fixed + rest)[tuple(rows[:, scope[a]] for a in fixed)])

@@ -1,0 +1,1 @@
+"""Networks in other forms: usual shapes, UAI files, pictures."""

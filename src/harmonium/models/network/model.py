@@ -1,0 +1,237 @@
+"""Markov networks of factor tables over discrete variables: their making, learning, keeping."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.contract.checks import check_number
+from harmonium.contract.estimates import LogZ
+from harmonium.data.tables import check_sample_weight
+from harmonium.models.network.factor import Factor, Name
+from harmonium.models.network.forms import shapes, uai
+from harmonium.models.network.questions import Questions
+from harmonium.models.network.structure import Structure
+
+__all__ = ["Factor", "MarkovNetwork"]
+
+
+class MarkovNetwork(Questions):
+    """P(x) = product of factors / Z over discrete variables of 2 or more states each.
+
+    The factors given are the model: every question can be asked at once, and :meth:`fit`
+    learns other numbers for tables of the same variables. Exact answers come from eliminating
+    variables one at a time: their cost is the number of entries of the largest table met on
+    the way (states to the power of the treewidth plus one), times the number of variables.
+
+    Parameters
+    ----------
+    factors : list of :class:`Factor`, at least one variable among them. Variables are the
+        columns of rows in, and out, by their first appearance.
+    learner : how :meth:`fit` takes the model's expectation: ``"exact"`` (a junction tree and
+        L-BFGS), ``"pcd"`` (persistent Gibbs chains), ``"auto"`` the first where it fits.
+    weight_decay : pull of every log-table entry to zero in ``fit``: half this times the sum
+        of squares is taken from the mean log-likelihood. 0: plain maximum likelihood.
+    max_iter : iterations of L-BFGS, or gradient steps of ``"pcd"`` in hundreds; at least 1.
+    tol : ``fit`` stops once no factor's table of expected counts (per row) is off by more.
+    max_memory : GiB that an exact answer may take; beyond it a ValueError names the width.
+    random_state : seed of ``fit`` with ``"pcd"``.
+    verbose : 1 shows a progress bar in ``fit``.
+
+    Attributes
+    ----------
+    variables_ : names, in the order of columns.
+    n_states_ : number of states of each variable.
+    factors_ : the factors in force: those given, or after ``fit`` the learned ones.
+    n_features_in_ : number of variables.
+    n_iter_, stop_reason_ : of the last ``fit``.
+    """
+
+    def __init__(
+        self,
+        factors: list[Factor],
+        *,
+        learner: str = "auto",
+        weight_decay: float = 0.0,
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        max_memory: float = 2.0,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.factors = factors
+        self.learner = learner
+        self.weight_decay = weight_decay
+        self.max_iter = max_iter
+        self.tol = tol
+        self.max_memory = max_memory
+        self.random_state = random_state
+        self.verbose = verbose
+        Structure.check(factors)  # a network that cannot be is refused where it is written
+
+    # -- structure ---------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    @property
+    def _network(self) -> Structure:
+        """Names, sizes and the exact engine of the factors in force; kept between questions."""
+        factors = self.factors_
+        kept: Structure | None = self.__dict__.get("_structure")
+        if kept is None or kept.factors is not factors:
+            check_number("max_memory", self.max_memory, 0.0, low_open=True)
+            kept = Structure(factors, self.max_memory)
+            if self.__dict__.get("_structure") is not None:
+                self._log_partition = None
+            self._structure = kept
+        kept.exact.max_memory = self.max_memory
+        return kept
+
+    @property
+    def factors_(self) -> list[Factor]:
+        """The factors in force."""
+        learned: tuple[Any, list[Factor]] | None = self.__dict__.get("_learned")
+        # Parameters set anew after a fit mean the network that they name.
+        if learned is not None and learned[0] is self.factors:
+            return learned[1]
+        return self.factors
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_structure", None)  # caches of answers
+        return state
+
+    # -- learn ---------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn the numbers of all tables from rows of states, by maximum likelihood.
+
+        Which variables share a factor stays as given, and a zero stays zero; all other
+        entries start from those given and move until the model expects every factor's states
+        as often as the rows show them. The likelihood is concave, so it does not matter where
+        it starts, but tables that overlap can hold the same distribution in many ways.
+
+        Parameters
+        ----------
+        X : ``(n_samples, n_variables)`` states, columns as ``variables_`` (a frame's columns
+            may name them in any order).
+        sample_weight : non-negative weights of the rows.
+
+        Cost: an up and down pass an iteration with ``"exact"``.
+        """
+        from harmonium.models.network.likelihood import fit_tables
+
+        network = Structure(self.factors, self.max_memory)
+        self._learned = None
+        table = self._check(X)
+        weights = check_sample_weight(sample_weight, table)
+        result = fit_tables(self, network, table.astype(np.intp), weights)
+        self._learned = (self.factors, result.factors)
+        self._log_partition = None
+        self.n_iter_ = result.n_iter
+        self.stop_reason_ = result.reason
+        return self
+
+    # -- files ---------------------------------------------------------------
+
+    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        factors = self.factors_
+        for name in self.variables_:
+            if not _writable(name):
+                raise TypeError(
+                    f"variable {name!r} cannot be kept in a model file; wanted text, a number, "
+                    "or a tuple of these"
+                )
+        known = self._log_partition
+        facts: dict[str, Any] = {
+            "variables": [repr(list(factor.variables)) for factor in factors],
+            "log_partition": None if known is None else vars(known),
+            "fit": [getattr(self, "n_iter_", None), getattr(self, "stop_reason_", None)],
+            "parameters_left_out": ["factors"],
+        }
+        return {str(i): factor.log_table for i, factor in enumerate(factors)}, facts
+
+    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        factors = [
+            Factor(ast.literal_eval(names), arrays[str(i)], log=True)
+            for i, names in enumerate(facts["variables"])
+        ]
+        Structure.check(factors)
+        self.factors = factors
+        known = facts["log_partition"]
+        self._log_partition = None if known is None else LogZ(**known)
+        n_iter, reason = facts["fit"]
+        if reason is not None:
+            self.n_iter_, self.stop_reason_ = n_iter, reason
+
+    @classmethod
+    def _blank(cls, parameters: dict[str, Any]) -> Self:
+        # The factors come with the state; until then there is no network to check.
+        model = cls.__new__(cls)
+        for name, value in parameters.items():
+            setattr(model, name, value)
+        return model
+
+    # -- other forms ---------------------------------------------------------------
+
+    @classmethod
+    def chain(cls, n: int, pair: Any = None, unary: Any = None, *, n_states: int = 2) -> Self:
+        """Variables ``"0"`` to ``"n-1"`` in a row; see :func:`.shapes.chain_factors`."""
+        return cls(shapes.chain_factors(n, pair, unary, n_states))
+
+    @classmethod
+    def grid(
+        cls,
+        height: int,
+        width: int,
+        pair: Any = None,
+        unary: Any = None,
+        *,
+        n_states: int = 2,
+    ) -> Self:
+        """Variables ``"row,column"``, four neighbours; see :func:`.shapes.grid_factors`."""
+        return cls(shapes.grid_factors(height, width, pair, unary, n_states))
+
+    @classmethod
+    def complete_bipartite(cls, W: Any, b: Any, c: Any) -> Self:
+        """Binary ``"v0"``... and ``"h0"``...: P(v, h) proportional to exp(v'Wh + b'v + c'h).
+
+        `W` is ``(visible, hidden)``, `b` ``(visible,)``, `c` ``(hidden,)``; finite numbers.
+        """
+        return cls(shapes.bipartite_factors(W, b, c))
+
+    @classmethod
+    def read_uai(cls, path: str | PathLike[str]) -> Self:
+        """The network of a UAI file (MARKOV or BAYES); variables are named ``"0"``, ``"1"``..."""
+        return cls(uai.read_network(path))
+
+    def to_uai(self, path: str | PathLike[str]) -> None:
+        """Write the network as a UAI file (MARKOV), variables numbered as ``variables_``."""
+        uai.write_network(path, self._network)
+
+    def read_uai_evidence(self, path: str | PathLike[str]) -> dict[Name, int]:
+        """The evidence of a UAI evidence file as ``{name: state}``."""
+        return uai.read_evidence(path, self._network)
+
+    def write_uai_evidence(self, path: str | PathLike[str], evidence: Mapping[Name, int]) -> None:
+        """Write evidence ``{name: state}`` as a UAI evidence file."""
+        uai.write_evidence(path, self._network, evidence)
+
+    def plot(self, path: str | PathLike[str]) -> None:
+        """A picture of the network to a file: circles are variables, squares factors."""
+        from harmonium.models.network.forms.drawing import plot_network
+
+        plot_network(path, self._network)
+
+
+def _writable(name: Any) -> bool:
+    try:
+        return bool(ast.literal_eval(repr(name)) == name)
+    except (ValueError, SyntaxError):
+        return False

@@ -1,0 +1,304 @@
+"""Questions to a Markov network: exact by elimination, by chains or messages where too wide."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harmonium.compute.random import random_generator
+from harmonium.contract.checks import check_choice, check_integer, check_number
+from harmonium.contract.energy import Chains, Evidence
+from harmonium.contract.estimates import LogZ
+from harmonium.models.network.energy import FactorEnergy
+from harmonium.models.network.exact.beliefs import LoopyBeliefs, loopy_beliefs
+from harmonium.models.network.exact.contraction import Array
+from harmonium.models.network.exact.engine import States
+from harmonium.models.network.factor import Name
+from harmonium.models.network.rows import NetworkRows, patterns
+from harmonium.sampling.gibbs import equilibrate, mean_marginals
+from harmonium.sampling.modes import climb, seek_mode
+
+__all__ = ["Questions"]
+
+#: Chains behind marginals(method="gibbs") and most_likely(method="gibbs").
+_N_CHAINS = 64
+_DRAWS_AT_ONCE = 2**16
+
+
+class Questions(NetworkRows):
+    """Everything that is asked of a network, given its structure."""
+
+    # -- how likely? ---------------------------------------------------------------
+
+    def log_partition(
+        self,
+        method: str = "auto",
+        *,
+        n_chains: int = 100,
+        n_temperatures: int | None = None,
+        X: Any = None,
+        random_state: Any = None,
+    ) -> LogZ:
+        """log Z in nats: ``"exact"`` by elimination, ``"ais"`` annealed importance sampling.
+
+        ``"auto"`` is exact where that fits ``max_memory``, else AIS; ``"raise"`` is not
+        offered (its sweeps must be reversible, coloured blocks are not). See
+        :meth:`EnergyModel.log_partition` for the rest.
+
+        Raises ``ValueError`` where the factors forbid every state, or where exact does not fit.
+        """
+        network = self._network
+        if method == "exact" or (method == "auto" and network.fits()):
+            value = float(network.exact.log_sum())
+            if np.isneginf(value):
+                raise ValueError("factors forbid every state: their product is zero everywhere")
+            return LogZ(value)
+        return super().log_partition(
+            method,
+            n_chains=n_chains,
+            n_temperatures=n_temperatures,
+            X=X,
+            random_state=random_state,
+        )
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """log P(x) in nats for each row ``(n_samples,)``; -inf where a factor forbids it.
+
+        Rows are ``(n_samples, n_variables)`` states, columns as ``variables_``; of a frame
+        whose columns are the variables' names, the order does not matter.
+        """
+        table = self._check(X)
+        return self._network.log_weight(table.astype(np.intp)) - self._trusted_log_z()
+
+    def _trusted_log_z(self) -> float:
+        log_z = self.log_partition()
+        if log_z.status != "ok":
+            warnings.warn(
+                f"log Z is not to be trusted ({log_z.status}: {log_z.effective_chains:.1f} of "
+                f"{log_z.n_chains} chains count)",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return log_z.value
+
+    def log_prob(self, assignment: Any) -> Any:
+        """log P of one assignment (a float), or of each row of a table (an array).
+
+        Parameters
+        ----------
+        assignment : ``{name: state}``, or one row of states, or a table of rows. Variables
+            left out, or NaN, are summed over: the answer is then a marginal probability.
+        """
+        one = isinstance(assignment, Mapping)
+        if one:
+            table = np.full((1, self.n_features_in_), np.nan)
+            for column, state in self._network.columns(assignment, "assignment").items():
+                table[0, column] = state
+        else:
+            values = assignment if hasattr(assignment, "columns") else np.asarray(assignment)
+            one = getattr(values, "ndim", 2) == 1
+            table = self._check(values[None, :] if one else values, blanks=True)
+        result = np.empty(len(table))
+        for rows, known in patterns(table):
+            part = np.nan_to_num(table[rows]).astype(np.intp)
+            if len(known) == self.n_features_in_:
+                result[rows] = self._network.log_weight(part)
+                continue
+            exact = self._network.exact
+            for piece in exact.batches(len(rows), known):
+                result[rows[piece]] = exact.log_sum(part[piece], known)
+        result -= self._trusted_log_z()
+        # A sum over everything is exactly one, whatever the rounding.
+        return float(np.minimum(result, 0.0)[0]) if one else np.minimum(result, 0.0)
+
+    def prob(self, assignment: Any) -> Any:
+        """P of an assignment, see :meth:`log_prob`."""
+        value = np.exp(self.log_prob(assignment))
+        return float(value) if np.ndim(value) == 0 else value
+
+    def marginal(
+        self, variables: Name | Iterable[Name], evidence: Mapping[Name, int] | None = None
+    ) -> Array:
+        """P(variables given evidence), exactly: an array with an axis a variable, sum one.
+
+        Parameters
+        ----------
+        variables : one name or several, none of them in the evidence.
+        evidence : ``{name: state}`` of what is known.
+        """
+        network = self._network
+        wanted = network.queried(variables)
+        rows, known = network.evidence(evidence)
+        clash = [network.names[v] for v in wanted if v in known]
+        if clash:
+            raise ValueError(f"variables: {clash[0]!r} is known from the evidence; leave it out")
+        log_p = network.exact.log_sum(rows, known, keep=wanted)
+        if known:
+            log_p = log_p[..., 0]
+        self._check_possible(log_p.max(), evidence)
+        p = np.exp(log_p - log_p.max())
+        return np.asarray(p / p.sum())
+
+    def marginals(
+        self,
+        evidence: Mapping[Name, int] | None = None,
+        *,
+        method: str = "exact",
+        random_state: Any = None,
+    ) -> dict[Name, Array]:
+        """P(variable given evidence) for every variable at once: ``{name: (n_states,)}``.
+
+        ``method="exact"`` is one pass up the junction tree and one down. Where that is too
+        wide, ``"gibbs"`` averages 64 annealed chains, and ``"loopy"`` is loopy belief
+        propagation (see :meth:`loopy_marginals` for whether it converged). What the evidence
+        names is certain.
+        """
+        check_choice("method", method, ("exact", "gibbs", "loopy"))
+        network = self._network
+        rows, known = network.evidence(evidence)
+        free = [v for v in range(len(network.names)) if v not in known]
+        sizes = network.exact.sizes
+        if method == "loopy":
+            return self.loopy_marginals(evidence).marginals
+        if method == "gibbs":
+            found = self._gibbs_marginals(rows, known, random_state)
+        else:
+            self._check_possible(float(network.exact.log_sum(rows, known).max()), evidence)
+            tables = network.exact.marginals([(v,) for v in free], rows, known)
+            found = {v: p[0] if known else p for v, p in zip(free, tables, strict=True)}
+        for v in known:
+            found[v] = np.eye(sizes[v])[rows[0, v]]
+        return {name: found[v] / found[v].sum() for v, name in enumerate(network.names)}
+
+    def _gibbs_marginals(
+        self, rows: States, known: frozenset[int], random_state: Any
+    ) -> dict[int, Array]:
+        energy = self._build_energy(torch.float32)
+        generator = random_generator(random_state)
+        chains, evidence = self._chains(energy, rows, known, generator)
+        chains = equilibrate(energy, chains, self._lead_in, 0, generator, evidence=evidence)
+        mean, _ = mean_marginals(energy, chains, self._averaged, generator, evidence=evidence)
+        p = mean.mean(0).numpy()
+        if p.ndim == 1:
+            p = np.stack([1.0 - p, p], axis=1)
+        return {v: p[v, :size] for v, size in enumerate(self.n_states_) if v not in known}
+
+    def _chains(
+        self,
+        energy: FactorEnergy,
+        rows: States,
+        known: frozenset[int],
+        generator: np.random.Generator,
+    ) -> tuple[Chains, Evidence]:
+        free = torch.tensor([v not in known for v in range(energy.n_variables)])
+        fixed = torch.from_numpy(rows[:1]).to(energy.dtype)
+        x = torch.where(free, energy.base_sample(_N_CHAINS, generator), fixed)
+        return Chains(x), Evidence(free.expand(_N_CHAINS, -1))
+
+    def loopy_marginals(
+        self,
+        evidence: Mapping[Name, int] | None = None,
+        *,
+        damping: float = 0.0,
+        max_iter: int = 1000,
+        tol: float = 1e-9,
+    ) -> LoopyBeliefs:
+        """Approximate marginals by loopy belief propagation; exact on trees.
+
+        Returns :class:`LoopyBeliefs`, which says whether the messages settled. `damping` in
+        [0, 1) mixes that part of the old messages in: more settles where none does not.
+        """
+        check_number("damping", damping, 0.0, 1.0, high_open=True)
+        check_integer("max_iter", max_iter, 1)
+        check_number("tol", tol, 0.0, low_open=True)
+        network = self._network
+        rows, known = network.evidence(evidence)
+        return loopy_beliefs(network, rows[0], known, damping=damping, max_iter=max_iter, tol=tol)
+
+    def most_likely(
+        self,
+        evidence: Mapping[Name, int] | None = None,
+        *,
+        method: str = "exact",
+        random_state: Any = None,
+    ) -> dict[Name, int]:
+        """The most probable assignment given the evidence: ``{name: state}`` of all variables.
+
+        ``method="exact"`` is max-sum elimination; ``"gibbs"`` the best that 64 annealed
+        chains meet and climb to, with no promise.
+        """
+        check_choice("method", method, ("exact", "gibbs"))
+        network = self._network
+        rows, known = network.evidence(evidence)
+        if method == "exact":
+            states, height = network.exact.fill(rows, known)
+            self._check_possible(float(height[0]), evidence)
+            best = states[0]
+        else:
+            energy = self._build_energy(torch.float32)
+            generator = random_generator(random_state)
+            chains, clamped = self._chains(energy, rows, known, generator)
+            x = seek_mode(energy, chains, self._lead_in, self._averaged, generator, clamped)
+            x = climb(energy, x, clamped)
+            best = x[energy.log_weight(x).argmax()].numpy().astype(np.intp)
+        return {name: int(best[v]) for v, name in enumerate(network.names)}
+
+    @staticmethod
+    def _check_possible(log_weight: float, evidence: Mapping[Name, int] | None) -> None:
+        if np.isneginf(log_weight):
+            if evidence:
+                raise ValueError(f"evidence {dict(evidence)!r} has probability zero")
+            raise ValueError("factors forbid every state: their product is zero everywhere")
+
+    # -- make a new one; fill in, clean up ------------------------------------------------------
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        evidence: Mapping[Name, int] | None = None,
+        *,
+        condition: Any = None,
+        method: str = "auto",
+        random_state: Any = None,
+    ) -> NDArray[np.int64]:
+        """Independent exact draws ``(n_samples, n_variables)``, columns as ``variables_``.
+
+        Parameters
+        ----------
+        n_samples : rows to draw, at least 1.
+        evidence : ``{name: state}`` of what is known, or
+        condition : the same as one row, NaN where free; not both.
+        method : ``"exact"``; ``"gibbs"`` the ends of annealed chains; ``"auto"`` exact where
+            it fits ``max_memory``.
+        """
+        check_integer("n_samples", n_samples, 1)
+        check_choice("method", method, ("auto", "exact", "gibbs"))
+        if condition is not None and evidence is not None:
+            raise ValueError("condition and evidence say the same thing twice; give one of them")
+        if condition is not None:
+            row = self._condition(condition)
+            evidence = {
+                name: int(state)
+                for name, state in zip(self._network.names, row, strict=True)
+                if not np.isnan(state)
+            }
+        network = self._network
+        rows, known = network.evidence(evidence)
+        generator = random_generator(random_state)
+        if method == "gibbs" or (method == "auto" and not network.fits(known)):
+            row = np.full(len(network.names), np.nan)
+            row[list(known)] = rows[0, list(known)]
+            table = np.repeat(row[None, :], n_samples, axis=0)
+            return super()._answer(table, None, "sample", generator).astype(np.int64)
+        parts = []
+        for start in range(0, n_samples, _DRAWS_AT_ONCE):
+            n_draws = min(_DRAWS_AT_ONCE, n_samples - start)
+            states, height = network.exact.fill(rows, known, generator=generator, n_draws=n_draws)
+            self._check_possible(float(height[0]), evidence)
+            parts.append(states)
+        return np.concatenate(parts).astype(np.int64)

@@ -1,0 +1,136 @@
+"""What follows from a list of factors: names, sizes, columns, and the exact engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harmonium.contract.checks import check_integer
+from harmonium.models.network.energy import FactorEnergy
+from harmonium.models.network.exact.contraction import Array, TooWideError
+from harmonium.models.network.exact.engine import Exact, States
+from harmonium.models.network.factor import Factor, Name
+
+__all__ = ["Structure"]
+
+
+class Structure:
+    """The variables of `factors` by first appearance, and answers' machinery, built once."""
+
+    def __init__(self, factors: list[Factor], max_memory: float) -> None:
+        sizes = self.check(factors)
+        self.factors = factors
+        self.names = list(sizes)
+        self.index = {name: i for i, name in enumerate(self.names)}
+        self.exact = Exact(
+            list(sizes.values()),
+            [tuple(self.index[name] for name in factor.variables) for factor in factors],
+            [factor.log_table for factor in factors],
+            max_memory,
+        )
+        self._energies: dict[torch.dtype, FactorEnergy] = {}
+
+    @staticmethod
+    def check(factors: Any) -> dict[Name, int]:
+        """Names and numbers of states, in order; raises for what is no list of factors."""
+        if isinstance(factors, Factor) or not isinstance(factors, Sequence):
+            raise TypeError(f"factors must be a list of hm.Factor, got {factors!r}")
+        sizes: dict[Name, int] = {}
+        for i, factor in enumerate(factors):
+            if not isinstance(factor, Factor):
+                raise TypeError(f"factors[{i}] must be a hm.Factor, got {factor!r}")
+            for name, size in zip(factor.variables, factor.n_states, strict=True):
+                if sizes.setdefault(name, size) != size:
+                    raise ValueError(
+                        f"factors[{i}] has {size} states for {name!r}, which has "
+                        f"{sizes[name]} in an earlier factor; wanted the same number"
+                    )
+        if not sizes:
+            raise ValueError("factors must have at least one variable among them, got none")
+        return sizes
+
+    def energy(self, dtype: torch.dtype) -> FactorEnergy:
+        """The factors as an energy for chains."""
+        if dtype not in self._energies:
+            self._energies[dtype] = FactorEnergy(self.exact, dtype)
+        return self._energies[dtype]
+
+    def fits(self, known: frozenset[int] = frozenset()) -> bool:
+        """Whether exact answers fit the memory allowed."""
+        try:
+            self.exact.plan(known)
+        except TooWideError:
+            return False
+        return True
+
+    def log_weight(self, states: States) -> Array:
+        """Sum of log tables for each row of states, float64 ``(n,)``; -inf where forbidden."""
+        total = np.zeros(len(states))
+        for scope, table in zip(self.exact.scopes, self.exact.log_tables, strict=True):
+            total += table[tuple(states[:, v] for v in scope)]
+        return total
+
+    def columns(self, assignment: Mapping[Name, Any], what: str) -> dict[int, int]:
+        """``{name: state}`` as ``{column: state}``, names and states checked."""
+        found = {}
+        for name, state in assignment.items():
+            if name not in self.index:
+                raise ValueError(f"{what}: {name!r} is no variable of this network")
+            column = self.index[name]
+            found[column] = check_integer(
+                f"{what}[{name!r}]", state, 0, self.exact.sizes[column] - 1
+            )
+        return found
+
+    def evidence(self, evidence: Mapping[Name, int] | None) -> tuple[States, frozenset[int]]:
+        """One row of states (0 where free), and the columns that are known."""
+        row = np.zeros((1, len(self.names)), dtype=np.intp)
+        if evidence is None:
+            return row, frozenset()
+        if not isinstance(evidence, Mapping):
+            raise TypeError(f"evidence must be a dictionary {{name: state}}, got {evidence!r}")
+        columns = self.columns(evidence, "evidence")
+        for column, state in columns.items():
+            row[0, column] = state
+        return row, frozenset(columns)
+
+    def queried(self, variables: Any) -> tuple[int, ...]:
+        """Columns of one name or of several."""
+        try:
+            single = variables in self.index
+        except TypeError:
+            single = False
+        if single or isinstance(variables, str) or not isinstance(variables, Iterable):
+            variables = (variables,)
+        names = list(variables)
+        for i, name in enumerate(names):
+            if name not in self.index:
+                raise ValueError(f"variables: {name!r} is no variable of this network")
+            if name in names[:i]:
+                raise ValueError(f"variables: {name!r} is there twice; wanted each name once")
+        return tuple(self.index[name] for name in names)
+
+    def in_order(self, X: Any) -> Any:
+        """A frame whose columns are the variables' names, as rows in the network's order."""
+        columns = getattr(X, "columns", None)
+        if columns is None:
+            return X
+        given = list(columns)
+        if len(given) == len(self.names) and set(given) == set(self.names):
+            X = X[self.names]
+        return X.to_numpy() if hasattr(X, "to_numpy") else X
+
+    def check_states(self, table: NDArray[Any], what: str) -> None:
+        """Each column's states against its own variable's number of them."""
+        for column, size in enumerate(self.exact.sizes):
+            high = table[:, column] >= size
+            if high.any():
+                row = int(np.argmax(high))
+                raise ValueError(
+                    f"{what}[{row}, {column}] is {table[row, column]:g}; wanted an integer in "
+                    f"[0, {size - 1}], the states of {self.names[column]!r}"
+                )

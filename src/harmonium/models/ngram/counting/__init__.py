@@ -1,0 +1,1 @@
+"""Counting n-grams, in memory or by an engine."""

@@ -1,0 +1,137 @@
+"""Counting: texts to a trie with the count of every n-gram.
+
+Words become numbers once; then, level by level, an n-gram is the pair (node of its context,
+word), always 64 bits whatever the order, and counting is one group-by of 64-bit keys, done where
+:mod:`.engines` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.data.texts import Block
+from harmonium.models.ngram.counting.engines import Keys, Workspace
+from harmonium.models.ngram.trie import Trie, locate
+from harmonium.models.ngram.vocabulary import END, START, UNKNOWN, Vocabulary
+
+__all__ = ["Counts", "count_levels", "read_words", "trim"]
+
+
+@dataclass
+class Counts:
+    """A trie and how often each node occurred, int64."""
+
+    trie: Trie
+    count: NDArray[np.int64]
+    n_texts: int
+    n_tokens: int
+
+
+def read_words(
+    blocks: Iterable[Block],
+    work: Workspace,
+    vocabulary: Vocabulary | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[list[NDArray[np.int32]], Vocabulary]:
+    """Word numbers of all blocks, and the vocabulary: learned where none is given."""
+    learn = vocabulary is None
+    known = Vocabulary.of() if vocabulary is None else vocabulary
+    parts = []
+    for block in blocks:
+        parts.append(work.keep(known.encode(block, learn=learn).copy()))
+        if progress is not None:
+            progress(len(block.data))
+    return parts, known
+
+
+def trim(
+    parts: list[NDArray[np.int32]], work: Workspace, vocabulary: Vocabulary, min_count: int
+) -> tuple[list[NDArray[np.int32]], Vocabulary]:
+    """Words rarer than `min_count` become ``<unk>``; the others are numbered by frequency.
+
+    Frequent words first keeps what is looked up most often together in the cache.
+    """
+    n_words = len(vocabulary)
+    count = np.zeros(n_words, dtype=np.int64)
+    for part in parts:
+        count += np.bincount(part, minlength=n_words)
+    kept = 3 + np.flatnonzero(count[3:] >= min_count)
+    order = np.concatenate([[0, 1, 2], kept[np.argsort(-count[kept], kind="stable")]])
+    number = np.full(n_words, UNKNOWN, dtype=np.int32)
+    number[order] = np.arange(len(order), dtype=np.int32)
+    return [work.keep(number[part]) for part in parts], vocabulary.reordered(order)
+
+
+def count_levels(
+    parts: list[NDArray[np.int32]],
+    n_words: int,
+    order: int,
+    work: Workspace,
+    progress: Callable[[int], None] | None = None,
+) -> Counts:
+    """Count the n-grams of up to `order` words of ``<s> words </s>`` texts."""
+    counts = np.zeros(n_words, dtype=np.int64)
+    for part in parts:
+        counts += np.bincount(part, minlength=n_words)
+    n_texts = int(counts[START])
+    word = np.concatenate([[0], np.arange(n_words)]).astype(np.int32)
+    parent = np.zeros(n_words + 1, dtype=np.int32)
+    count = np.concatenate([[0], counts])
+    starts = [0, 1, n_words + 1]
+    nodes = [work.keep(part + np.int32(1)) for part in parts]
+    first_child = np.array([1, n_words + 1])
+    for level in range(2, order + 1):
+        keys, level_count = work.group(
+            _keys(before, part) for before, part in zip(nodes, parts, strict=True)
+        )
+        if not len(keys):
+            longest = level - 1
+            raise ValueError(
+                f"order={order}: no text is long enough; the longest n-grams, with the marks of "
+                f"start and end, have {longest} words"
+            )
+        if starts[-1] + len(keys) > np.iinfo(np.int32).max:
+            raise ValueError(f"order={order}: more than 2**31 n-grams, raise min_count")
+        level_parent = (keys >> np.uint64(32)).astype(np.int32)
+        children = np.bincount(level_parent, minlength=starts[-1])[len(first_child) - 1 :]
+        first_child = np.concatenate([first_child, first_child[-1] + np.cumsum(children)])
+        word = np.concatenate([word, keys.astype(np.uint32).view(np.int32)])
+        parent = np.concatenate([parent, level_parent])
+        count = np.concatenate([count, level_count])
+        starts.append(starts[-1] + len(keys))
+        if level < order:
+            nodes = [
+                work.keep(_located(first_child, word, before, part))
+                for before, part in zip(nodes, parts, strict=True)
+            ]
+        if progress is not None:
+            progress(level)
+    trie = Trie(word, parent, np.array(starts, dtype=np.int64))
+    return Counts(trie, count, n_texts, int(counts.sum()) - n_texts)
+
+
+def _keys(before: NDArray[np.int32], part: NDArray[np.int32]) -> Keys:
+    """(node of the context, word) of each position that has a context and is not a start."""
+    valid = (part[1:] != START) & (before[:-1] >= 0)
+    context = before[:-1][valid].astype(np.uint64)
+    context <<= np.uint64(32)
+    context |= part[1:][valid].view(np.uint32)
+    return context
+
+
+def _located(
+    first_child: NDArray[np.int64],
+    word: NDArray[np.int32],
+    before: NDArray[np.int32],
+    part: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """The node of the n-gram that ends at each position, -1 where there is none."""
+    context = before[:-1].copy()
+    context[part[1:] == START] = -1
+    # Nothing follows the end, so its n-grams are never contexts.
+    context[part[1:] == END] = -1
+    return np.concatenate([[np.int32(-1)], locate(first_child, word, context, part[1:])])

@@ -1,0 +1,157 @@
+"""The trie: every n-gram a node, its context the parent, its shorter context a link.
+
+A back-off chain is an automaton on this trie (its states are the nodes that are contexts), and
+every question is a walk along it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.models.ngram import kernels
+from harmonium.models.ngram.threads import in_parts
+from harmonium.models.ngram.vocabulary import START
+
+__all__ = ["Trie", "locate"]
+
+
+@dataclass
+class Trie:
+    """N-grams by level: node 0 is the empty context, ``1 + w`` the word w, then the longer ones.
+
+    Nodes of one level are sorted by (parent, word), so that a node's children lie together.
+    The trie is closed: the first words and the last words of an n-gram are nodes too.
+    """
+
+    #: Last word of each node, int32; parent (its context), int32.
+    word: NDArray[np.int32]
+    parent: NDArray[np.int32]
+    #: First node of each level 0..order, and the number of nodes: ``(order + 2,)`` int64.
+    level_starts: NDArray[np.int64]
+    #: log P(word given parent) of each node, in nats.
+    log_prob: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    #: For each context: the price of passing on to :attr:`link`, in nats.
+    log_backoff: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    #: For each context: log P of any word that is not its child; NaN where that is passed on.
+    floor: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    #: log P of any word where a context is not known in full; NaN where it is passed on.
+    unknown_context: float = np.nan
+
+    @property
+    def order(self) -> int:
+        """Words in the longest n-grams."""
+        return len(self.level_starts) - 2
+
+    @property
+    def n_words(self) -> int:
+        """Words of the vocabulary, markers included."""
+        return int(self.level_starts[2] - 1) if self.order > 1 else len(self.word) - 1
+
+    @property
+    def n_contexts(self) -> int:
+        """Nodes that can be contexts: all but those of the last level."""
+        return int(self.level_starts[self.order])
+
+    def level(self, k: int) -> slice:
+        """The nodes of level k."""
+        return slice(int(self.level_starts[k]), int(self.level_starts[k + 1]))
+
+    @cached_property
+    def first_child(self) -> NDArray[np.int64]:
+        """Children of context c are ``first_child[c]:first_child[c + 1]``."""
+        counts = np.bincount(self.parent[1:], minlength=self.n_contexts)
+        return np.concatenate([[1], 1 + np.cumsum(counts)])
+
+    @cached_property
+    def link(self) -> NDArray[np.int32]:
+        """The node of each n-gram without its first word."""
+        link = np.zeros(len(self.word), dtype=np.int32)
+        for k in range(2, self.order + 1):
+            nodes = self.level(k)
+            link[nodes] = locate(
+                self.first_child, self.word, link[self.parent[nodes]], self.word[nodes]
+            )
+        return link
+
+    @cached_property
+    def targets(self) -> NDArray[np.int64]:
+        """The state that each n-gram leads to: itself, or its link where it is too long."""
+        nodes = np.arange(len(self.word))
+        return np.where(nodes < self.n_contexts, nodes, self.link)
+
+    @cached_property
+    def most_probable(self) -> NDArray[np.float64]:
+        """log P of each word after the context that makes it most probable."""
+        most = np.full(self.n_words, -np.inf)
+        np.maximum.at(most, self.word[1:], self.log_prob[1:])
+        return most
+
+    @cached_property
+    def table(self) -> NDArray[np.uint64]:
+        """Open table from (context, word) to node, for the kernels that walk."""
+        first = int(self.level_starts[2]) if self.order > 1 else len(self.word)
+        n_slots = 1 << max(10, int(1.5 * (len(self.word) - first)).bit_length())
+        table = np.full((n_slots, 2), 2**64 - 1, dtype=np.uint64)
+        kernels.build_table(self.parent, self.word, first, table)
+        return table
+
+    def walk(self) -> tuple[Any, ...]:
+        """What every walking kernel takes first."""
+        return self.table, self.log_prob, self.log_backoff, self.floor, self.link, self.n_contexts
+
+    def score(
+        self, ids: NDArray[np.int32], starts: NDArray[np.int64], end: bool
+    ) -> NDArray[np.float64]:
+        """log P of each text ``ids[starts[i]:starts[i + 1]]`` = ``<s> words </s>``, in nats."""
+        out = np.empty(len(starts) - 1)
+        kernels.score(
+            *self.walk(), self.level_starts[:-1], self.unknown_context, ids, starts, end, out
+        )
+        return out
+
+    def step(
+        self, states: NDArray[Any], words: NDArray[Any]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """log P(word given state) and the next state, for arrays of one length."""
+        values = np.empty(len(states))
+        following = np.empty(len(states), dtype=np.int64)
+        kernels.step(*self.walk(), states, words, values, following)
+        return values, following
+
+    def transitions(self, state: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """log P(word given state) and the next state for each word of the vocabulary."""
+        values = np.empty(self.n_words)
+        following = np.empty(self.n_words, dtype=np.int64)
+        kernels.transitions(*self.walk(), state, values, following)
+        values[START] = -np.inf
+        return values, following
+
+    def grams(self, k: int) -> NDArray[np.int32]:
+        """The words of each n-gram of level k: ``(n, k)``."""
+        nodes = np.arange(self.level_starts[k], self.level_starts[k + 1])
+        columns = []
+        for _ in range(k):
+            columns.append(self.word[nodes])
+            nodes = self.parent[nodes]
+        return np.stack(columns[::-1], axis=1)
+
+
+def locate(
+    first_child: NDArray[np.int64],
+    words: NDArray[np.int32],
+    parents: NDArray[np.int32],
+    queries: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """The node of each (parent, word) pair, -1 where there is none (or the parent is -1)."""
+    out = np.empty(len(parents), dtype=np.int32)
+
+    def part(low: int, high: int) -> None:
+        kernels.locate(first_child, words, parents[low:high], queries[low:high], out[low:high])
+
+    in_parts(part, len(parents))
+    return out

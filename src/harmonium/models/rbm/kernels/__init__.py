@@ -1,0 +1,1 @@
+"""The RBM's update: fast forms, each with a plain twin."""

@@ -1,0 +1,389 @@
+"""From a table to a trained RBM: what is decided, held out, watched, kept and resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from harmonium.compute.random import (
+    generator_for,
+    generator_state,
+    random_generator,
+    restore_generator,
+)
+from harmonium.compute.threads import threads_for
+from harmonium.contract.energy import Parameters
+from harmonium.contract.estimates import LogZ
+from harmonium.contract.storage import ModelFileError, read_arrays, write_arrays
+from harmonium.data.tables import Table, dense_rows
+from harmonium.learning.trainer import Batches, FitResult, Settings, Trainer, negative_phase
+from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.sampling.gibbs import mean_marginals
+from harmonium.sampling.particles import Trajectory
+
+if TYPE_CHECKING:
+    from harmonium.models.rbm.model import RBM
+
+__all__ = ["fit_energy", "initial_energy", "partial_update"]
+
+#: Standard deviation of the first weights: small enough for a known log Z, enough to part units.
+_INITIAL_SCALE = 0.01
+#: Precision of the Gaussian prior on W behind weight_decay="auto".
+_PRIOR_PRECISION = 2.0
+#: ... but never less decay than this: below, chains stop mixing on large tables.
+_LEAST_DECAY = 4e-4
+#: Fewer rows than this are learned at half the rate.
+_FEW_ROWS = 5000
+#: Rows that tell well enough which parameters are best; more are better learned from.
+_MOST_HELD = 2000
+#: Rows of the training part whose likelihood is shown beside the held-out one.
+_N_SHOWN = 2000
+
+
+def initial_energy(model: RBM, table: Table | None) -> Any:
+    """Where annealing starts: visible biases that match the rows' base rates.
+
+    With a table, an :class:`RBMEnergy` whose hidden units are still silent. Without one (a
+    model given by its parameters), base biases matched to the model's own mean, from a short
+    run of its chains.
+    """
+    if table is None:
+        model._base_bias = model.intercept_visible_ / model.temperature
+        energy = model._build_energy(torch.float64)
+        generator = random_generator(0)
+        from harmonium.contract.energy import Chains
+
+        source = generator_for(energy.device, generator)
+        x = energy.base_sample(100, source)
+        # Half of them uniform: biases alone may know one mode of several, and a base that
+        # misses a mode is a bad start for annealing and tempering.
+        x[::2] = torch.from_numpy(generator.integers(0, 2, x[::2].shape)).to(x)
+        chains = Chains(x)
+        mean, _ = mean_marginals(energy, chains, 50, source)
+        return torch.logit(mean.mean(0), eps=1e-4).cpu().numpy()
+    counts = np.asarray(table.sum(axis=0), dtype=np.float64).reshape(-1)
+    bias = np.log((counts + 0.5) / (table.shape[0] - counts + 0.5))
+    n_classes = model._n_classes()
+    if n_classes:  # one group: its log-weights are the labels' log-frequencies
+        bias[-n_classes:] = np.log((counts[-n_classes:] + 0.5) / table.shape[0])
+    return torch.from_numpy(bias)
+
+
+def _blank_energy(model: RBM, base_bias: Tensor, generator: np.random.Generator) -> RBMEnergy:
+    device = model._device()
+    shape = (len(base_bias), model.n_components)
+    weights = torch.from_numpy(generator.normal(0.0, _INITIAL_SCALE, shape).astype(np.float32))
+    bias = base_bias.to(device, torch.float32)
+    energy = RBMEnergy(
+        weights.to(device),
+        bias.clone(),
+        torch.zeros(model.n_components, device=device),
+        bias.clone(),
+        model._n_classes(),
+    )
+    energy.set_centered(model.centered)
+    return energy
+
+
+def _settings(model: RBM, n_rows: int) -> tuple[Settings, int]:
+    """Every number the user left to us; docs/design_notes.md has the measurements behind them."""
+
+    def chosen(name: str, automatic: Any) -> Any:
+        value = getattr(model, name)
+        return automatic if value == "auto" else value
+
+    batch_size = min(int(chosen("batch_size", 100)), n_rows)
+    n_chains = int(chosen("n_chains", 100))
+    settings = Settings(
+        n_updates=int(chosen("n_updates", 100_000)),
+        batch_size=batch_size,
+        rate=float(chosen("learning_rate", 0.05 if n_rows < _FEW_ROWS else 0.1)),
+        decay=float(chosen("weight_decay", max(_PRIOR_PRECISION / n_rows, _LEAST_DECAY))),
+        time_limit=model.time_limit,
+    )
+    return settings, n_chains
+
+
+def _n_held(model: RBM, n_rows: int) -> int:
+    """How many rows are watched instead of learned from."""
+    if model.validation_fraction == "auto":
+        return min(n_rows // 10, _MOST_HELD)
+    return int(float(model.validation_fraction) * n_rows)
+
+
+def _row_reader(table: Table, device: torch.device) -> Callable[[NDArray[np.int64]], Tensor]:
+    """Row numbers to float32 rows on the device.
+
+    In memory, rows stay one byte a value; on an accelerator they live there, so that the loop
+    copies nothing; memory-mapped and sparse rows are read batch by batch.
+    """
+    on_disk = isinstance(table, np.memmap)
+    if sparse.issparse(table) or on_disk:
+
+        def read(index: NDArray[np.int64]) -> Tensor:
+            block = dense_rows(table, np.sort(index) if on_disk else index)
+            return torch.from_numpy(np.asarray(block, dtype=np.float32)).to(device)
+
+        return read
+    # A copy: torch wants memory that it may write, and rows must not change under the fit.
+    stored = torch.from_numpy(np.array(table, dtype=np.uint8, order="C")).to(device)
+
+    def take(index: NDArray[np.int64]) -> Tensor:
+        return torch.index_select(stored, 0, torch.from_numpy(index).to(device)).float()
+
+    return take
+
+
+class Watch:
+    """Mean log-likelihood of held-out rows along a fit, by the particles of a trajectory."""
+
+    def __init__(
+        self,
+        energy: RBMEnergy,
+        held_out: Tensor,
+        shown: Tensor,
+        generator: np.random.Generator,
+    ) -> None:
+        self.own = energy.to(energy.dtype)
+        self.held_out, self.shown = held_out, shown
+        self.trajectory: Trajectory | None = None
+        self.source = generator
+        self.generator = generator_for(energy.device, generator)
+
+    def __call__(self, parameters: Parameters) -> dict[str, float]:
+        log_z = self._log_partition(parameters)
+        return {
+            "validation": float(self.own.log_weight(self.held_out).mean()) - log_z.value,
+            "train": float(self.own.log_weight(self.shown).mean()) - log_z.value,
+            "log_partition": log_z.value,
+            "std_error": log_z.std_error,
+        }
+
+    def _log_partition(self, parameters: Parameters) -> LogZ:
+        if min(self.own.n_variables, self.own.n_hidden) <= _EXACT_WATCH_UNITS:
+            for name, tensor in self.own.parameters().items():
+                tensor.copy_(parameters[name])
+            value = self.own.exact_log_partition()
+            assert value is not None
+            return LogZ(value)
+        if self.trajectory is None:
+            self.trajectory = Trajectory(self.own, _N_PARTICLES, self.generator)
+            return self.trajectory.advance(parameters, _FIRST_STEPS)
+        return self.trajectory.advance(parameters, _BRIDGE_STEPS)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {} if self.trajectory is None else self.trajectory.tensors()
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        if tensors:
+            self.trajectory = Trajectory(self.own, _N_PARTICLES, self.generator)
+            self.trajectory.restore(tensors)
+            self.trajectory.started = True
+
+
+#: Watching enumerates up to this many units of the smaller side, and follows with particles else.
+_EXACT_WATCH_UNITS = 12
+_N_PARTICLES = 500
+_FIRST_STEPS = 200
+_BRIDGE_STEPS = 40
+
+
+def fit_energy(
+    model: RBM, table: Table, weights: NDArray[np.float64] | None
+) -> tuple[FitResult, RBMEnergy]:
+    """Run the training loop for a checked table; the result's parameters are the best seen."""
+    generator = random_generator(model.random_state)
+    # Separate streams, so that what is watched never changes what is learned.
+    order, split, watching, noise = (
+        np.random.Generator(np.random.SFC64(int(seed)))
+        for seed in generator.integers(0, 2**63, size=4)
+    )
+    n_rows = table.shape[0]
+    usable = np.arange(n_rows) if weights is None else np.flatnonzero(weights)
+    n_held = _n_held(model, len(usable))
+    shuffled = split.permutation(usable)
+    held, kept = np.sort(shuffled[:n_held]), np.sort(shuffled[n_held:])
+    settings, n_chains = _settings(model, len(kept))
+    base = initial_energy(model, table if weights is None else _weighted(table, weights))
+    energy = _blank_energy(model, base, noise)
+    read = _row_reader(table, energy.device)
+    source = generator_for(energy.device, noise)
+    negative = negative_phase(model.learner, energy, n_chains, model.n_gibbs, source)
+    batches = Batches(
+        len(kept), settings.batch_size, order, None if weights is None else weights[kept]
+    )
+    watch = None
+    if n_held:
+        watch = Watch(energy, read(held), read(kept[:_N_SHOWN]), watching)
+    checkpoint = _Checkpoint(model, table, weights, watch) if model.checkpoint else None
+    with (
+        threads_for(model.learner, (settings.batch_size + n_chains) * energy.weights.numel()),
+        _progress(model, settings) as show,
+        torch.no_grad(),
+    ):
+        trainer = Trainer(
+            energy,
+            negative,
+            batches,
+            lambda index: read(kept[index]),
+            settings,
+            source,
+            watch=watch,
+            progress=show,
+            keep=_keeper(checkpoint, getattr(model, "_on_look", None)),
+        )
+        if checkpoint is not None:
+            checkpoint.read(trainer)
+        return trainer.run(), energy
+
+
+def _keeper(
+    checkpoint: _Checkpoint | None, on_look: Callable[[Trainer], None] | None
+) -> Callable[[Trainer], None] | None:
+    """What happens at each look: whoever follows the fit is told, then the file is written."""
+    write = None if checkpoint is None else checkpoint.write
+    told = [step for step in (on_look, write) if step is not None]
+    if not told:
+        return None
+
+    def keep(trainer: Trainer) -> None:
+        for step in told:
+            step(trainer)
+
+    return keep
+
+
+def _weighted(table: Any, weights: NDArray[np.float64]) -> Any:
+    """Rows as the base rates should see them: each scaled by its share of the weight."""
+    share = weights * (len(weights) / weights.sum())
+    if sparse.issparse(table):
+        return sparse.csr_matrix(table.multiply(share[:, None]))
+    return np.asarray(table) * share[:, None]
+
+
+def _progress(model: RBM, settings: Settings) -> Any:
+    if not model.verbose:
+        return nullcontext(None)
+    from harmonium.compute.progress import FitProgress
+
+    bar = FitProgress(settings.n_updates, settings.time_limit)
+    return _Shown(bar)
+
+
+class _Shown(AbstractContextManager[Any]):
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+
+    def __enter__(self) -> Any:
+        self.bar.__enter__()
+        return self.bar.update
+
+    def __exit__(self, *details: Any) -> None:
+        self.bar.__exit__(*details)
+
+
+class _Checkpoint:
+    """The loop's whole state in a file, tied to the settings and the data it belongs to."""
+
+    def __init__(
+        self,
+        model: RBM,
+        table: Table,
+        weights: NDArray[np.float64] | None,
+        watch: Watch | None,
+    ) -> None:
+        self.path = Path(os.fspath(model.checkpoint))  # type: ignore[arg-type]
+        self.watch = watch
+        settings = {
+            name: str(value)
+            for name, value in sorted(model.get_params().items())
+            if name not in {"checkpoint", "verbose"}
+        }
+        digest = hashlib.sha256(repr(settings).encode())
+        digest.update(repr((table.shape, None if weights is None else weights.tolist())).encode())
+        probe = np.linspace(0, table.shape[0] - 1, min(table.shape[0], 1000)).astype(np.int64)
+        digest.update(np.ascontiguousarray(dense_rows(table, probe), dtype=np.uint8).tobytes())
+        self.fingerprint = digest.hexdigest()
+
+    def write(self, trainer: Trainer) -> None:
+        arrays, facts = trainer.state()
+        if self.watch is not None:
+            for name, tensor in self.watch.tensors().items():
+                arrays[f"watch.{name}"] = tensor.cpu().numpy().copy()
+            facts["watch_generator"] = generator_state(self.watch.generator)
+        facts["fingerprint"] = self.fingerprint
+        write_arrays(self.path, "checkpoint", arrays, facts)
+
+    def read(self, trainer: Trainer) -> None:
+        """Take up the file's state, if there is one; refuse one of another fit."""
+        if not self.path.exists():
+            return
+        arrays, facts = read_arrays(self.path, "checkpoint")
+        if facts.get("fingerprint") != self.fingerprint:
+            raise ModelFileError(
+                f"checkpoint: {str(self.path)!r} belongs to a fit with other settings or data; "
+                "remove it, or name another file"
+            )
+        trainer.restore({k: v for k, v in arrays.items() if not k.startswith("watch.")}, facts)
+        if self.watch is not None:
+            device = trainer.energy.device
+            self.watch.restore(
+                {
+                    k.removeprefix("watch."): torch.from_numpy(v.copy()).to(device)
+                    for k, v in arrays.items()
+                    if k.startswith("watch.")
+                }
+            )
+            restore_generator(self.watch.generator, facts["watch_generator"])
+
+
+def partial_update(
+    model: RBM, table: Table, weights: NDArray[np.float64] | None, first: bool
+) -> RBMEnergy:
+    """One pass over the rows with chains that live on in the estimator."""
+    if first:
+        model._partial_generator = random_generator(model.random_state)
+        energy = _blank_energy(model, initial_energy(model, table), model._partial_generator)
+        model._partial_phase = None
+    else:
+        energy = model._build_energy(torch.float32)
+        energy.set_centered(model.centered)
+        if not hasattr(model, "_partial_generator"):
+            model._partial_generator = random_generator(model.random_state)
+            model._partial_phase = None
+    generator = model._partial_generator
+    settings, n_chains = _settings(model, table.shape[0])
+    source = generator_for(energy.device, generator)
+    if model._partial_phase is None:
+        model._partial_phase = negative_phase(
+            model.learner, energy, n_chains, model.n_gibbs, source
+        )
+    if hasattr(model, "_partial_hidden_mean"):
+        energy.hidden_mean = model._partial_hidden_mean
+    batches = Batches(table.shape[0], settings.batch_size, generator, weights)
+    read = _row_reader(table, energy.device)
+    with (
+        threads_for(model.learner, (settings.batch_size + n_chains) * energy.weights.numel()),
+        torch.no_grad(),
+    ):
+        for _ in range(-(-table.shape[0] // settings.batch_size)):
+            model._partial_phase.update(
+                energy, read(next(batches)), settings.rate, settings.decay, source
+            )
+    if not all(torch.isfinite(value).all() for value in energy.parameters().values()):
+        raise FloatingPointError(
+            "partial_fit diverged (weights are no longer finite); the model is unchanged; "
+            "lower learning_rate"
+        )
+    model._partial_hidden_mean = energy.hidden_mean
+    return energy

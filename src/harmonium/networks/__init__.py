@@ -1,1 +1,0 @@
-"""The parts of a Markov network: factors, structure, exact sums, what learns and what asks."""

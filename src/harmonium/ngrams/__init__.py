@@ -1,1 +1,0 @@
-"""The parts of an n-gram chain: texts to numbers, counts, smoothing, the trie, its questions."""

@@ -1,0 +1,1 @@
+"""Questions to any fitted model, through the contract alone."""

@@ -1,0 +1,1 @@
+"""Chains, and numbers out of chains, for any energy."""

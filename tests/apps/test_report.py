@@ -1,0 +1,224 @@
+"""Reports: what they say is true, they warn in plain words, and they open in a browser."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+pytest.importorskip("jinja2")
+
+from tests.support.pages import assert_whole
+
+import harmonium as hm
+from harmonium.apps.pages.page import Warning
+from harmonium.apps.report.learning import held_out, overfitting
+from harmonium.apps.report.likelihood import log_z_warnings
+from harmonium.apps.report.units import unit_warnings
+from harmonium.apps.report.write import write_report
+from harmonium.contract.estimates import LogZ
+from harmonium.questions.latents import unit_summary
+
+_TEXTS = [
+    "the movie was a waste of time",
+    "the movie was a delight and a joy to watch",
+    "a waste of money and of time",
+    "a joy to watch",
+] * 3
+
+
+def _read(path: Path) -> str:
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", path.read_text("utf-8"))))
+
+
+@pytest.fixture(scope="module")
+def rbm(digits: tuple[np.ndarray, np.ndarray]) -> hm.RBM:
+    return hm.RBM(16, n_updates=500, random_state=0).fit(digits[0][:1000])
+
+
+@pytest.fixture(scope="module")
+def models(rbm: hm.RBM, digits: tuple[np.ndarray, np.ndarray]) -> dict[str, tuple[Any, Any]]:
+    """A fitted model of each kind, and data it has not seen."""
+    images = (digits[0].reshape(-1, 8, 8) * 3)[:80]
+    network = hm.MarkovNetwork.grid(3, 3, n_states=3, pair=np.eye(3) + 0.5)
+    return {
+        "RBM": (rbm, digits[0][1000:1200]),
+        "NGram": (hm.NGram(3, smoothing="witten-bell").fit(_TEXTS), _TEXTS[:4]),
+        "GridMRF": (
+            hm.GridMRF(n_levels=4, n_updates=10, random_state=0).fit(images[:60]),
+            images[60:],
+        ),
+        "MarkovNetwork": (network, network.sample(50, random_state=0)),
+    }
+
+
+@pytest.mark.parametrize("kind", ["RBM", "NGram", "GridMRF", "MarkovNetwork"])
+@pytest.mark.parametrize("with_data", [True, False])
+def test_reports_open_in_a_browser(
+    models: dict[str, tuple[Any, Any]], kind: str, with_data: bool, tmp_path: Path
+) -> None:
+    model, data = models[kind]
+    path = tmp_path / "report.html"
+    write_report(model, path, data if with_data else None)
+    assert_whole(path, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["RBM", "NGram", "GridMRF", "MarkovNetwork"])
+def test_a_model_read_from_its_file_reports_the_same(
+    models: dict[str, tuple[Any, Any]], kind: str, tmp_path: Path
+) -> None:
+    model, data = models[kind]
+    model.save(tmp_path / "model.safetensors")
+    write_report(model, tmp_path / "a.html", data)
+    write_report(hm.load(tmp_path / "model.safetensors"), tmp_path / "b.html", data)
+    assert _read(tmp_path / "a.html") == _read(tmp_path / "b.html")
+
+
+def test_figures_are_the_models_own(models: dict[str, tuple[Any, Any]], tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    for kind in ("RBM", "MarkovNetwork"):
+        model, data = models[kind]
+        write_report(model, path, data)
+        said = _read(path)
+        assert f"{model.log_partition().value:,.2f}" in said
+        assert f"{model.score(data):,.2f}" in said
+    model, texts = models["NGram"]
+    write_report(model, path, texts)
+    said = _read(path)
+    assert f"{model.perplexity(texts):,.1f}" in said
+    assert f"{len(model.vocabulary_) - 3:,} words" in said
+
+
+def test_rows_that_are_no_square_are_reported_without_pictures(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(0, 2, (60, 6))
+    model = hm.RBM(3, learner="exact", n_updates=20, random_state=0).fit(rows)
+    path = tmp_path / "report.html"
+    write_report(model, path, rows)
+    assert_whole(path, tmp_path)
+    assert "bits that differ" in _read(path)
+    write_report(model, path, rows, shape=(2, 3))
+    assert "Weights of the 3 hidden units" in _read(path)
+
+
+def test_a_single_row_is_data_enough(rbm: hm.RBM, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(rbm, path, np.ones((1, 64), dtype=int))
+    said = _read(path)
+    assert "(1 row)" in said
+    assert "Neighbours" not in said
+
+
+def test_a_model_given_by_its_parameters_is_reported(tmp_path: Path) -> None:
+    model = hm.RBM.from_parameters(np.zeros((4, 2)), np.zeros(4), np.zeros(2))
+    write_report(model, tmp_path / "report.html")
+    assert "the parameters were given" in _read(tmp_path / "report.html")
+
+
+def test_labels_and_attributes(
+    digits: tuple[np.ndarray, np.ndarray], rbm: hm.RBM, tmp_path: Path
+) -> None:
+    X, y = digits
+    page = tmp_path / "report.html"
+    write_report(rbm, page, X[1000:], labels=y[1000:])
+    told = _read(page)
+    assert "Known labels" in told
+    information = unit_summary(rbm, X[1000:], y[1000:]).information
+    assert f"{information.argmax()} {information.max():.3f}" in told
+    with pytest.raises(ValueError, match="labels: got 3 for 797 rows"):
+        write_report(rbm, page, X[1000:], labels=y[:3])
+    with pytest.raises(ValueError, match="labels: wanted only together with data"):
+        write_report(rbm, page, labels=y)
+    taught = hm.RBM(16, n_updates=300, random_state=0).fit(X[:500], y[:500])
+    write_report(taught, page, X[1000:])
+    told = _read(page)
+    assert "trained with the attribute label" in told
+    assert "label 0, label 1, label 2" in told
+
+
+def test_warnings_in_plain_words() -> None:
+    few = LogZ(1.0, 0.5, "ais", "lower", "few_effective_chains", 4.2, 100, 1000)
+    (warning,) = log_z_warnings(few)
+    assert warning.words.startswith("AIS kept 4 of 100 chains: do not trust")
+    (warning,) = log_z_warnings(LogZ(np.nan, np.nan, "ais", "lower", "nonfinite"))
+    assert "no finite log Z" in warning.words
+    assert log_z_warnings(LogZ(1.0)) == []
+
+
+def test_dead_and_twin_units_are_named_and_live_ones_are_not() -> None:
+    generator = np.random.default_rng(0)
+    weights, bias = generator.normal(0, 2, (8, 6)), np.zeros(6)
+    rows = generator.integers(0, 2, (200, 8))
+
+    def found() -> list[Warning]:
+        return unit_warnings(unit_summary(hm.RBM.from_parameters(weights, np.zeros(8), bias), rows))
+
+    assert found() == []
+    weights[:, 2] = 0.0  # on half the time, whatever the row
+    bias[4] = 1000.0
+    weights[:, 5] = weights[:, 1]
+    dead, twins = found()
+    assert dead.words.startswith("2 (2, 4) of 6 hidden units are the same for every row")
+    assert "1 and 5" in twins.words
+
+
+def test_overfitting_is_noticed_only_where_it_is() -> None:
+    def history(validation: list[float]) -> dict[str, list[float]]:
+        n = len(validation)
+        return {
+            "update": [100.0 * (i + 1) for i in range(n)],
+            "validation": validation,
+            "train": [-20.0 + i for i in range(n)],
+            "std_error": [0.01] * n,
+        }
+
+    assert overfitting(history([-20, -19, -18.5])) == []
+    assert overfitting(history([-20, -19, -19.01])) == []  # within the error
+    (warning,) = overfitting(history([-20, -19, -21]))
+    assert "after update 200" in warning.words
+    assert "lost 2.0 nats" in warning.words
+
+
+def test_a_curve_that_flatters_is_called_so() -> None:
+    history = {"validation": [-20.0, -10.0], "log_partition": [5.0, 6.0], "std_error": [0.1, 0.1]}
+    (_, figure), found = held_out(history, LogZ(6.2, 0.1, "ais", "lower"))
+    assert (figure, found) == ("-10.20", [])
+    (_, figure), (warning,) = held_out(history, LogZ(9.0, 0.1, "ais", "lower"))
+    assert figure == "-13.00"
+    assert "3.0 nats too low" in warning.words
+    few = LogZ(9.0, 0.1, "ais", "lower", "few_effective_chains")
+    (_, figure), found = held_out(history, few)
+    assert (figure, found) == ("-10.00 ± 0.10", [])
+
+
+def test_bad_input(rbm: hm.RBM, tmp_path: Path) -> None:
+    with pytest.raises(NotFittedError):
+        write_report(hm.RBM(), tmp_path / "report.html")
+    with pytest.raises(TypeError, match="model must be one of RBM"):
+        write_report("model.safetensors", tmp_path / "report.html")  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        write_report(rbm, tmp_path / "nowhere" / "report.html")
+    with pytest.raises(ValueError, match="shape"):
+        write_report(rbm, tmp_path / "report.html", shape=(7, 9))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_leaves_the_old_report(rbm: hm.RBM, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(ValueError):
+        write_report(rbm, path, np.full((3, 64), 7))
+    assert path.read_text("utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_words_of_texts_are_not_markup(tmp_path: Path) -> None:
+    model = hm.NGram(2, smoothing="witten-bell").fit(["<script>alert(1)</script> is no word"] * 2)
+    path = tmp_path / "report.html"
+    write_report(model, path)
+    assert "<script>" not in path.read_text("utf-8")
+    assert "&lt;script&gt;" in path.read_text("utf-8")

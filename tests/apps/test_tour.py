@@ -1,0 +1,139 @@
+"""The tour: every page runs the code it shows, says what is true, and opens in a browser."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+import sys
+import warnings
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jinja2")
+pytest.importorskip("skimage")
+
+from tests.support.pages import assert_whole, opened
+
+from harmonium.apps.pages.page import render
+from harmonium.apps.tour import STEPS, photographs, run_tour
+from harmonium.apps.tour.critic import MORE, OPENING, REVIEWS
+from harmonium.apps.tour.step import Snippet, Workshop
+
+
+@pytest.fixture(scope="module")
+def tour(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return run_tour(tmp_path_factory.mktemp("tour"), quick=True)
+
+
+def _pages(tour: Workshop) -> list[Path]:
+    return sorted(tour.folder.glob("[0-9]-*.html"))
+
+
+def _shown(page: Path) -> str:
+    """The code that a page shows, as a reader would copy it."""
+    code = re.search(r"<pre[^>]*><code>(.*?)</code></pre>", page.read_text("utf-8"), re.DOTALL)
+    assert code
+    return unescape(re.sub(r"<[^>]+>", "", code[1]))
+
+
+def test_a_page_for_each_step_and_an_index_that_links_them(tour: Workshop) -> None:
+    names = [page.name for page in _pages(tour)]
+    assert names == [f"{i}-{name}.html" for i, (name, _) in enumerate(STEPS, 1)]
+    index = (tour.folder / "index.html").read_text("utf-8")
+    assert re.findall(r'href="(\d-[\w-]+\.html)"', index) == names
+    for before, after in itertools.pairwise(names):
+        assert f'rel="next" href="{after}"' in (tour.folder / before).read_text("utf-8")
+        assert f'rel="prev" href="{before}"' in (tour.folder / after).read_text("utf-8")
+
+
+@pytest.mark.parametrize("number", range(len(STEPS)))
+def test_the_code_shown_is_the_code_run_and_runs_again_alone(tour: Workshop, number: int) -> None:
+    page = _pages(tour)[number]
+    shown = _shown(page)
+    ran = tour.ran[number]
+    assert shown == f"{ran.setup}\n{ran.lines}"
+    assert 3 <= len(ran.lines.splitlines()) <= 6
+    assert max(map(len, shown.splitlines())) <= 90
+    with contextlib.chdir(tour.folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(compile(shown, page.name, "exec"), {})
+
+
+def test_every_page_has_a_formula_a_lead_and_no_unfilled_place(tour: Workshop) -> None:
+    for page in _pages(tour):
+        html = re.sub(r"<pre.*?</pre>", "", page.read_text("utf-8"), flags=re.DOTALL)
+        assert "<math" in html
+        assert len(re.findall(r'<p class="lead">[^<]{80,}</p>', html)) == 1
+        assert not re.search(r"\bnan\b|\bNone\b|\$n_|\{\{", re.sub(r"<[^>]+>", " ", html))
+
+
+@pytest.mark.parametrize("number", range(len(STEPS) + 1))
+def test_pages_open_in_a_browser(tour: Workshop, number: int, tmp_path: Path) -> None:
+    pages = [tour.folder / "index.html", *_pages(tour)]
+    assert_whole(pages[number], tmp_path)
+
+
+def test_the_probe_sees_what_is_broken(tmp_path: Path) -> None:
+    page = tmp_path / "broken.html"
+    page.write_text(
+        "<html><head></head><body><h1>x</h1><img alt='gone' src='data:image/png;base64,AAAA'>"
+        "<div style='width:2000px'>wide</div><script>missing()</script></body></html>",
+        encoding="utf-8",
+    )
+    seen = opened(page, tmp_path, 390)
+    assert seen["broken"] == 1
+    assert seen["wide"] > 1000
+    assert any("missing" in failure for failure in seen["failures"])
+    assert any("missing" in line for line in seen["console"])
+    with pytest.raises(AssertionError):
+        assert_whole(page, tmp_path)
+
+
+def test_summary_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from harmonium.apps.tour.steps import words
+
+    page = words.page(Workshop(tmp_path, quick=True))
+    said = "\n".join(page.summary)
+    assert "0.2 × 0.25 × 0.61 × 0.5 × 0.33 = 0.0050325; harmonium: 0.0050325" in said
+    assert "waste of time and money" in said
+    assert "→ true" in said
+    assert len(page.summary) <= 12
+
+
+def test_the_worked_network_is_as_published(tmp_path: Path) -> None:
+    from harmonium.apps.tour.steps import factors
+
+    said = "\n".join(factors.page(Workshop(tmp_path)).summary)
+    assert "Z = 30,712,455,360,000 by counting 32 states; harmonium: 30,712,455,360,000" in said
+    assert "16,200,000 / 30,712,455,360,000" in said
+
+
+def test_without_scikit_image_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(ImportError, match=r"pip install 'harmonium\[tour\]'"):
+        photographs.load()
+
+
+def test_without_jinja2_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ImportError, match=r"pip install 'harmonium\[report\]'"):
+        render("tour_index")
+
+
+def test_the_critic_is_as_given() -> None:
+    assert len(REVIEWS) == 7
+    for tables in (OPENING, MORE):
+        for column in tables.values():
+            assert 0 < sum(column.values()) <= 1 + 1e-12
+    assert np.isclose(sum(OPENING["the"].values()), 0.97)
+
+
+def test_a_snippet_fills_its_numbers() -> None:
+    filled = Snippet("\nx = $a\n", "\ny = x + $b\n").filled(a=1, b=2)
+    assert (filled.setup, filled.lines) == ("x = 1", "y = x + 2")
+    with pytest.raises(KeyError):
+        Snippet("", "z = $missing").filled(a=1)
