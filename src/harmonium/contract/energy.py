@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.contract.evidence import Evidence
+
 __all__ = ["Beta", "Chains", "Energy", "Evidence", "Generator", "Parameters"]
 
 #: Randomness: numpy's on the CPU (fast bits), torch's on an accelerator. Never a global seed.
@@ -43,43 +45,17 @@ class Chains:
         return Chains(self.x[index], None if self.hidden is None else self.hidden[index])
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What is known of x beside the model: clamped variables and noisy readings.
-
-    ``free`` is bool ``(n, n_variables)``: where False, a variable keeps its value in every
-    sweep; None: all are free. ``log_likelihood`` is ``(n, n_variables, n_states)``:
-    log P(reading given x_i = state) up to a constant for each (row, variable); None: no readings.
-    A sweep with evidence keeps P(x given evidence) instead of P(x).
-    """
-
-    free: Tensor | None = None
-    log_likelihood: Tensor | None = None
-
-    def select(self, index: Tensor) -> Evidence:
-        """The evidence of the rows at `index`."""
-        return Evidence(
-            None if self.free is None else self.free[index],
-            None if self.log_likelihood is None else self.log_likelihood[index],
-        )
-
-    def log_weight(self, x: Tensor) -> Tensor | float:
-        """log P(readings given x) for each row, float64 ``(n,)``; 0.0 without readings."""
-        if self.log_likelihood is None:
-            return 0.0
-        chosen = torch.gather(self.log_likelihood, 2, x.long().unsqueeze(2)).squeeze(2)
-        return chosen.double().sum(1)
-
-
 class Energy(ABC):
-    """An unnormalised distribution over ``n_variables`` variables with states 0..n_states-1.
+    """An unnormalised distribution over ``n_variables`` variables.
 
-    States are tensors ``(n, n_variables)`` of the energy's own dtype and device. Every method
-    that takes ``beta`` accepts one number or one a row.
+    States are tensors ``(n, n_variables)`` of the energy's own dtype and device, one number a
+    variable: 0..size-1 where it has ``size`` states. Every method that takes ``beta`` accepts
+    one number or one a row.
     """
 
+    #: States of each variable; 0 where they cannot be counted.
+    sizes: tuple[int, ...]
     n_variables: int
-    n_states: int
     #: Whether a sweep satisfies detailed balance, which reverse annealing needs: block Gibbs
     #: through latent variables does, a sweep over blocks in a fixed order does not.
     reversible: bool = False
@@ -132,18 +108,26 @@ class Energy(ABC):
     ) -> Tensor:
         """P(x_i = state given the part of the chain that a sweep conditions x_i on).
 
-        Shape ``(n, n_variables)`` for two states (the probability of 1), else
-        ``(n, n_variables, n_states)``. Averaged over sweeps it estimates the posterior
-        marginals with less noise than the states themselves (Rao-Blackwell).
+        Shape ``(n, n_variables)`` where all have two states (the probability of 1), else
+        ``(n, n_variables, max(sizes))`` with zeros for states that a variable does not have.
+        Averaged over sweeps it estimates the posterior marginals with less noise than the
+        states themselves (Rao-Blackwell).
         """
 
+    @abstractmethod
+    def sweep_means(
+        self, chains: Chains, generator: Generator, evidence: Evidence | None = None
+    ) -> tuple[Chains, Tensor]:
+        """A sweep, and for each variable the mean of what it was drawn from, ``(n,
+        n_variables)``: the Rao-Blackwell form of its state, at no marginals' cost."""
+
+    @abstractmethod
     def exact_log_partition(self) -> float | None:
         """log Z by a method that is exact and affordable, or None where there is none."""
-        return None
 
+    @abstractmethod
     def exact_moments(self) -> Parameters | None:
         """The model's own expected :meth:`moments`, exactly, or None where not affordable."""
-        return None
 
     def direction(self, gradient: Parameters) -> Parameters:
         """The ascent direction for a gradient: itself, or a better-conditioned one."""

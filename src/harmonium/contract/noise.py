@@ -5,21 +5,50 @@ A channel states a likelihood P(noisy given clean); models combine it with their
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_ndtr
 
 from harmonium.contract.checks import check_number
 
-__all__ = ["BitFlip", "Gaussian", "NoiseChannel", "Replace", "Typos", "log_likelihood"]
+__all__ = [
+    "BitFlip",
+    "Gaussian",
+    "Likelihood",
+    "NoiseChannel",
+    "Replace",
+    "Typos",
+    "check_channel",
+    "log_kept_and_changed",
+]
+
+Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class NoiseChannel:
+class Likelihood(NamedTuple):
+    """log P(value read given x_i = k) = ``table[rows[n, i], k] + slopes[n, i] * k``.
+
+    ``rows (n, V)`` int32, ``table (R, K)`` float64 with -inf for what cannot be, ``slopes``
+    ``(n, V)`` float64 or None. The last row of the table is of zeros: nothing was read.
+    """
+
+    rows: NDArray[np.int32]
+    table: Array
+    slopes: Array | None
+
+
+class NoiseChannel(ABC):
     """A memoryless channel from clean to noisy values."""
+
+    @abstractmethod
+    def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
+        """What noisy `values` ``(n, V)``, NaN where nothing was read, say of variables with
+        states 0..size-1 each; ``ValueError`` where the channel has no such values."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +60,36 @@ class BitFlip(NoiseChannel):
     def __post_init__(self) -> None:
         check_number("p", self.p, 0.0, 1.0)
 
+    def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
+        if any(size != 2 for size in sizes):
+            raise ValueError(f"noise: BitFlip wants two states, this model has {max(sizes)}")
+        kept, changed = _log(1.0 - self.p), _log(self.p)
+        return _read_states(values, sizes, lambda size: _same_or_not(size, kept, changed))
+
 
 @dataclass(frozen=True)
 class Gaussian(NoiseChannel):
-    """Normal noise of standard deviation `sigma` > 0, in the units of the data, is added."""
+    """Normal noise of standard deviation `sigma` > 0, in the units of the data, is added.
+
+    Readings that are all whole states count as rounded and clipped ones: y stands for
+    [y - 1/2, y + 1/2], the two end states for all that lies beyond as well. Others enter by
+    the density at their own value.
+    """
 
     sigma: float
 
     def __post_init__(self) -> None:
         check_number("sigma", self.sigma, 0.0, low_open=True)
+
+    def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
+        blank = np.isnan(values)
+        known = np.where(blank, 0.0, values)
+        if ((known >= 0) & (known < np.asarray(sizes)) & (known == np.floor(known))).all():
+            return _read_states(values, sizes, lambda size: _rounded(self.sigma, size))
+        variance = self.sigma**2
+        table = np.zeros((2, max(sizes)))
+        table[0] = -0.5 * np.arange(max(sizes)) ** 2 / variance
+        return Likelihood(blank.astype(np.int32), table, known / variance)
 
 
 @dataclass(frozen=True)
@@ -51,6 +101,11 @@ class Replace(NoiseChannel):
     def __post_init__(self) -> None:
         check_number("p", self.p, 0.0, 1.0)
 
+    def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
+        return _read_states(
+            values, sizes, lambda size: _same_or_not(size, *log_kept_and_changed(self.p, size))
+        )
+
 
 @dataclass(frozen=True)
 class Typos(NoiseChannel):
@@ -61,32 +116,61 @@ class Typos(NoiseChannel):
     def __post_init__(self) -> None:
         check_number("p", self.p, 0.0, 1.0)
 
+    def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
+        raise ValueError(f"noise: {self!r} is for texts; variables with states have no characters")
 
-def log_likelihood(
-    noise: Any, table: NDArray[np.float64], n_states: int
-) -> Callable[[slice], NDArray[np.float64]]:
-    """log P(reading given x_i = state) for readings of discrete variables.
 
-    Returns a function from a slice of rows to ``(rows, n_features, n_states)``, float64, so
-    that a long table is never spread over all its states at once; NaN readings say nothing.
-    """
-    if isinstance(noise, BitFlip):
-        if n_states != 2:
-            raise ValueError(f"noise: BitFlip wants two states, this model has {n_states}")
-        kept, changed = 1.0 - noise.p, noise.p
-    elif isinstance(noise, Replace):
-        changed = noise.p / n_states
-        kept = 1.0 - noise.p + changed
-    else:
-        raise ValueError(f"noise must be hm.noise.BitFlip or hm.noise.Replace, got {noise!r}")
-    # A floor keeps certainty finite: exp(-745) is the smallest double above zero.
-    log_kept, log_changed = (float(np.log(max(p, 5e-324))) for p in (kept, changed))
+def check_channel(noise: Any, wanted: Sequence[type[NoiseChannel]]) -> NoiseChannel:
+    """`noise` if it is one of the `wanted` channels."""
+    if not isinstance(noise, tuple(wanted)):
+        names = " or ".join(f"hm.noise.{kind.__name__}" for kind in wanted)
+        raise ValueError(f"noise must be {names}, got {noise!r}")
+    return noise  # type: ignore[no-any-return]
 
-    def rows(part: slice) -> NDArray[np.float64]:
-        readings = table[part]
-        states = np.arange(n_states)
-        same = readings[..., None] == states
-        values = np.where(same, log_kept, log_changed)
-        return np.where(np.isnan(readings)[..., None], 0.0, values)
 
-    return rows
+def log_kept_and_changed(p: float, n_states: int) -> tuple[float, float]:
+    """Replacing with probability `p` by one of `n_states`: log P(read the value that it was),
+    and log P(read a certain other one)."""
+    return _log(1.0 - p + p / n_states), _log(p / n_states)
+
+
+def _log(p: float) -> float:
+    return float(np.log(p)) if p > 0 else -np.inf
+
+
+def _same_or_not(size: int, kept: float, changed: float) -> Array:
+    return np.where(np.eye(size, dtype=bool), kept, changed)
+
+
+def _read_states(
+    values: Array, sizes: Sequence[int], table_of: Callable[[int], Array]
+) -> Likelihood:
+    """Readings that are states: for each number of states a table ``[read, clean]``, one below
+    another, and each reading a row of its variable's own."""
+    own = np.asarray(sizes)
+    distinct = np.unique(own)
+    width = int(distinct[-1])
+    starts = np.concatenate([[0], np.cumsum(distinct)[:-1]])
+    table = np.full((int(distinct.sum()) + 1, width), -np.inf)
+    for size, start in zip(distinct.tolist(), starts.tolist(), strict=True):
+        table[start : start + size, :size] = table_of(size)
+    table[-1] = 0.0
+    first = starts[np.searchsorted(distinct, own)]
+    blank = np.isnan(values)
+    rows = np.where(blank, len(table) - 1, np.where(blank, 0.0, values) + first)
+    return Likelihood(rows.astype(np.int32), table, None)
+
+
+def _rounded(sigma: float, n_states: int) -> Array:
+    """log P(rounded and clipped reading = y given state k), ``[y, k]``."""
+    levels = np.arange(n_states, dtype=np.float64)
+    lower = (levels[:, None] - 0.5 - levels) / sigma
+    upper = (levels[:, None] + 0.5 - levels) / sigma
+    lower[0], upper[-1] = -np.inf, np.inf
+    # Of an interval above the mean, mirror it: tails below keep their digits.
+    above = lower > 0
+    low, high = np.where(above, -upper, lower), np.where(above, -lower, upper)
+    tail, far = log_ndtr(high), log_ndtr(low)
+    with np.errstate(invalid="ignore"):
+        value = tail + np.log1p(-np.exp(np.minimum(far - tail, 0.0)))
+    return np.maximum(np.where(np.isnan(value), -1e6, value), -1e6)
