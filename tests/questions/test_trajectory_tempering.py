@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm
 from tests.support.statistics import assert_drawn_from
 
 import harmonium as hm
 from harmonium.contract.energy import Chains
 from harmonium.questions.trajectory_tempering import (
     TrajectoryTempering,
-    bennett_ratio,
     fit_with_path,
 )
 
@@ -141,37 +139,6 @@ def test_chains_cross_between_modes_that_gibbs_sampling_does_not_join() -> None:
 
 
 # -- log Z --------------------------------------------------------------------------------------
-
-
-def test_bennett_ratio_of_two_normal_distributions() -> None:
-    """log weights -x^2 / 2 and -(x - 1)^2 / (2 s^2): log Z known; the error is as theory has it."""
-    generator, s, n = np.random.default_rng(0), 1.7, 20_000
-    truth = np.log(s)
-    found = []
-    for _ in range(30):
-        x0, x1 = generator.normal(size=n), 1 + s * generator.normal(size=n)
-
-        def gain(x: np.ndarray) -> np.ndarray:
-            return 0.5 * x**2 - 0.5 * (x - 1) ** 2 / s**2
-
-        found.append(bennett_ratio(gain(x0), -gain(x1)))
-    found = np.array(found)
-    assert abs(found.mean() - truth) < 5 * found.std() / np.sqrt(30)
-    # Bennett 1976, equation 10: variance (1 / overlap - 2) / n, overlap = integral p q / (p + q).
-    grid = np.linspace(-12, 12, 20_001)
-    p, q = norm.pdf(grid), norm.pdf(grid, 1, s)
-    overlap = np.trapezoid(p * q / (p + q), grid)
-    expected = np.sqrt((1 / overlap - 2) / n)
-    assert 0.6 < found.std() / expected < 1.6  # chi-square of 29 degrees, one in 10,000
-
-
-def test_bennett_ratio_of_a_shift_is_exact() -> None:
-    values = np.random.default_rng(0).normal(size=50)
-    np.testing.assert_allclose(bennett_ratio(np.full(50, 3.0), np.full(50, -3.0)), 3.0)
-    one = bennett_ratio(values, -values)
-    np.testing.assert_allclose(bennett_ratio(values + 700, -values - 700), one + 700)
-    np.testing.assert_allclose(bennett_ratio(-values, values), -one)
-    assert np.isnan(bennett_ratio(np.array([np.inf]), np.array([0.0])))
 
 
 def test_log_z_against_enumeration(fitted: Any) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from harmonium.compute.random import _numbered, _plain, generator_state, restore_generator
 from harmonium.contract.energy import Chains, Energy, Generator, Parameters
-from harmonium.sampling.tempering import ReplicaExchange
+from harmonium.sampling.tempering import ReplicaExchange, ReplicaState
 
 __all__ = [
     "LEARNERS",
@@ -197,31 +197,22 @@ class Persistent(NegativePhase):
 class Tempered(NegativePhase):
     """Persistent chains that trade places with hotter replicas (Desjardins et al. 2010)."""
 
-    replicas: ReplicaExchange
+    state: ReplicaState
     n_gibbs: int
+    exchange: ReplicaExchange = field(default_factory=ReplicaExchange)
 
     def update(
         self, energy: Energy, positive: Tensor, rate: float, decay: float, generator: Generator
     ) -> None:
-        self.replicas.step(generator, self.n_gibbs)
-        cold = Chains(self.replicas.cold)
+        self.state, _ = self.exchange.step(self.state, energy, generator, self.n_gibbs)
+        cold = Chains(self.state.cold)
         _step(energy, positive, cold, _equal_weights(energy, len(cold.x)), rate, decay, generator)
 
     def tensors(self) -> dict[str, Tensor]:
-        kept = self.replicas
-        return {
-            "replicas": kept.x,
-            "betas": torch.from_numpy(kept.betas),
-            "rejections": torch.from_numpy(np.stack([kept._rejections, kept._trials])),
-            "parity": torch.tensor(kept._parity),
-        }
+        return self.state.tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        kept = self.replicas
-        kept.x = tensors["replicas"]
-        kept.betas = tensors["betas"].cpu().numpy()
-        kept._rejections, kept._trials = tensors["rejections"].cpu().numpy()
-        kept._parity = int(tensors["parity"])
+        self.state = ReplicaState.restore(tensors)
 
 
 def negative_phase(
@@ -233,7 +224,7 @@ def negative_phase(
     if learner == "cd":
         return Contrastive(n_gibbs)
     if learner == "pt":
-        return Tempered(ReplicaExchange(energy, n_chains, generator), n_gibbs)
+        return Tempered(ReplicaExchange().init(energy, n_chains, generator), n_gibbs)
     return Persistent(Chains(energy.base_sample(n_chains, generator)), n_gibbs)
 
 

@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from harmonium.compute.random import generator_for, random_generator, uniform
+from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_integer, check_number
-from harmonium.contract.energy import Chains, Energy, Generator, Parameters
+from harmonium.contract.energy import Chains, Generator, Parameters
 from harmonium.contract.estimates import LogZ
 from harmonium.sampling.gibbs import run_chains
+from harmonium.sampling.ladder import bennett_ratio, gains, lower_rungs, swap
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
 
-__all__ = ["TrajectoryTempering", "bennett_ratio", "fit_with_path"]
+__all__ = ["TrajectoryTempering", "fit_with_path"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -161,9 +161,7 @@ class TrajectoryTempering:
         for _ in range(n_steps):
             for rung, energy in enumerate(self.energies):
                 self.x[rung] = run_chains(energy, Chains(self.x[rung]), n_sweeps, self.generator).x
-            for pair in range(self._parity, self.n_rungs - 1, 2):
-                self._swap(pair)
-            self._parity = 1 - self._parity
+            self._swap()
             if observe is not None:
                 observe(self)
 
@@ -187,19 +185,18 @@ class TrajectoryTempering:
                 self.x.insert(pair + 1, run_chains(energy, start, _SETTLE, self.generator).x)
         self.forget()
 
-    def _swap(self, pair: int) -> None:
-        forward, backward = _work(self.energies[pair : pair + 2], self.x[pair : pair + 2])
-        log_ratio = forward + backward
-        accept = np.log(uniform(log_ratio.shape, self.generator)) < log_ratio
-        self._accepted[pair] += np.exp(np.minimum(log_ratio, 0.0)).mean()
-        self._trials[pair] += 1
-        self._work[pair].append((forward, backward))
-        chosen = torch.from_numpy(accept).to(self.x[pair].device).unsqueeze(1)
-        low, high = self.x[pair], self.x[pair + 1]
-        self.x[pair], self.x[pair + 1] = (
-            torch.where(chosen, high, low),
-            torch.where(chosen, low, high),
-        )
+    def _swap(self) -> None:
+        lower = lower_rungs(self.n_rungs, self._parity)
+        self._parity = 1 - self._parity
+        found = [gains(*self.energies[i : i + 2], *self.x[i : i + 2]) for i in lower.tolist()]
+        if not found:
+            return
+        up, down = (np.stack(side) for side in zip(*found, strict=True))
+        self.x, acceptance = swap(self.x, lower, up, down, self.generator)
+        self._accepted[lower] += acceptance
+        self._trials[lower] += 1
+        for pair, work in zip(lower.tolist(), found, strict=True):
+            self._work[pair].append(work)
 
     def log_partition(self) -> LogZ:
         """log Z of the model: the base's, plus Bennett's estimate of each ratio on the way.
@@ -214,8 +211,7 @@ class TrajectoryTempering:
 
         def total(chains: NDArray[np.bool_]) -> float:
             return self._first_log_z + sum(
-                bennett_ratio(forward[:, chains].ravel(), backward[:, chains].ravel())
-                for forward, backward in ratios
+                bennett_ratio(up[:, chains].ravel(), down[:, chains].ravel()) for up, down in ratios
             )
 
         everyone = np.ones(self.n_chains, dtype=bool)
@@ -235,41 +231,6 @@ class TrajectoryTempering:
             self.n_chains,
             self.n_rungs,
         )
-
-
-def bennett_ratio(forward: Array, backward: Array) -> float:
-    """log(Z_1 / Z_0) by Bennett's acceptance ratio (Bennett 1976, equation 12).
-
-    `forward` is log w_1(x) - log w_0(x) at draws from model 0, `backward` is
-    log w_0(x) - log w_1(x) at as many draws from model 1. Solves
-    mean of sigmoid(forward - c) = mean of sigmoid(backward + c) for c, the best of all
-    estimates that use both sides.
-    """
-    low = min(float(forward.min()), -float(backward.max())) - 1.0
-    high = max(float(forward.max()), -float(backward.min())) + 1.0
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return math.nan
-    # Falling in c: bisection with Newton steps, quick wherever it starts.
-    c = 0.5 * (low + high)
-    for _ in range(200):
-        one, other = expit(forward - c), expit(backward + c)
-        gap = float(one.mean() - other.mean())
-        low, high = (c, high) if gap > 0 else (low, c)
-        slope = float((one * (1.0 - one)).mean() + (other * (1.0 - other)).mean())
-        step = c + gap / slope if slope > 0 else math.inf
-        following = step if low < step < high else 0.5 * (low + high)
-        if abs(following - c) < 1e-12 * max(1.0, abs(c)):
-            break
-        c = following
-    return c
-
-
-def _work(energies: Sequence[Energy], x: Sequence[Tensor]) -> tuple[Array, Array]:
-    """What each chain's log weight gains from moving to the other rung: up, and down."""
-    (low, high), (x_low, x_high) = energies, x
-    forward = high.log_weight(x_low) - low.log_weight(x_low)
-    backward = low.log_weight(x_high) - high.log_weight(x_high)
-    return forward.cpu().numpy(), backward.cpu().numpy()
 
 
 class _Way:
@@ -299,8 +260,8 @@ def _climb(
         """The rung at `place` and its chains, if swaps with the last rung succeed."""
         energy = way.at(place)
         chains = run_chains(energy, Chains(x[-1]), _SETTLE, generator)
-        forward, backward = _work([energies[-1], energy], [x[-1], chains.x])
-        rate = np.exp(np.minimum(forward + backward, 0.0)).mean()
+        up, down = gains(energies[-1], energy, x[-1], chains.x)
+        rate = np.exp(np.minimum(up + down, 0.0)).mean()
         return (energy, chains.x) if rate >= acceptance else None
 
     energies, x, places = [way.at(0.0)], [way.base.base_sample(n_chains, generator)], [0.0]

@@ -48,8 +48,9 @@ class Walk:
         self.generator = generator
         self.exchange: ReplicaExchange | None = None
         if method == "tempered":
-            self.exchange = ReplicaExchange(energy, n_chains, generator)
-            self.exchange.x[-n_chains:] = scattered_starts(energy, n_chains, generator)
+            self.exchange = ReplicaExchange()
+            self.replicas = self.exchange.init(energy, n_chains, generator)
+            self.replicas.x[-n_chains:] = scattered_starts(energy, n_chains, generator)
         else:
             self.chains = Chains(scattered_starts(energy, n_chains, generator))
 
@@ -57,13 +58,13 @@ class Walk:
         if self.exchange is None:
             self.chains = self.energy.sweep(self.chains, self.generator)
             return self.chains.x
-        self.exchange.step(self.generator)
-        return self.exchange.cold
+        self.replicas, _ = self.exchange.step(self.replicas, self.energy, self.generator)
+        return self.replicas.cold
 
     def settle(self) -> None:
         """Burn-in is over: a ladder that still moved would disturb what is averaged."""
         if self.exchange is not None:
-            self.exchange.adapt = False
+            self.exchange = ReplicaExchange(adapt=False)
 
 
 def stationary_draws(walk: Walk, f: Observable, n_draws: int) -> tuple[Array, int, bool]:

@@ -227,12 +227,11 @@ def test_tempered_chains_follow_the_model_and_cross_between_modes():
     tensors = [torch.tensor(p, dtype=torch.float32) for p in (W, b, c)]
     energy = RBMEnergy(*tensors, base_bias=torch.zeros(6))
     source = generator(7)
-    replicas = ReplicaExchange(energy, 2000, source, n_replicas=8)
-    for _ in range(400):
-        replicas.step(source)
-    replicas.adapt = False
-    for _ in range(100):
-        replicas.step(source)
+    replicas = ReplicaExchange(n_replicas=8).init(energy, 2000, source)
+    for adapt, n_steps in ((True, 400), (False, 100)):
+        exchange = ReplicaExchange(adapt=adapt)
+        for _ in range(n_steps):
+            replicas, _ = exchange.step(replicas, energy, source)
     assert_drawn_from(oracle.index(replicas.cold.numpy()), oracle.p_v)
     assert np.ptp(replicas.rejection_rates) < 0.25
     assert replicas.betas[0] == 0.0

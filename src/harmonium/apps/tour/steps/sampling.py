@@ -188,11 +188,12 @@ def _two_modes() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     run_chains(
         energy, black, _N_SWEEPS, generator, observe=lambda now: plain.append(float(now.x.sum()))
     )
-    exchange = ReplicaExchange(energy, 1, generator)
+    exchange = ReplicaExchange()
+    replicas = exchange.init(energy, 1, generator)
     warm = []
     for _ in range(_N_SWEEPS):
-        exchange.step(generator)
-        warm.append(float(exchange.cold.sum()))
+        replicas, _ = exchange.step(replicas, energy, generator)
+        warm.append(float(replicas.cold.sum()))
     return np.array(plain), np.array(warm), share
 
 
