@@ -99,7 +99,7 @@ def class_changes(
         "| surely some class |"
     )
     print("|---|---|---|---|---|---|", flush=True)
-    energy = model._build_energy(torch.float32)
+    energy = model.build_energy(torch.float32)
     n_chains, n_steps = 100, arguments.n_steps
     generator = np.random.default_rng(0)
     start = torch.from_numpy(rows[generator.choice(len(rows), n_chains)].astype(np.float32))

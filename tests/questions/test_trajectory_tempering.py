@@ -128,7 +128,7 @@ def test_chains_cross_between_modes_that_gibbs_sampling_does_not_join() -> None:
     shares: list[float] = []
     ladder.run(200)
     ladder.run(200, observe=lambda now: shares.append(float((now.cold.sum(1) > 7).mean())))
-    energy = model._build_energy(torch.float32)
+    energy = model.build_energy(torch.float32)
     chains = Chains(torch.zeros(200, 14))
     generator = np.random.default_rng(0)
     for _ in range(400):

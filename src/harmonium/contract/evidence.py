@@ -103,9 +103,7 @@ class Evidence:
 
     def tempered(self, beta: float) -> Evidence:
         """Readings to the power `beta`; what is clamped stays so."""
-        return Evidence(
-            self.free, None if self.readings is None else self.readings.tempered(beta)
-        )
+        return Evidence(self.free, None if self.readings is None else self.readings.tempered(beta))
 
     def log_weight(self, x: Tensor) -> Tensor | float:
         """log P(readings given x) for each row, float64 ``(n,)``; 0.0 without readings."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +125,7 @@ def check_channel(noise: Any, wanted: Sequence[type[NoiseChannel]]) -> NoiseChan
     if not isinstance(noise, tuple(wanted)):
         names = " or ".join(f"hm.noise.{kind.__name__}" for kind in wanted)
         raise ValueError(f"noise must be {names}, got {noise!r}")
-    return noise  # type: ignore[no-any-return]
+    return cast(NoiseChannel, noise)
 
 
 def log_kept_and_changed(p: float, n_states: int) -> tuple[float, float]:

@@ -1,15 +1,15 @@
 """Every question, answered once for all energy models.
 
 An :class:`EnergyModel` is an estimator whose P(x) is an :class:`~harmonium.contract.energy.Energy`.
-Where few enough variables are unknown the answer is a sum over all their states; elsewhere it
-is a batch of Gibbs chains, one a row, led in from the easy end of the path.
+A model says what its energy is, how rows are states and which answerers it has; the rest is here.
 """
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,41 +18,66 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from harmonium.compute.progress import stage_bar
 from harmonium.compute.random import generator_for, random_generator
-from harmonium.contract import noise as channels
 from harmonium.contract.checks import check_choice, check_integer
-from harmonium.contract.energy import Chains, Energy, Evidence, Generator
+from harmonium.contract.energy import Energy
 from harmonium.contract.estimates import LogZ
 from harmonium.contract.joint import JointDistribution
-from harmonium.data.tables import Table, check_states, dense_rows, one_row
-from harmonium.sampling.annealing import annealed_importance_sampling, reverse_annealing
-from harmonium.sampling.gibbs import equilibrate, mean_marginals
-from harmonium.sampling.modes import climb, seek_mode
+from harmonium.data.tables import Table, dense_rows
+from harmonium.models.answers import HOW, Answerer, Question, answer, blanks, named, readings
+from harmonium.models.codec import Codec
+from harmonium.sampling.annealing import (
+    annealed_importance_sampling,
+    reverse_annealing,
+    summarise,
+)
 
 __all__ = ["EnergyModel"]
 
-HOW = ("mode", "mean", "sample")
-#: Unknown variables of a row are enumerated while they have at most this many joint states.
-_MAX_ENUMERATED = 2**10
-#: Rows answered together; bounds memory, and lets a long table show where it is.
-_ROWS_AT_ONCE = 2048
+#: Numbers in one block of dense rows; bounds memory, however many rows there are.
+_BLOCK_ELEMENTS = 2**21
+_MOST_ROWS = 2048
+#: Chains are agreed where so large a part of them counts.
+_AGREED = 0.3
 
 
 class EnergyModel(JointDistribution):
     """P(x) = exp(-E(x)) / Z; the parent of RBM, GridMRF and MarkovNetwork."""
 
-    #: Sweeps that lead chains in from the base, then sweeps at the model that are averaged.
-    _lead_in: ClassVar[int] = 300
-    _averaged: ClassVar[int] = 200
     #: Temperatures that log_partition("auto") anneals over, in turn, until its chains agree.
-    _annealing_steps: ClassVar[tuple[int, ...]] = (2000, 20000)
+    _annealing_steps: ClassVar[tuple[int, ...]]
+
+    # -- what a model supplies ---------------------------------------------------------------
 
     @abstractmethod
-    def _build_energy(self, dtype: torch.dtype) -> Energy:
+    def build_energy(self, dtype: torch.dtype) -> Energy:
         """The fitted model's energy in this precision."""
 
-    #: The figure that `log_partition` keeps; None until it is worked out.
-    _log_partition: LogZ | None = None
+    @abstractmethod
+    def _codec(self, X: Any = None) -> Codec:
+        """How rows like these (None: as fitted) are states."""
+
+    @abstractmethod
+    def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
+        """Who answers questions about what is unknown, in the order they are tried.
+
+        `method` is the name that a user gave, for an answerer that does more when asked.
+        """
+
+    @abstractmethod
+    def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
+        """log of the unnormalised P of states, float64: of the variables that a user sees
+        (`own`), what else the model holds summed out; or of all variables together."""
+
+    @abstractmethod
+    def _exact_log_partition(self, required: bool) -> float | None:
+        """log Z where it is affordable, else None; if `required`, a ``ValueError`` that says
+        why not."""
+
+    @abstractmethod
+    def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
+        """The arrays, and the other facts, that P(x) depends on."""
 
     # -- how likely? ------------------------------------------------------------------------
 
@@ -71,89 +96,103 @@ class EnergyModel(JointDistribution):
         ----------
         method : ``"exact"`` by enumeration or elimination, ``"ais"`` annealed importance
             sampling from a data-informed base (Neal 2001; Salakhutdinov, Murray 2008),
-            ``"raise"`` its reverse, started at the rows of `X` or, without them, at draws
-            from the model: an upper bound of log Z in expectation (Burda, Grosse,
-            Salakhutdinov 2015). ``"auto"`` is exact where that is affordable, else AIS with
-            more temperatures until its chains agree; that figure is kept with the model.
+            ``"raise"`` its reverse, started at the rows of `X` or, without them, where annealed
+            chains end (Burda, Grosse, Salakhutdinov 2015). Were these draws from the model, its
+            mean would be an upper bound of log Z; as they are not, it errs to the other side
+            than ``"ais"`` where both walk the same modes, and is no bound. Models whose sweeps
+            are not reversible have none. ``"auto"`` is exact where that is affordable, else AIS
+            with more temperatures until its chains agree; that figure is kept for as long as
+            the parameters stay as they are, and saved with the model.
         n_chains : chains for AIS; rows for RAISE without `X`. At least 2.
         n_temperatures : steps from base to model; by default 2,000, and for ``"auto"`` up
             to 20,000.
         random_state : seed; ``"auto"`` without one uses a fixed seed, so that the kept
             figure does not depend on when it was asked for.
 
-        Cost: ``n_chains * n_temperatures`` sweeps.
+        Cost: ``n_chains * n_temperatures`` sweeps. A bar is shown where ``verbose=1``.
+
+        Raises ``ValueError`` where every state has weight zero, or exact is not affordable.
         """
         check_is_fitted(self)
         check_choice("method", method, ("auto", "exact", "ais", "raise"))
         check_integer("n_chains", n_chains, 2)
         if n_temperatures is not None:
             check_integer("n_temperatures", n_temperatures, 1)
-        if method in {"auto", "exact"}:
-            known = self._log_partition
-            plain = n_temperatures is None and random_state is None
-            if known is not None and (known.method == "exact" or (method == "auto" and plain)):
-                return known
-            value = self._build_energy(torch.float64).exact_log_partition()
-            if value is not None:
-                exact = LogZ(value)
-                self._log_partition = exact
-                return exact
-            if method == "exact":
-                raise ValueError(
-                    "method='exact': this model has too many states to sum over; "
-                    "use method='ais', and method='raise' for a bound"
-                )
-            estimate = self._anneal_until_agreed(n_chains, n_temperatures, random_state)
-            if plain:
-                self._log_partition = estimate
-            return estimate
-        energy = self._build_energy(torch.float32)
-        generator = generator_for(energy.device, random_generator(random_state))
-        steps = n_temperatures or 2000
+        if method == "raise":
+            return self._reverse(X, n_chains, n_temperatures or 2000, random_state)
         if method == "ais":
+            return self._anneal(n_chains, n_temperatures or 2000, random_state)
+        known = self._known_log_partition()
+        plain = n_temperatures is None and random_state is None
+        if known is not None and (known.method == "exact" or (method == "auto" and plain)):
+            return known
+        value = self._exact_log_partition(method == "exact")
+        if value == -np.inf:
+            raise ValueError("factors forbid every state: their product is zero everywhere")
+        if value is not None:
+            return self._keep_log_partition(LogZ(value))
+        seed = 0 if random_state is None else random_state
+        steps = self._annealing_steps if n_temperatures is None else (n_temperatures,)
+        estimates = (self._anneal(n_chains, n, seed) for n in steps)
+        estimate = next(estimates)
+        while estimate.effective_chains < _AGREED * n_chains:
+            following = next(estimates, None)
+            if following is None:
+                break
+            estimate = following
+        return self._keep_log_partition(estimate) if plain else estimate
+
+    def _anneal(self, n_chains: int, n_temperatures: int, seed: Any) -> LogZ:
+        energy = self.build_energy(torch.float32)
+        with stage_bar(self._verbose(), "log Z", n_temperatures) as show:
             return annealed_importance_sampling(
-                energy, n_chains=n_chains, n_temperatures=steps, generator=generator
+                energy,
+                n_chains=n_chains,
+                n_temperatures=n_temperatures,
+                generator=generator_for(energy.device, random_generator(seed)),
+                progress=None if show is None else (lambda done, _: show(done, float("nan"))),
             )[0]
+
+    def _reverse(self, X: Any, n_chains: int, n_temperatures: int, random_state: Any) -> LogZ:
+        energy = self.build_energy(torch.float32)
+        codec, generator = self._codec(), random_generator(random_state)
+        if not energy.reversible:
+            raise ValueError("method='raise': this model's sweeps are not reversible; use 'ais'")
         if X is None:
-            states = self._draw(energy, n_chains, generator)
+            question = blanks(np.full((1, codec.n_own), np.nan), codec, "sample", n_chains)
+            # Annealed chains even where draws could be exact: of one path, out and back.
+            chains = [one for one in self._answerers(codec) if one.name == "gibbs"]
+            rows = answer(question, chains, generator)
         else:
-            rows = dense_rows(self._check(X), slice(None))
-            if self._beside(rows[:1].astype(np.float64)).shape[1] != rows.shape[1]:
+            rows = dense_rows(codec.read(X), slice(None)).astype(np.float64)
+            if rows.shape[1] != len(energy.sizes):
                 raise ValueError(
                     "X: method='raise' cannot start at rows without their attributes; leave X out"
                 )
-            states = self._tensor(energy, rows)
-        bounds = reverse_annealing(
-            energy, states, n_chains=1, n_temperatures=steps, generator=generator
-        )
+        states = torch.from_numpy(rows).to(energy.device, energy.dtype)
+        with stage_bar(self._verbose(), "log Z", n_temperatures) as show:
+            bounds = reverse_annealing(
+                energy,
+                states,
+                n_chains=1,
+                n_temperatures=n_temperatures,
+                generator=generator_for(energy.device, generator),
+                progress=None if show is None else (lambda done, _: show(done, float("nan"))),
+            )
         each = energy.log_weight(states).cpu().numpy() - bounds
+        # 1 / weight averages to 1 / Z under the model: its spread tells how far the rows agree.
+        inverse = summarise(-each, "raise", "none", n_temperatures)
+        error = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else float("inf")
         return LogZ(
             float(each.mean()),
-            float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else float("inf"),
+            error,
             "raise",
-            "upper",
-            "ok" if np.isfinite(each).all() else "nonfinite",
-            float(len(each)),
+            "none",
+            inverse.status,
+            inverse.effective_chains,
             len(each),
-            steps,
+            n_temperatures,
         )
-
-    def _anneal_until_agreed(
-        self, n_chains: int, n_temperatures: int | None, random_state: Any
-    ) -> LogZ:
-        energy = self._build_energy(torch.float32)
-        generator = generator_for(
-            energy.device, random_generator(0 if random_state is None else random_state)
-        )
-        estimate: LogZ | None = None
-        for steps in self._annealing_steps if n_temperatures is None else (n_temperatures,):
-            estimate = annealed_importance_sampling(
-                energy, n_chains=n_chains, n_temperatures=steps, generator=generator
-            )[0]
-            if estimate.effective_chains >= 0.3 * n_chains:
-                break
-        assert estimate is not None
-        return estimate
 
     @property
     def log_partition_(self) -> LogZ:
@@ -161,263 +200,162 @@ class EnergyModel(JointDistribution):
         return self.log_partition()
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """log P(x) in nats for each row, ``(n_samples,)``: minus energy minus log Z.
+        """log P(x) in nats for each row, ``(n_samples,)``: minus energy minus log Z; -inf for
+        what cannot be.
 
         log Z is :meth:`log_partition`; where it is an estimate, all rows share its error, and
         a ``RuntimeWarning`` says so when it is not to be trusted.
         """
         check_is_fitted(self)
-        table = self._check(X)
+        table = self._codec().read(X)
+        log_z = self._trusted_log_z()
+        weigh = self._log_weights(True)
+        return self._by_rows(table, lambda rows: weigh(torch.from_numpy(rows)).cpu()) - log_z
+
+    def _trusted_log_z(self) -> float:
+        """log Z, with a warning where it is not to be trusted."""
         log_z = self.log_partition()
         if log_z.status != "ok":
             warnings.warn(
                 f"log Z is not to be trusted ({log_z.status}: {log_z.effective_chains:.1f} of "
-                f"{log_z.n_chains} chains count); see log_partition(method='raise') for a bound",
+                f"{log_z.n_chains} chains count); see log_partition(method='raise')",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        energy = self._build_energy(torch.float64)
-        return (
-            self._by_rows(
-                table,
-                lambda rows: self._log_weight(energy, self._tensor(energy, rows)).cpu().numpy(),
-            )
-            - log_z.value
-        )
+        return log_z.value
 
-    # -- make a new one ------------------------------------------------------------------------
+    # -- log Z is kept for the parameters that it belongs to --------------------------------
 
-    def sample(
-        self, n_samples: int = 1, *, condition: Any = None, random_state: Any = None
-    ) -> NDArray[Any]:
-        """Draws from P(x), or of the free part of `condition` given the rest.
+    #: The figure that `log_partition` keeps, and the parameters it is of.
+    _kept_log_partition: tuple[LogZ, str] | None = None
 
-        Parameters
-        ----------
-        n_samples : rows to draw, at least 1.
-        condition : one row with NaN where free; None: all is free.
-        random_state : int, Generator or None.
+    def _parameters_digest(self) -> str:
+        arrays, facts = self._in_force()
+        digest = hashlib.blake2b(repr(facts).encode())
+        for array in arrays:
+            digest.update(f"{array.shape}{array.dtype.str}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
-        Returns ``(n_samples, n_features)``. Independent exact draws where the states can be
-        enumerated; else the end of as many independent annealed Gibbs chains.
-        """
-        check_is_fitted(self)
-        n_samples = check_integer("n_samples", n_samples, 1)
-        generator = random_generator(random_state)
-        if condition is None:
-            energy = self._build_energy(torch.float32)
-            source = generator_for(energy.device, generator)
-            return self._result(
-                torch.cat(
-                    [
-                        self._draw(energy, min(_ROWS_AT_ONCE, n_samples - start), source)
-                        for start in range(0, n_samples, _ROWS_AT_ONCE)
-                    ]
-                )
-            )
-        row = self._beside(self._condition(condition)[None, :])[0]
-        return self._answer(np.repeat(row[None, :], n_samples, axis=0), None, "sample", generator)
+    def _known_log_partition(self) -> LogZ | None:
+        if self._kept_log_partition is None:
+            return None
+        value, digest = self._kept_log_partition
+        return value if digest == self._parameters_digest() else None
 
-    def _draw(self, energy: Energy, n: int, generator: Generator) -> Tensor:
-        chains = Chains(energy.base_sample(n, generator))
-        return equilibrate(energy, chains, self._lead_in, self._averaged, generator).x
+    def _keep_log_partition(self, value: LogZ) -> LogZ:
+        self._kept_log_partition = (value, self._parameters_digest())
+        return value
+
+    def _log_partition_facts(self) -> dict[str, Any] | None:
+        """What a file keeps of it."""
+        known = self._known_log_partition()
+        return None if known is None else dict(vars(known))
+
+    def _restore_log_partition(self, facts: dict[str, Any] | None) -> None:
+        """The inverse of :meth:`_log_partition_facts`, once all parameters are in place."""
+        self._kept_log_partition = None
+        if facts is not None:
+            self._keep_log_partition(LogZ(**facts))
 
     # -- fill in, clean up -----------------------------------------------------------------------
 
-    def complete(self, X: Any, *, how: str = "mode", random_state: Any = None) -> NDArray[Any]:
-        """`X` with every NaN filled from P(blanks given the rest of the row).
+    def complete(
+        self,
+        X: Any,
+        *,
+        how: str = "mode",
+        method: str = "auto",
+        random_state: Any = None,
+        search: str | None = None,
+    ) -> NDArray[Any]:
+        """`X` with every blank filled from P(blanks given the rest of the row).
 
         Parameters
         ----------
-        X : ``(n_samples, n_features)`` with NaN in any pattern, another in each row.
+        X : rows as for :meth:`score_samples` with NaN (of images also -1, or a mask) in any
+            pattern, another in each row.
         how : ``"mode"``: the most probable filling together; ``"mean"``: each blank's
             posterior mean; ``"sample"``: one draw.
+        method : ``"auto"``: the first of the model's answerers that can afford a row, or the
+            name of one. ``"enumeration"`` sums over up to 1,024 joint states of the blanks
+            (exact); ``"elimination"`` (networks) takes variables out one at a time (exact);
+            ``"graphcut"`` and ``"annealing"`` (images) seek modes; ``"gibbs"`` runs Gibbs
+            chains (the mode: the best state met, climbed to its local optimum).
+        random_state : int, Generator or None.
+        search : the former name of `method`.
 
-        Exact for rows whose blanks have at most 1,024 joint states; else one batch of Gibbs
-        chains (for the mode: the best state met, climbed to its local optimum).
+        Raises ``ValueError`` where exact sums show that what is known of a row cannot be.
         """
         check_is_fitted(self)
         check_choice("how", how, HOW)
-        table = self._check(X, blanks=True)
-        return self._answer(
-            self._beside(np.array(table, dtype=np.float64)),
-            None,
-            how,
-            random_generator(random_state),
-        )
+        codec = self._codec(X)
+        values = np.array(codec.read(X, blanks=True), dtype=np.float64)
+        question = blanks(values, codec, how)
+        return self._filled(question, codec, _method(method, search), random_state)
 
     def correct(
-        self, X: Any, *, noise: Any, how: str = "mode", random_state: Any = None
+        self,
+        X: Any,
+        *,
+        noise: Any,
+        how: str = "mode",
+        method: str = "auto",
+        random_state: Any = None,
+        search: str | None = None,
     ) -> NDArray[Any]:
         """The clean row behind each noisy one, by P(x given noisy x) under the channel.
 
         Parameters
         ----------
-        X : noisy rows ``(n_samples, n_features)``; NaN where nothing was read.
-        noise : ``hm.noise.BitFlip(p)`` (two states) or ``hm.noise.Replace(p)``.
+        X : noisy rows; NaN where nothing was read.
+        noise : ``hm.noise.BitFlip(p)`` (two states everywhere), ``hm.noise.Replace(p)``, or, of
+            images, ``hm.noise.Gaussian(sigma)``, sigma in levels (readings that are all whole
+            levels count as rounded and clipped).
         how : ``"mode"`` (most probable whole row), ``"mean"`` or ``"sample"``.
+        method, random_state, search : as for :meth:`complete`.
+
+        Raises ``ValueError`` where the readings cannot be, as far as exact sums show it. What
+        the channel says for certain (``p=0``) is never overruled.
         """
         check_is_fitted(self)
         check_choice("how", how, HOW)
-        energy = self._build_energy(torch.float32)
-        table = self._beside(np.array(self._check(X, blanks=True), dtype=np.float64))
-        readings = channels.log_likelihood(noise, table, energy.n_states)
-        return self._answer(
-            np.full_like(table, np.nan), (table, readings), how, random_generator(random_state)
-        )
+        codec = self._codec(X)
+        values, channel = codec.read_noisy(X, noise)
+        likelihood = channel.likelihood(values, codec.sizes)
+        question = readings(values, likelihood, codec, how)
+        return self._filled(question, codec, _method(method, search), random_state)
 
-    def _answer(
-        self,
-        table: NDArray[np.float64],
-        noisy: tuple[NDArray[np.float64], Callable[[slice], NDArray[np.float64]]] | None,
-        how: str,
-        generator: np.random.Generator,
+    def _filled(
+        self, question: Question, codec: Codec, method: str, random_state: Any
     ) -> NDArray[Any]:
-        """Fill the NaN of `table` under the model and, if given, the readings of a channel."""
-        energy = self._build_energy(torch.float32)
-        source = generator_for(energy.device, generator)
-        filled = table.copy()
-        for start in range(0, len(table), _ROWS_AT_ONCE):
-            part = slice(start, start + _ROWS_AT_ONCE)
-            free = np.isnan(table[part])
-            first = free if noisy is None else np.isnan(noisy[0][part])
-            known = np.where(first, 0.0, table[part] if noisy is None else noisy[0][part])
-            readings = None
-            if noisy is not None:
-                readings = torch.from_numpy(noisy[1](part)).to(energy.device)
-            evidence = Evidence(torch.from_numpy(free).to(energy.device), readings)
-            filled[part] = self._answer_rows(
-                energy,
-                self._tensor(energy, known),
-                torch.from_numpy(first).to(energy.device),
-                evidence,
-                how,
-                source,
-            )
-        return self._own(filled) if how == "mean" else self._result(torch.from_numpy(filled))
+        chosen = named(self._answerers(codec, method), method)
+        found = answer(question, chosen, random_generator(random_state))
+        return codec.write(found, mean=question.how == "mean")
 
-    def _answer_rows(
-        self,
-        energy: Energy,
-        start: Tensor,
-        unknown: Tensor,
-        evidence: Evidence,
-        how: str,
-        generator: Generator,
-    ) -> NDArray[np.float64]:
-        assert evidence.free is not None
-        answer = start.double().cpu().numpy()
-        n_free = evidence.free.sum(1)
-        few = energy.n_states ** n_free.double() <= _MAX_ENUMERATED
-        few &= n_free > 0
-        wide = self._build_energy(torch.float64)
-        for count in torch.unique(n_free[few]).tolist():
-            rows = torch.nonzero(few & (n_free == count)).reshape(-1)
-            answer[rows.cpu().numpy()] = enumerate_free(
-                wide, start[rows].double(), evidence.select(rows), int(count), how, generator
-            )
-        rows = torch.nonzero(~few & (n_free > 0)).reshape(-1)
-        if not len(rows):
-            return answer
-        part = evidence.select(rows)
-        drawn = energy.base_sample(len(rows), generator)
-        chains = Chains(torch.where(unknown[rows], drawn, start[rows]))
-        if how == "mode":
-            best = seek_mode(energy, chains, self._lead_in, self._averaged, generator, part)
-            found = climb(energy, best, part).double()
-        elif how == "sample":
-            found = equilibrate(
-                energy, chains, self._lead_in, self._averaged, generator, evidence=part
-            ).x.double()
-        else:
-            chains = equilibrate(energy, chains, self._lead_in, 0, generator, evidence=part)
-            mean, _ = mean_marginals(energy, chains, self._averaged, generator, evidence=part)
-            found = expected_state(mean)
-        answer[rows.cpu().numpy()] = found.cpu().numpy()
-        return answer
+    # -- small things ----------------------------------------------------------------------------
 
-    # -- rows in and out -----------------------------------------------------------------------
+    def rows_of(self, states: Tensor) -> NDArray[Any]:
+        """States of the energy, ``(n, n_variables)``, as rows that a user knows."""
+        return self._codec().write(states.double().cpu().numpy())
 
-    def _check(self, X: Any, *, blanks: bool = False) -> Table:
-        return check_states(self, X, n_states=self._n_states(), blanks=blanks)
-
-    def _log_weight(self, energy: Energy, x: Tensor) -> Tensor:
-        """log of the unnormalised P of each row: what else the model holds is summed out."""
-        return energy.log_weight(x)
-
-    def _beside(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Rows with what the model holds beside their columns, blank."""
-        return table
-
-    def _own(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The inverse of :meth:`_beside`: the rows' own columns."""
-        return table
-
-    def _condition(self, condition: Any) -> NDArray[np.float64]:
-        return one_row(self, condition, self._n_states())
-
-    def _n_states(self) -> int:
-        return 2
-
-    def _tensor(self, energy: Energy, rows: Any) -> Tensor:
-        dense = dense_rows(rows, slice(None))
-        if not dense.flags.writeable:  # torch wants memory that it may write
-            dense = dense.copy()
-        return torch.from_numpy(np.ascontiguousarray(dense)).to(energy.device, energy.dtype)
-
-    def _result(self, states: Tensor) -> NDArray[Any]:
-        return self._own(states.double().cpu().numpy())
+    def _verbose(self) -> int:
+        return int(getattr(self, "verbose", 0))
 
     def _by_rows(
-        self, table: Table, answer: Callable[[Table], NDArray[Any]]
+        self, table: Table, result: Callable[[NDArray[np.float64]], Tensor]
     ) -> NDArray[np.float64]:
+        """`result` of float64 rows, a block at a time: sparse ones are never dense as a whole."""
+        step = int(np.clip(_BLOCK_ELEMENTS // max(table.shape[1], 1), 1, _MOST_ROWS))
         parts = [
-            answer(table[start : start + _ROWS_AT_ONCE])
-            for start in range(0, table.shape[0], _ROWS_AT_ONCE)
+            result(dense_rows(table, slice(start, start + step)).astype(np.float64)).numpy()
+            for start in range(0, table.shape[0], step)
         ]
         return np.concatenate(parts)
 
 
-def expected_state(marginals: Tensor) -> Tensor:
-    """The mean state: marginals themselves for two states, else sum_k k P(k); float64."""
-    if marginals.dim() == 2:
-        return marginals.double()
-    states = torch.arange(marginals.shape[2], dtype=torch.float64, device=marginals.device)
-    return marginals.double() @ states
-
-
-def enumerate_free(
-    energy: Energy,
-    start: Tensor,
-    evidence: Evidence,
-    n_free: int,
-    how: str,
-    generator: Generator,
-) -> NDArray[np.float64]:
-    """Answer rows with `n_free` free variables each by summing over all their joint states."""
-    assert evidence.free is not None
-    n, k = len(start), energy.n_states
-    n_joint = k**n_free
-    digits = torch.arange(n_joint, device=start.device)
-    fillings = torch.stack([(digits // k**i) % k for i in range(n_free)], dim=1).to(start.dtype)
-    places = evidence.free.nonzero()[:, 1].reshape(n, n_free)
-    states = start.repeat_interleave(n_joint, 0)
-    index = places.repeat_interleave(n_joint, 0)
-    states.scatter_(1, index, fillings.repeat(n, 1))
-    parts = torch.split(states, _ROWS_AT_ONCE)
-    weights = torch.cat([energy.log_weight(part) for part in parts])
-    if evidence.log_likelihood is not None:
-        readings = evidence.log_likelihood.double()
-        for i in range(n_free):
-            chosen = readings[torch.arange(n, device=start.device), places[:, i]]
-            weights += chosen[:, fillings[:, i].long()].reshape(-1)
-    log_posterior = weights.reshape(n, n_joint)
-    if how == "mode":
-        value = fillings[log_posterior.argmax(1)]
-    elif how == "mean":
-        value = torch.softmax(log_posterior, 1) @ fillings
-    else:
-        from harmonium.compute import draws
-
-        value = fillings[draws.categorical(log_posterior, generator)]
-    return start.scatter(1, places, value).double().cpu().numpy()
+def _method(method: str, search: str | None) -> str:
+    if search is None:
+        return method
+    warnings.warn("search= is called method= now", FutureWarning, stacklevel=3)
+    return search

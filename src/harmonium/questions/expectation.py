@@ -23,7 +23,7 @@ from harmonium.contract.energy import Energy, Generator
 from harmonium.contract.estimates import Estimate
 from harmonium.models.energy_model import EnergyModel
 from harmonium.sampling.diagnosis import Walk, arviz_diagnosis, stationary_draws
-from harmonium.units.space import MAX_STATES, all_states, state_counts, uniform_states
+from harmonium.units.space import LIMITS, all_states, log2_states, uniform_states
 
 __all__ = ["Population", "expectation"]
 
@@ -145,12 +145,13 @@ def expectation(
             f"got {type(model).__name__}"
         )
     check_is_fitted(model)
-    energy = model._build_energy(torch.float64)
+    energy = model.build_energy(torch.float64)
     source = generator_for(energy.device, generator)
-    function = _Function(f, model._result)
+    function = _Function(f, model.rows_of)
     function(energy.base_sample(2, source))  # a bad f is found before any work
     if method == "auto":
-        method = "exact" if math.prod(state_counts(energy)) <= MAX_STATES else "gibbs"
+        few = log2_states(energy.sizes) <= math.log2(LIMITS["expectation"])
+        method = "exact" if few else "gibbs"
     if method == "exact":
         return _exact(energy, function)
     if method in ("gibbs", "tempered"):

@@ -218,7 +218,7 @@ def _paint(
     held: tuple[int, float] | None = None,
 ) -> Array:
     """P(v = 1 given h), or a draw, after `n_gibbs` sweeps from hidden probabilities."""
-    energy = model._build_energy(torch.float64)
+    energy = model.build_energy(torch.float64)
     source = generator_for(energy.device, generator)
     h = torch.from_numpy(np.array(hidden)).to(energy.device)
 

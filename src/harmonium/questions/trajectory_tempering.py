@@ -109,7 +109,7 @@ class TrajectoryTempering:
         self.n_chains = check_integer("n_chains", n_chains, 2)
         wanted = check_number("acceptance", acceptance, 0.0, 1.0, low_open=True, high_open=True)
         self.model = model
-        last = model._build_energy(torch.float32)
+        last = model.build_energy(torch.float32)
         shapes = {name: tensor.shape for name, tensor in last.parameters().items()}
         for step, entry in enumerate(path):
             if {name: tensor.shape for name, tensor in entry.items()} != shapes:
@@ -139,7 +139,7 @@ class TrajectoryTempering:
     @property
     def cold(self) -> NDArray[Any]:
         """The chains at the model itself, ``(n_chains, n_features)``."""
-        return self.model._result(self.x[-1])
+        return self.model.rows_of(self.x[-1])
 
     def forget(self) -> None:
         """Drop what was counted so far: burn-in is over."""

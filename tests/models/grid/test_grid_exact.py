@@ -9,13 +9,12 @@ from tests.support.grid_oracle import GridOracle, random_grid
 from tests.support.statistics import ALPHA, assert_drawn_from, chi_square_p_value
 
 from harmonium.contract.energy import Chains
-from harmonium.contract.noise import Gaussian, Replace
+from harmonium.contract.evidence import Evidence, TableReadings
 from harmonium.models.grid import energy as grid_energy
 from harmonium.models.grid import transfer_matrix as grid_exact
 from harmonium.models.grid.cliques import POTENTIALS, Cliques, filters_for
 from harmonium.models.grid.kernels.choose import Draws, sweep
 from harmonium.models.grid.pseudo import pseudo_moments
-from harmonium.models.grid.readings import Readings, read_channel
 from harmonium.sampling.annealing import annealed_importance_sampling
 
 #: Shape, levels, potential, neighbours, places: every kind of clique, both twins' corners.
@@ -94,15 +93,16 @@ def test_pixels_of_one_colour_share_no_clique(potential, neighbours):
         assert m == {4: 2, 8: 4}[neighbours]
 
 
-def readings_for(energy, n: int, seed: int) -> Readings:
+def readings_for(energy, n: int, seed: int) -> Evidence:
     source = torch.Generator().manual_seed(seed)
     size = (n, energy.n_variables)
-    return Readings(
-        free=torch.rand(size, generator=source) < 0.8,
+    free = torch.rand(size, generator=source) < 0.8
+    readings = TableReadings(
         rows=torch.randint(0, 3, size, generator=source, dtype=torch.int32),
         table=torch.randn((3, energy.n_states), generator=source),
         slopes=0.1 * torch.randn(size, generator=source),
     )
+    return Evidence(free, readings)
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,8 @@ def test_planted_faults_are_found(fault, monkeypatch):
 def test_sweeps_with_readings_keep_the_posterior():
     energy, oracle = energy_and_oracle(MODELS[0])
     table = np.random.default_rng(5).normal(size=(6, 3))
-    evidence = Readings(
-        rows=torch.arange(6, dtype=torch.int32).expand(60_000, 6),
-        table=torch.from_numpy(table).float(),
-    )
+    rows = torch.arange(6, dtype=torch.int32).expand(60_000, 6)
+    evidence = Evidence(readings=TableReadings(rows, torch.from_numpy(table).float()))
     assert drift_p_value(energy, oracle, evidence, oracle.posterior(table)) > ALPHA
     assert drift_p_value(energy, oracle, evidence) < ALPHA
 
@@ -246,18 +244,6 @@ def test_pseudo_likelihood_and_its_gradient(model, dtype):
             flat[k] = before
             slope = (ends[0] - ends[1]) / (2 * step)
             assert float(gradient[name].reshape(-1)[k]) == pytest.approx(slope, rel=1e-3, abs=1e-4)
-
-
-def test_channels_are_distributions_over_readings():
-    levels = np.arange(8.0)
-    for noise in (Gaussian(0.05), Gaussian(2.0), Gaussian(60.0), Replace(0.2)):
-        evidence = read_channel(noise, levels[None], 8)
-        np.testing.assert_allclose(evidence.table[:8].double().exp().sum(0), 1.0, atol=1e-5)
-    free = read_channel(Gaussian(2.0), np.array([[1.5, np.nan]]), 8)
-    x = torch.tensor([[3.0, 5.0]])
-    y = torch.tensor([[6.0, 0.0]])
-    wanted = (-((1.5 - 3) ** 2) + (1.5 - 6) ** 2) / 8
-    assert float(free.log_weight(x) - free.log_weight(y)) == pytest.approx(wanted, abs=1e-5)
 
 
 @pytest.mark.parametrize("places", [False, True])

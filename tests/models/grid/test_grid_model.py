@@ -11,8 +11,10 @@ from sklearn.exceptions import NotFittedError
 from tests.support.grid_oracle import GridOracle, random_grid
 
 import harmonium as hm
+from harmonium.models.grid import model as grid_model
 from harmonium.models.grid import start as grid_fit
 from harmonium.models.grid.model import GridMRF
+from harmonium.sampling.gibbs import Schedule
 
 
 def blobs(n: int, shape=(12, 12), seed: int = 0) -> np.ndarray:
@@ -61,7 +63,7 @@ def test_the_exact_learner_matches_the_data():
     model = GridMRF(
         n_levels=3, learner="exact", n_updates=1500, learning_rate=1.0, random_state=0
     ).fit(X)
-    energy = model._build_energy(torch.float64)
+    energy = model.build_energy(torch.float64)
     rows = torch.from_numpy(X.reshape(400, -1)).double()
     data = energy.moments(rows, torch.full((400,), 1 / 400, dtype=torch.float64))
     expected = energy.exact_moments()
@@ -97,21 +99,24 @@ def test_pseudo_log_likelihood_of_independent_pixels_is_their_log_likelihood():
     np.testing.assert_allclose(model.pseudo_log_likelihood(X), model.score_samples(X), rtol=1e-4)
 
 
-def test_means_equal_enumeration():
+@pytest.mark.parametrize("method", ["auto", "gibbs"])
+def test_means_equal_enumeration(monkeypatch, method):
     energy = random_grid((3, 3), 3, "block", 8, True)
     model = model_of(energy, potential="block", neighbours=8)
-    model._n_answer_chains, model._averaged = 200, 200
+    monkeypatch.setattr(grid_model, "_SCHEDULE", Schedule(300, 200, 200, 60))
     oracle = GridOracle(energy)
     image = np.array([[0, 1, 2], [2, 1, 0], [1, 1, 2]], dtype=float)
     blank = image.copy()
     blank[1:, 1:] = np.nan
     agrees = (oracle.X == image.reshape(-1))[:, ~np.isnan(blank.reshape(-1))].all(1)
     wanted = (oracle.p[agrees] @ oracle.X[agrees] / oracle.p[agrees].sum()).reshape(3, 3)
-    found = model.complete(blank[None], how="mean", random_state=0)[0]
+    found = model.complete(blank[None], how="mean", method=method, random_state=0)[0]
     np.testing.assert_allclose(found, wanted, atol=0.03)
     table = np.log(np.full((3, 3), 0.1) + 0.7 * np.eye(3))
     posterior = oracle.posterior(table[image.astype(int).reshape(-1)])
-    found = model.correct(image[None], noise=hm.noise.Replace(0.3), how="mean", random_state=0)
+    found = model.correct(
+        image[None], noise=hm.noise.Replace(0.3), how="mean", method="gibbs", random_state=0
+    )
     np.testing.assert_allclose(found[0].reshape(-1), posterior @ oracle.X, atol=0.03)
 
 
@@ -123,13 +128,13 @@ def test_the_mode_of_two_levels_is_exact(seed):
     noisy = np.random.default_rng(seed).integers(0, 2, (1, 3, 4))
     table = np.log(np.array([[0.8, 0.2], [0.2, 0.8]]))[noisy.reshape(-1)]
     best = oracle.X[oracle.posterior(table).argmax()]
-    found = model.correct(noisy, noise=hm.noise.BitFlip(0.2), search="graphcut")
+    found = model.correct(noisy, noise=hm.noise.BitFlip(0.2), method="graphcut")
     np.testing.assert_array_equal(found[0].reshape(-1), best)
     half = noisy.astype(float)
     half[0, :, 2:] = np.nan
     agrees = (oracle.X.reshape(-1, 3, 4)[:, :, :2] == noisy[0, :, :2]).all((1, 2))
     best = oracle.X[np.where(agrees, oracle.p, 0).argmax()]
-    np.testing.assert_array_equal(model.complete(half, search="graphcut")[0].reshape(-1), best)
+    np.testing.assert_array_equal(model.complete(half, method="graphcut")[0].reshape(-1), best)
 
 
 def test_annealing_finds_the_mode_of_most_small_grids():
@@ -152,10 +157,10 @@ def test_expansion_is_no_worse_than_annealing():
     noisy = np.random.default_rng(0).integers(0, 5, (1, 8, 8))
     noise = hm.noise.Replace(0.4)
     heights = {}
-    for search in ("graphcut", "annealing"):
-        x = model.correct(noisy, noise=noise, search=search, random_state=0)
+    for method in ("graphcut", "annealing"):
+        x = model.correct(noisy, noise=noise, method=method, random_state=0)
         same = np.where(x == noisy, np.log(0.68), np.log(0.08)).sum()
-        heights[search] = float(energy.log_weight(torch.from_numpy(x.reshape(1, -1)))) + same
+        heights[method] = float(energy.log_weight(torch.from_numpy(x.reshape(1, -1)))) + same
     start = float(energy.log_weight(torch.from_numpy(noisy.reshape(1, -1)))) + 64 * np.log(0.68)
     assert heights["graphcut"] > start
     assert heights["graphcut"] > heights["annealing"] - 1.0
@@ -170,7 +175,7 @@ def test_samples_follow_the_condition_and_the_model(fitted):
     assert drawn[:, :, 6].mean() > drawn[:, :, 11].mean() + 0.1
     plain = fitted.sample(200, random_state=0)
     assert plain.shape == (200, 12, 12)
-    energy = fitted._build_energy(torch.float64)
+    energy = fitted.build_energy(torch.float64)
     each = [
         energy.moments(
             torch.from_numpy(part.reshape(len(part), -1)).double(), torch.ones(len(part))
@@ -315,8 +320,8 @@ def test_bad_questions_are_refused(fitted):
         GridMRF(n_levels=2).sample()
     with pytest.raises(ValueError, match="how must be one of"):
         fitted.complete(X, how="best")
-    with pytest.raises(ValueError, match="search must be one of"):
-        fitted.complete(X, search="luck")
+    with pytest.raises(ValueError, match="method must be one of"):
+        fitted.complete(X, method="luck")
     with pytest.raises(ValueError, match="noise must be"):
         fitted.correct(X, noise=hm.noise.Typos(0.1))
     with pytest.raises(ValueError, match="finite number or NaN"):
@@ -329,8 +334,8 @@ def test_bad_questions_are_refused(fitted):
         fitted.sample(0)
     with pytest.raises(ValueError, match="pairs"):
         GridMRF(n_levels=2, potential="block", learner="pseudo").fit(X).complete(
-            X, search="graphcut"
+            X, method="graphcut"
         )
     many = GridMRF(n_levels=4, learner="pseudo").fit(X)
-    with pytest.raises(ValueError, match="two levels"):
+    with pytest.raises(ValueError, match="two states"):
         many.correct(X, noise=hm.noise.BitFlip(0.1))

@@ -13,6 +13,7 @@ from tests.support.statistics import assert_drawn_from
 
 import harmonium as hm
 from harmonium.contract.energy import Chains, Evidence
+from harmonium.contract.evidence import TableReadings
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.structure import Structure
 
@@ -95,13 +96,14 @@ def test_a_sweep_keeps_the_posterior_given_evidence():
     free = torch.ones(len(oracle.names), dtype=torch.bool)
     free[1] = False
     likelihood = {0: [0.8, 0.2], 4: [0.5, 0.1, 0.4]}
-    logs = torch.zeros(1, len(oracle.names), energy.n_states)
+    logs = torch.zeros(len(oracle.names), energy.n_states)
     for column, each in likelihood.items():
-        logs[0, column, : len(each)] = torch.log(torch.tensor(each))
+        logs[column, : len(each)] = torch.log(torch.tensor(each))
     posterior = oracle.given({oracle.names[1]: 2}, likelihood)
     n = 20_000
     drawn = oracle.X[generator().choice(len(oracle.X), n, p=posterior)]
-    evidence = Evidence(free.expand(n, -1), logs.expand(n, -1, -1))
+    rows = torch.arange(len(logs)).expand(n, -1)
+    evidence = Evidence(free.expand(n, -1), TableReadings(rows, logs))
     after = energy.sweep(Chains(torch.from_numpy(drawn).double()), generator(1), evidence=evidence)
     assert_drawn_from(oracle.index(after.x.numpy()), posterior)
 

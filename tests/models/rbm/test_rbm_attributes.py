@@ -32,7 +32,6 @@ def machine(kind: str, seed: int = 0) -> hm.RBM:
     model.attribute_components_ = rng.normal(0, 1, model.attribute_components_.shape)
     for name in ("intercept_visible_", "intercept_hidden_", "intercept_attributes_"):
         setattr(model, name, rng.normal(0, 1, getattr(model, name).shape))
-    model._log_partition = None
     return model
 
 

@@ -13,6 +13,7 @@ import harmonium as hm
 from harmonium.compute import cpu as fast
 from harmonium.compute import draws, plain
 from harmonium.contract.energy import Chains, Evidence
+from harmonium.contract.evidence import TableReadings
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.sampling.annealing import annealed_importance_sampling, reverse_annealing
 from harmonium.sampling.particles import Trajectory
@@ -321,8 +322,8 @@ def test_correction_is_the_posterior_under_the_channel(n_visible):
 def test_evidence_clamps_and_reads_in_a_sweep():
     energy, oracle = energy_and_oracle(seed=6)
     free = torch.tensor([[True, False, True, True, True]]).expand(20_000, -1)
-    readings = torch.zeros(20_000, 5, 2)
-    readings[:, 2, 1] = 1.2
+    rows = torch.tensor([[1, 1, 0, 1, 1]]).expand(20_000, -1)
+    readings = TableReadings(rows, torch.tensor([[0.0, 1.2], [0.0, 0.0]]))
     evidence = Evidence(free, readings)
     chains = Chains(torch.ones(20_000, 5))
     source = generator(1)

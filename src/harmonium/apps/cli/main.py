@@ -418,7 +418,7 @@ def complete(
 def _channel(text: str) -> Any:
     from harmonium.contract import noise
 
-    kinds = {
+    kinds: dict[str, Any] = {
         "bitflip": noise.BitFlip,
         "gaussian": noise.Gaussian,
         "replace": noise.Replace,

@@ -10,14 +10,14 @@ responses for each filter (FRAME: Zhu, Wu, Mumford 1998, eq. 15).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["POTENTIALS", "Cliques", "Layout", "filters_for"]
+__all__ = ["POTENTIALS", "Cliques", "Layout", "cliques_for", "filters_for"]
 
 Filter = NDArray[np.int64]
 
@@ -181,3 +181,10 @@ class Cliques:
     def gather(self) -> NDArray[np.int64]:
         """Index of the arranged tables into the tables: ``arranged = tables[gather]``."""
         return self._arranged[1]
+
+
+@lru_cache(maxsize=8)
+def cliques_for(potential: str, neighbours: int, n_levels: int) -> Cliques:
+    """The cliques of a model. Their layouts are worked out once, so the same settings give the
+    same object."""
+    return Cliques(filters_for(potential, neighbours), n_levels)

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from harmonium.contract.energy import Evidence
 from harmonium.models.grid.energy import GridEnergy
-from harmonium.models.grid.readings import Readings
 
 __all__ = ["expand"]
 
@@ -25,7 +25,7 @@ _NEVER = 1e9
 Costs = NDArray[np.float64]
 
 
-def expand(energy: GridEnergy, start: Tensor, evidence: Readings) -> Tensor:
+def expand(energy: GridEnergy, start: Tensor, evidence: Evidence) -> Tensor:
     """A labelling of each row that no expansion improves; for two levels the mode itself, if
     equal neighbours are the likelier ones everywhere (else as good as truncation allows).
 
@@ -34,7 +34,7 @@ def expand(energy: GridEnergy, start: Tensor, evidence: Readings) -> Tensor:
     try:
         import maxflow  # noqa: F401
     except ImportError:
-        raise ImportError("search='graphcut' needs PyMaxflow; install harmonium[images]") from None
+        raise ImportError("method='graphcut' needs PyMaxflow; install harmonium[images]") from None
     fixed = np.zeros(tuple(start.shape), bool) if evidence.free is None else ~evidence.free.numpy()
     rows = [
         _expand_row(energy, start[i].long().numpy(), _unary(energy, evidence, i), fixed[i])
@@ -43,14 +43,12 @@ def expand(energy: GridEnergy, start: Tensor, evidence: Readings) -> Tensor:
     return torch.from_numpy(np.stack(rows)).to(start.dtype)
 
 
-def _unary(energy: GridEnergy, evidence: Readings, row: int) -> Costs:
+def _unary(energy: GridEnergy, evidence: Evidence, row: int) -> Costs:
     """Cost of each level of each pixel, ``(V, L)``."""
     cost = -energy.bias().double().expand(energy.n_variables, -1).clone()
-    if evidence.rows is not None and evidence.table is not None:
-        cost -= evidence.table.double()[evidence.rows[row].long()]
-    if evidence.slopes is not None:
-        levels = torch.arange(energy.n_states, dtype=torch.float64)
-        cost -= evidence.slopes[row].double().unsqueeze(1) * levels
+    if evidence.readings is not None:
+        own = evidence.readings.select(torch.tensor([row]))
+        cost -= own.log_likelihood(slice(None), energy.n_states)[0].double()
     return cost.numpy()
 
 

@@ -17,7 +17,6 @@ from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.kernels import choose as grid_run
 from harmonium.models.grid.kernels import plain as grid_plain
 from harmonium.models.grid.kernels.plain import TensorField
-from harmonium.models.grid.readings import Readings
 
 __all__ = ["GridEnergy", "level_hats"]
 
@@ -60,6 +59,7 @@ class GridEnergy(Energy):
         self.shape = shape
         self.n_variables = shape[0] * shape[1]
         self.n_states = cliques.n_levels
+        self.sizes = (self.n_states,) * self.n_variables
         self.knots, self.level, self.place, self.base = knots, level, place, base
         self.dtype, self.device = knots.dtype, knots.device
         left, share = cliques.hats
@@ -203,14 +203,11 @@ class GridEnergy(Energy):
         """What acts on single pixels, as the kernels take it."""
         n, device = len(x), x.device
         free = None if evidence is None else evidence.free
-        rows = table = slopes = None
-        if isinstance(evidence, Readings):
-            rows, table, slopes = evidence.rows, evidence.table, evidence.slopes
-        elif evidence is not None and evidence.log_likelihood is not None:
-            table = evidence.log_likelihood.reshape(-1, self.n_states)
-            rows = torch.arange(x.numel(), device=device).reshape(x.shape)
-        if table is None:
-            table = torch.zeros((1, self.n_states), device=device)
+        rows = slopes = None
+        table = torch.zeros((1, self.n_states), device=device)
+        if evidence is not None and evidence.readings is not None:
+            known = evidence.readings.as_table()
+            rows, table, slopes = known.rows, known.table, known.slopes
         betas = beta if isinstance(beta, Tensor) else torch.full((n,), beta, device=device)
         nothing = torch.zeros((1, 1), device=device).expand(x.shape)
         return TensorField(

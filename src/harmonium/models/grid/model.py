@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,22 +14,27 @@ from sklearn.utils.validation import check_is_fitted
 
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
-from harmonium.contract.estimates import LogZ
 from harmonium.data.tables import check_sample_weight
+from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, blanks
+from harmonium.models.codec import Codec
 from harmonium.models.energy_model import EnergyModel
-from harmonium.models.grid.answers import Question, answer
-from harmonium.models.grid.cliques import POTENTIALS, Cliques, filters_for
+from harmonium.models.grid.answers import Annealing, GraphCuts, has_maxflow
+from harmonium.models.grid.cliques import POTENTIALS, Cliques, cliques_for
 from harmonium.models.grid.energy import GridEnergy
-from harmonium.models.grid.readings import check_images, check_readings, read_channel
+from harmonium.models.grid.readings import ImageCodec, check_images, stack_of
 from harmonium.models.grid.start import gather_images, learn
+from harmonium.sampling.gibbs import Schedule
 
 if TYPE_CHECKING:
     from harmonium.models.network.model import MarkovNetwork
 
 __all__ = ["GridMRF"]
 
-HOW = ("mode", "mean", "sample")
-SEARCHES = ("auto", "graphcut", "annealing")
+#: Of images of which nothing is known: sweeps that lead chains in. Else chains start at what is
+#: known and settle. Then sweeps, and chains an image, that posterior means are averaged over.
+_SCHEDULE = Schedule(n_lead_in=300, n_sweeps=160, n_chains=2, n_settle=60)
+#: Levels up to which method="auto" cuts graphs; alpha-expansion costs a cut a level and round.
+_MAX_CUT_LEVELS = 16
 
 
 class GridMRF(EnergyModel):
@@ -74,10 +81,6 @@ class GridMRF(EnergyModel):
     means, which are float64.
     """
 
-    #: Chains an image, sweeps before averaging, sweeps averaged, for posterior means.
-    _n_answer_chains: ClassVar[int] = 2
-    _lead_in: ClassVar[int] = 60
-    _averaged: ClassVar[int] = 160
     #: A sweep of many levels is dear, and log Z of an image is needed to a nat or so only.
     _annealing_steps: ClassVar[tuple[int, ...]] = (1000,)
 
@@ -149,7 +152,7 @@ class GridMRF(EnergyModel):
         random_generator(self.random_state)
 
     def _cliques(self) -> Cliques:
-        return Cliques(filters_for(self.potential, self.neighbours), self.n_levels)
+        return cliques_for(self.potential, self.neighbours, self.n_levels)
 
     def _keep(self, energy: GridEnergy) -> None:
         self.knots_ = energy.knots.numpy().astype(np.float64)
@@ -157,9 +160,8 @@ class GridMRF(EnergyModel):
         self.place_ = None if energy.place is None else energy.place.numpy().astype(np.float64)
         self._base = energy.base.numpy().astype(np.float64)
         self.filters_ = energy.cliques.filters
-        self._log_partition: LogZ | None = None
 
-    def _build_energy(self, dtype: torch.dtype, shape: tuple[int, int] | None = None) -> GridEnergy:
+    def build_energy(self, dtype: torch.dtype, shape: tuple[int, int] | None = None) -> GridEnergy:
         def tensor(array: NDArray[np.float64]) -> torch.Tensor:
             return torch.from_numpy(array.copy()).to(dtype)
 
@@ -172,17 +174,64 @@ class GridMRF(EnergyModel):
             tensor(self._base),
         )
 
+    def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
+        arrays = [self.knots_, self.level_, self._base]
+        if self.place_ is not None:
+            arrays.append(self.place_)
+        facts = (self.image_shape_, self.n_levels, self.potential, self.neighbours)
+        return arrays, facts
+
+    def _exact_log_partition(self, required: bool) -> float | None:
+        value = self.build_energy(torch.float64).exact_log_partition()
+        if value is None and required:
+            raise ValueError(
+                "method='exact': these grids are too wide for the transfer matrix; use method='ais'"
+            )
+        return value
+
     # -- questions -----------------------------------------------------------------------------
+
+    def _log_weights(self, own: bool) -> Callable[[torch.Tensor], torch.Tensor]:
+        return self.build_energy(torch.float64).log_weight
+
+    def _codec(self, X: Any = None) -> ImageCodec:
+        shape = self.image_shape_
+        if X is not None:
+            height, width = stack_of(X, "X").shape[1:]
+            shape = self._shape_allowed((height, width))
+        return ImageCodec(shape, self.n_levels)
+
+    def _shape_allowed(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """The shape of some images, if the model has an energy for them."""
+        if self.place_ is not None and shape != self.image_shape_:
+            raise ValueError(
+                f"X must be images of shape {self.image_shape_}, whose places the model has "
+                f"learned, got {shape}"
+            )
+        return shape
+
+    def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
+        assert isinstance(codec, ImageCodec)
+        narrow = partial(self.build_energy, torch.float32, codec.shape)
+        wide = partial(self.build_energy, torch.float64, codec.shape)
+        asked = method == "graphcut"
+        cuts = GraphCuts(narrow, self.n_levels if asked else _MAX_CUT_LEVELS)
+        return (
+            Enumeration(codec.sizes, lambda: wide().log_weight),
+            *([cuts] if asked or has_maxflow() else []),
+            Annealing(narrow),
+            GibbsChains(narrow, _SCHEDULE, modes=method == "gibbs", verbose=self.verbose),
+        )
 
     def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
         """Sum over pixels of log P(pixel given all others), ``(n,)``: needs no Z, and is not a
         log-likelihood."""
         check_is_fitted(self)
-        images = check_images(X, self.n_levels)
-        energy = self._energy_for(images.shape[1:])
+        codec = self._codec(X)
+        rows = torch.from_numpy(codec.read(X)).float()
+        energy = self.build_energy(torch.float32, codec.shape)
         from harmonium.models.grid.pseudo import pseudo_moments
 
-        rows = torch.from_numpy(images.reshape(len(images), -1)).float()
         one = torch.ones(1)
         return np.array([pseudo_moments(energy, row[None], one)[0] for row in rows])
 
@@ -205,90 +254,20 @@ class GridMRF(EnergyModel):
         """
         check_is_fitted(self)
         n_samples = check_integer("n_samples", n_samples, 1)
-        if condition is None:
-            wanted = self.image_shape_ if shape is None else tuple(shape)
-            if len(wanted) != 2:
-                raise ValueError(f"shape must be (height, width), got {shape!r}")
-            for side in wanted:
-                check_integer("shape", side, 1)
-            known = np.full((n_samples, *wanted), np.nan)
-        else:
-            one = check_images(
-                np.asarray(condition)[None], self.n_levels, blanks=True, name="condition"
-            )
-            known = np.repeat(one, n_samples, axis=0)
-        return self._complete(known, "sample", "auto", random_state)
-
-    def complete(
-        self, X: Any, *, how: str = "mode", search: str = "auto", random_state: Any = None
-    ) -> NDArray[Any]:
-        """`X` with every NaN (or -1, or masked) pixel filled from P(blanks given the rest).
-
-        Parameters
-        ----------
-        X : images ``(n, H, W)``.
-        how : ``"mode"``: the most probable filling together; ``"mean"``: each pixel's
-            posterior mean; ``"sample"``: one draw.
-        search : for the mode. ``"graphcut"``: minimum cuts (PyMaxflow; pairs only), the exact
-            mode of two attracting levels, alpha-expansion for more; ``"annealing"``: falling
-            temperature, then a climb; ``"auto"``: cuts where they apply, up to 16 levels.
-        """
-        check_is_fitted(self)
-        return self._complete(
-            check_images(X, self.n_levels, blanks=True), how, search, random_state
-        )
-
-    def _complete(
-        self, known: NDArray[np.float64], how: str, search: str, random_state: Any
-    ) -> NDArray[Any]:
-        check_choice("how", how, HOW)
-        check_choice("search", search, SEARCHES)
-        energy = self._energy_for(known.shape[1:])
-        question = Question.of_blanks(known.reshape(len(known), -1), energy)
-        return self._pictures(question, energy, how, search, random_state, known.shape)
-
-    def correct(
-        self,
-        X: Any,
-        *,
-        noise: Any,
-        how: str = "mode",
-        search: str = "auto",
-        random_state: Any = None,
-    ) -> NDArray[Any]:
-        """The clean image behind each noisy one, by P(x given noisy x) under the channel.
-
-        Parameters
-        ----------
-        X : noisy images ``(n, H, W)``; NaN where nothing was read. Of any size, if the model
-            has no places.
-        noise : ``hm.noise.Gaussian(sigma)``, sigma in levels (readings that are all whole
-            levels count as rounded and clipped), ``hm.noise.Replace(p)``, or, of two levels,
-            ``hm.noise.BitFlip(p)``.
-        how : ``"mean"`` (least squared error; averaged over sweeps), ``"mode"``, ``"sample"``.
-        search : as for :meth:`complete`.
-        """
-        check_is_fitted(self)
-        check_choice("how", how, HOW)
-        check_choice("search", search, SEARCHES)
-        readings = check_readings(X, noise, self.n_levels)
-        energy = self._energy_for(readings.shape[1:])
-        rows = readings.reshape(len(readings), -1)
-        question = Question.of_readings(rows, read_channel(noise, rows, self.n_levels), energy)
-        return self._pictures(question, energy, how, search, random_state, readings.shape)
-
-    def _pictures(
-        self,
-        question: Question,
-        energy: GridEnergy,
-        how: str,
-        search: str,
-        random_state: Any,
-        shape: tuple[int, ...],
-    ) -> NDArray[Any]:
-        generator = random_generator(random_state)
-        found = answer(self, energy, question, how, search, generator).reshape(shape)
-        return found if how == "mean" else found.astype(np.int64)
+        wanted = self.image_shape_ if shape is None else tuple(shape)
+        if condition is not None:
+            one = np.asarray(condition)[None]
+            wanted = check_images(one, self.n_levels, blanks=True, name="condition").shape[1:]
+        if len(wanted) != 2:
+            raise ValueError(f"shape must be (height, width), got {shape!r}")
+        for side in wanted:
+            check_integer("shape", side, 1)
+        height, width = wanted
+        codec = ImageCodec(self._shape_allowed((height, width)), self.n_levels)
+        row = codec.read_condition(condition)
+        question = blanks(row[None, :], codec, "sample", n_samples)
+        found = answer(question, self._answerers(codec), random_generator(random_state))
+        return codec.write(found)
 
     def to_network(self) -> MarkovNetwork:
         """The same distribution as a Markov network: a factor for each pixel and clique.
@@ -298,33 +277,7 @@ class GridMRF(EnergyModel):
         check_is_fitted(self)
         from harmonium.models.grid.transfer_matrix import grid_network
 
-        return grid_network(self._build_energy(torch.float64))
-
-    # -- images in and out ---------------------------------------------------------------------
-
-    def _energy_for(self, shape: tuple[int, ...]) -> GridEnergy:
-        """The energy over images of this shape, if the model has one."""
-        height, width = shape
-        if self.place_ is not None and (height, width) != self.image_shape_:
-            raise ValueError(
-                f"X must be images of shape {self.image_shape_}, whose places the model has "
-                f"learned, got {(height, width)}"
-            )
-        return self._build_energy(torch.float32, (height, width))
-
-    def _check(self, X: Any, *, blanks: bool = False) -> NDArray[np.float64]:
-        images = check_images(X, self.n_levels, blanks=blanks)
-        if images.shape[1:] != self.image_shape_:
-            raise ValueError(
-                f"X must be images of shape {self.image_shape_}, as fitted, got {images.shape[1:]}"
-            )
-        return images.reshape(len(images), -1)
-
-    def _n_states(self) -> int:
-        return self.n_levels
-
-    def _result(self, states: torch.Tensor) -> NDArray[Any]:
-        return states.long().cpu().numpy().reshape(-1, *self.image_shape_)
+        return grid_network(self.build_energy(torch.float64))
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -339,7 +292,7 @@ class GridMRF(EnergyModel):
             "history": self.history_,
             "n_updates": self.n_updates_,
             "stop_reason": self.stop_reason_,
-            "log_partition": None if self._log_partition is None else vars(self._log_partition),
+            "log_partition": self._log_partition_facts(),
         }
         return arrays, facts
 
@@ -362,8 +315,7 @@ class GridMRF(EnergyModel):
         self.pseudo_log_likelihood_ = facts["pseudo_log_likelihood"]
         self.history_, self.n_updates_ = facts["history"], facts["n_updates"]
         self.stop_reason_ = facts["stop_reason"]
-        known = facts["log_partition"]
-        self._log_partition = None if known is None else LogZ(**known)
+        self._restore_log_partition(facts["log_partition"])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,59 +1,74 @@
-"""Images in, and what a noise channel says about the clean ones."""
+"""Images in and out: checked, as rows of states, and back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
-from torch import Tensor
+from scipy.ndimage import distance_transform_edt
 
-from harmonium.contract import noise as channels
-from harmonium.contract.energy import Evidence
+from harmonium.contract.noise import BitFlip, Gaussian, NoiseChannel, Replace, check_channel
+from harmonium.models.codec import Codec
 
-__all__ = ["Readings", "check_images", "check_readings", "read_channel"]
+__all__ = ["ImageCodec", "check_images", "stack_of"]
 
 
-@dataclass(frozen=True)
-class Readings(Evidence):
-    """Noisy readings of pixels without a table for each: 256 levels of a large image are many.
+class ImageCodec(Codec):
+    """Images ``(n, height, width)`` of whole levels, flattened row by row.
 
-    Pixel i of row n was read so that its log-likelihood is
-    ``table[rows[n, i]] + slopes[n, i] * level``: ``rows (n, V)`` integers, ``table (R, L)``,
-    ``slopes (n, V)`` or None for none.
+    Only images of this `shape` ``(height, width)`` pass.
     """
 
-    rows: Tensor | None = None
-    table: Tensor | None = None
-    slopes: Tensor | None = None
+    beside = ()
 
-    def select(self, index: Tensor) -> Readings:
-        def part(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor[index]
+    def __init__(self, shape: tuple[int, int], n_levels: int) -> None:
+        self.shape, self.n_levels = shape, n_levels
+        self.sizes = (n_levels,) * (shape[0] * shape[1])
 
-        return Readings(part(self.free), None, part(self.rows), self.table, part(self.slopes))
+    def read(self, X: Any, *, blanks: bool = False) -> NDArray[np.float64]:
+        images = check_images(X, self.n_levels, blanks=blanks)
+        if images.shape[1:] != self.shape:
+            raise ValueError(
+                f"X must be images of shape {self.shape}, as fitted, got {images.shape[1:]}"
+            )
+        return images.reshape(len(images), -1)
 
-    def tempered(self, beta: float) -> Readings:
-        """The likelihood to the power `beta`."""
+    def read_noisy(self, X: Any, noise: Any) -> tuple[NDArray[np.float64], NoiseChannel]:
+        channel = check_channel(noise, (Gaussian, Replace, BitFlip))
+        if not isinstance(channel, Gaussian):
+            return self.read(X, blanks=True), channel
+        readings = stack_of(X, "X").astype(np.float64)
+        if np.isinf(readings).any():
+            n, y, x = np.argwhere(np.isinf(readings))[0].tolist()
+            raise ValueError(
+                f"X[{n}, {y}, {x}] is {readings[n, y, x]}; wanted a finite number or NaN"
+            )
+        return readings.reshape(len(readings), -1), channel
 
-        def part(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else beta * tensor
+    def read_condition(self, condition: Any) -> NDArray[np.float64]:
+        if condition is None:
+            return np.full(len(self.sizes), np.nan)
+        one = np.asarray(condition)[None]
+        return check_images(one, self.n_levels, blanks=True, name="condition").reshape(-1)
 
-        return Readings(self.free, None, self.rows, part(self.table), part(self.slopes))
+    def begin(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A blank pixel starts with its nearest known pixel's level."""
+        found = values.copy()
+        for row, blank in zip(found, np.isnan(values), strict=True):
+            if blank.any() and not blank.all():
+                nearest = distance_transform_edt(
+                    blank.reshape(self.shape), return_distances=False, return_indices=True
+                )
+                row[:] = row.reshape(self.shape)[tuple(nearest)].reshape(-1)
+        return found
 
-    def log_weight(self, x: Tensor) -> Tensor | float:
-        if self.rows is None or self.table is None:
-            return 0.0
-        total = self.table[self.rows.long(), x.long()].double().sum(1)
-        if self.slopes is not None:
-            total += (self.slopes.double() * x.double()).sum(1)
-        return total
+    def write(self, states: NDArray[np.float64], *, mean: bool = False) -> NDArray[Any]:
+        images = states.reshape(-1, *self.shape)
+        return images if mean else images.astype(np.int64)
 
 
-def _stack(X: Any, name: str) -> NDArray[Any]:
+def stack_of(X: Any, name: str) -> NDArray[Any]:
     """`X` as an array ``(n, H, W)`` of numbers; NaN where a masked array is masked."""
     if hasattr(X, "detach") and hasattr(X, "cpu"):
         X = X.detach().cpu().numpy()
@@ -79,7 +94,7 @@ def check_images(
     X: Any, n_levels: int, *, blanks: bool = False, name: str = "X"
 ) -> NDArray[np.float64]:
     """`X` as float64 images ``(n, H, W)`` of whole levels; NaN (or -1) for a blank if allowed."""
-    images = _stack(X, name)
+    images = stack_of(X, name)
     if blanks and images.dtype.kind in "if":
         images = np.where(images == -1, np.nan, images)
     values = images.astype(np.float64)
@@ -94,65 +109,3 @@ def check_images(
             f"[0, {n_levels - 1}]{extra}"
         )
     return values
-
-
-def check_readings(X: Any, noise: Any, n_levels: int) -> NDArray[np.float64]:
-    """Noisy images: whole levels, or under Gaussian noise any finite number; NaN: not read."""
-    if not isinstance(noise, channels.Gaussian | channels.Replace | channels.BitFlip):
-        raise ValueError(
-            f"noise must be hm.noise.Gaussian, hm.noise.Replace or hm.noise.BitFlip, got {noise!r}"
-        )
-    if isinstance(noise, channels.BitFlip) and n_levels != 2:
-        raise ValueError(f"noise: BitFlip wants two levels, this model has {n_levels}")
-    if not isinstance(noise, channels.Gaussian):
-        return check_images(X, n_levels, blanks=True)
-    readings = _stack(X, "X").astype(np.float64)
-    if np.isinf(readings).any():
-        n, y, x = np.argwhere(np.isinf(readings))[0].tolist()
-        raise ValueError(f"X[{n}, {y}, {x}] is {readings[n, y, x]}; wanted a finite number or NaN")
-    return readings
-
-
-def read_channel(noise: Any, readings: NDArray[np.float64], n_levels: int) -> Readings:
-    """Evidence from checked readings ``(n, V)``, all pixels free.
-
-    Gaussian readings that are all whole levels count as rounded and clipped ones: level y
-    stands for [y - 1/2, y + 1/2], the two end levels for all that lies beyond as well. Other
-    Gaussian readings enter by the density at their own value.
-    """
-    blank = np.isnan(readings)
-    levels = np.arange(n_levels, dtype=np.float64)
-    known = readings[~blank]
-    whole = bool(((known >= 0) & (known < n_levels) & (known == np.floor(known))).all())
-    rows, slopes = np.where(blank, n_levels, readings), None
-    if not isinstance(noise, channels.Gaussian):
-        table = channels.log_likelihood(noise, levels[:, None], n_levels)(slice(None))[:, 0]
-    elif whole:
-        table = _rounded(noise.sigma, n_levels)
-    else:
-        variance = noise.sigma**2
-        table = (-0.5 * levels**2 / variance)[None]
-        slopes = torch.from_numpy(np.where(blank, 0.0, readings / variance)).float()
-        rows = blank.astype(np.float64)
-    table = np.concatenate([table, np.zeros((1, n_levels))])
-    return Readings(
-        free=torch.ones(readings.shape, dtype=torch.bool),
-        rows=torch.from_numpy(rows.astype(np.int32)),
-        table=torch.from_numpy(table).float(),
-        slopes=slopes,
-    )
-
-
-def _rounded(sigma: float, n_levels: int) -> NDArray[np.float64]:
-    """log P(rounded and clipped reading = y given level k), ``[y, k]``."""
-    levels = np.arange(n_levels, dtype=np.float64)
-    lower = (levels[:, None] - 0.5 - levels) / sigma
-    upper = (levels[:, None] + 0.5 - levels) / sigma
-    lower[0], upper[-1] = -np.inf, np.inf
-    # Of an interval above the mean, mirror it: tails below keep their digits.
-    above = lower > 0
-    low, high = np.where(above, -upper, lower), np.where(above, -lower, upper)
-    tail, far = log_ndtr(high), log_ndtr(low)
-    with np.errstate(invalid="ignore"):
-        value = tail + np.log1p(-np.exp(np.minimum(far - tail, 0.0)))
-    return np.maximum(np.where(np.isnan(value), -1e6, value), -1e6)

@@ -20,9 +20,9 @@ from harmonium.models.network.exact.order import interaction_graph
 
 __all__ = ["FactorEnergy"]
 
-#: log of zero for chains: of the smallest double above zero, so that annealing can pass
-#: through forbidden states on its way.
-_LOG_ZERO = -745.0
+#: log of zero for chains, or so far below the smallest entry of any table: finite, so that
+#: annealing can pass through forbidden states on its way.
+_LOG_ZERO, _BELOW = -745.0, 50.0
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class FactorEnergy(Energy):
     """log P_beta(x) = (1 - beta) log P_0(x) + beta sum of log tables, up to a constant.
 
     P_0 is independent: the normalised product of the tables over one variable. Tables are one
-    flat parameter; states beyond a variable's own never happen. Zeros of tables count as the
-    smallest double, so chains are led out of forbidden states rather than stuck.
+    flat parameter; states beyond a variable's own never happen. Zeros of tables count as a
+    number below all others, so chains are led out of forbidden states rather than stuck.
 
     A sweep costs the sum over factors of arity times states, times the number of chains.
     """
@@ -60,7 +60,9 @@ class FactorEnergy(Energy):
         self.sizes, self.scopes = exact.sizes, exact.scopes
         self.n_variables, self.n_states = len(self.sizes), max(self.sizes)
         flat = np.concatenate([np.reshape(table, -1) for table in exact.log_tables])
-        self.tables = torch.from_numpy(np.maximum(flat, _LOG_ZERO)).to(dtype)
+        lowest = float(np.min(flat[np.isfinite(flat)], initial=0.0))
+        self.log_zero = min(_LOG_ZERO, lowest - _BELOW)
+        self.tables = torch.from_numpy(np.where(np.isneginf(flat), self.log_zero, flat)).to(dtype)
         self._layout()
         self.base = self._base()
 
@@ -179,9 +181,9 @@ class FactorEnergy(Energy):
             scale = beta.reshape(-1, 1, 1).to(self.dtype) if isinstance(beta, Tensor) else beta
             base = self.base[members].nan_to_num(neginf=0.0)
             logits = (1.0 - scale) * base + scale * logits
-        if evidence is not None and evidence.log_likelihood is not None:
-            readings = evidence.log_likelihood[:, members].to(self.dtype)
-            logits += readings.nan_to_num(neginf=_LOG_ZERO)
+        if evidence is not None and evidence.readings is not None:
+            readings = evidence.readings.log_likelihood(members, self.n_states).to(self.dtype)
+            logits += readings.nan_to_num(neginf=self.log_zero)
         return logits + self.possible[members]
 
     def sweep(
@@ -198,6 +200,18 @@ class FactorEnergy(Energy):
             drawn = draws.categorical(logits.reshape(-1, self.n_states), generator)
             self._put(x, colour, drawn.reshape(len(x), -1), evidence)
         return Chains(x)
+
+    def sweep_means(
+        self, chains: Chains, generator: Generator, evidence: Evidence | None = None
+    ) -> tuple[Chains, Tensor]:
+        x, means = chains.x.clone(), chains.x.clone()
+        states = torch.arange(self.n_states, dtype=self.dtype)
+        for colour in range(len(self.colours)):
+            logits = self._logits(x, colour, 1.0, evidence)
+            self._put(means, colour, torch.softmax(logits, 2) @ states, evidence)
+            drawn = draws.categorical(logits.reshape(-1, self.n_states), generator)
+            self._put(x, colour, drawn.reshape(len(x), -1), evidence)
+        return Chains(x), means
 
     def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
         x = x.clone()

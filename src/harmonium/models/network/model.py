@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_number
-from harmonium.contract.estimates import LogZ
 from harmonium.data.tables import check_sample_weight
 from harmonium.models.network.factor import Factor, Name
 from harmonium.models.network.forms import shapes, uai
@@ -84,11 +83,9 @@ class MarkovNetwork(Questions):
         """Names, sizes and the exact engine of the factors in force; kept between questions."""
         factors = self.factors_
         kept: Structure | None = self.__dict__.get("_structure")
-        if kept is None or kept.factors is not factors:
+        if kept is None or not kept.holds(factors):
             check_number("max_memory", self.max_memory, 0.0, low_open=True)
             kept = Structure(factors, self.max_memory)
-            if self.__dict__.get("_structure") is not None:
-                self._log_partition = None
             self._structure = kept
         kept.exact.max_memory = self.max_memory
         return kept
@@ -133,7 +130,6 @@ class MarkovNetwork(Questions):
         weights = check_sample_weight(sample_weight, table)
         result = fit_tables(self, network, table.astype(np.intp), weights)
         self._learned = (self.factors, result.factors)
-        self._log_partition = None
         self.n_iter_ = result.n_iter
         self.stop_reason_ = result.reason
         return self
@@ -148,10 +144,9 @@ class MarkovNetwork(Questions):
                     f"variable {name!r} cannot be kept in a model file; wanted text, a number, "
                     "or a tuple of these"
                 )
-        known = self._log_partition
         facts: dict[str, Any] = {
             "variables": [repr(list(factor.variables)) for factor in factors],
-            "log_partition": None if known is None else vars(known),
+            "log_partition": self._log_partition_facts(),
             "fit": [getattr(self, "n_iter_", None), getattr(self, "stop_reason_", None)],
             "parameters_left_out": ["factors"],
         }
@@ -164,8 +159,7 @@ class MarkovNetwork(Questions):
         ]
         Structure.check(factors)
         self.factors = factors
-        known = facts["log_partition"]
-        self._log_partition = None if known is None else LogZ(**known)
+        self._restore_log_partition(facts["log_partition"])
         n_iter, reason = facts["fit"]
         if reason is not None:
             self.n_iter_, self.stop_reason_ = n_iter, reason

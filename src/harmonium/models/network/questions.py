@@ -2,89 +2,115 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.energy import Chains, Evidence
-from harmonium.contract.estimates import LogZ
+from harmonium.data.tables import check_states, dense_rows, one_row
+from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, blanks, named
+from harmonium.models.codec import Codec, TableCodec
+from harmonium.models.energy_model import EnergyModel
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.beliefs import LoopyBeliefs, loopy_beliefs
 from harmonium.models.network.exact.contraction import Array
 from harmonium.models.network.exact.engine import States
 from harmonium.models.network.factor import Name
-from harmonium.models.network.rows import NetworkRows, patterns
-from harmonium.sampling.gibbs import equilibrate, mean_marginals
+from harmonium.models.network.rows import Elimination, patterns
+from harmonium.models.network.structure import Structure
+from harmonium.sampling.gibbs import Schedule, equilibrate, mean_marginals
 from harmonium.sampling.modes import climb, seek_mode
 
 __all__ = ["Questions"]
 
 #: Chains behind marginals(method="gibbs") and most_likely(method="gibbs").
 _N_CHAINS = 64
-_DRAWS_AT_ONCE = 2**16
+#: Annealed sweeps that lead chains in, then sweeps that answers are made of.
+_SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
 
 
-class Questions(NetworkRows):
+class Questions(EnergyModel):
     """Everything that is asked of a network, given its structure."""
 
-    # -- how likely? ---------------------------------------------------------------
+    _annealing_steps: ClassVar[tuple[int, ...]] = (2000, 20000)
 
-    def log_partition(
-        self,
-        method: str = "auto",
-        *,
-        n_chains: int = 100,
-        n_temperatures: int | None = None,
-        X: Any = None,
-        random_state: Any = None,
-    ) -> LogZ:
-        """log Z in nats: ``"exact"`` by elimination, ``"ais"`` annealed importance sampling.
+    # -- structure -----------------------------------------------------------------
 
-        ``"auto"`` is exact where that fits ``max_memory``, else AIS; ``"raise"`` is not
-        offered (its sweeps must be reversible, coloured blocks are not). See
-        :meth:`EnergyModel.log_partition` for the rest.
+    @property
+    @abstractmethod
+    def _network(self) -> Structure:
+        """Names, sizes and the exact engine of the factors in force."""
 
-        Raises ``ValueError`` where the factors forbid every state, or where exact does not fit.
-        """
+    @property
+    def variables_(self) -> list[Name]:
+        """Names of the variables, in the order of columns."""
+        return list(self._network.names)
+
+    @property
+    def n_states_(self) -> tuple[int, ...]:
+        """The number of states of each variable, in the order of columns."""
+        return self._network.exact.sizes
+
+    @property
+    def n_features_in_(self) -> int:
+        """The number of variables."""
+        return len(self._network.names)
+
+    def build_energy(self, dtype: torch.dtype) -> FactorEnergy:
+        return self._network.energy(dtype)
+
+    def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
+        factors = self._network.factors
+        return [factor.log_table for factor in factors], [factor.variables for factor in factors]
+
+    def _exact_log_partition(self, required: bool) -> float | None:
         network = self._network
-        if method == "exact" or (method == "auto" and network.fits()):
-            value = float(network.exact.log_sum())
-            if np.isneginf(value):
-                raise ValueError("factors forbid every state: their product is zero everywhere")
-            return LogZ(value)
-        return super().log_partition(
-            method,
-            n_chains=n_chains,
-            n_temperatures=n_temperatures,
-            X=X,
-            random_state=random_state,
+        return float(network.exact.log_sum()) if required or network.fits() else None
+
+    def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
+        network = self._network
+        return lambda x: torch.from_numpy(network.log_weight(x.numpy().astype(np.intp)))
+
+    # -- rows in, answers ----------------------------------------------------------
+
+    def _check(self, X: Any, *, blanks: bool = False) -> NDArray[Any]:
+        network = self._network
+        most = max(network.exact.sizes)
+        dense = dense_rows(
+            check_states(self, network.in_order(X), n_states=most, blanks=blanks), slice(None)
+        )
+        network.check_states(dense, "X")
+        return dense
+
+    def _check_row(self, condition: Any) -> NDArray[np.float64]:
+        row = one_row(self, condition, max(self.n_states_))
+        self._network.check_states(row[None, :], "condition")
+        return row
+
+    def _codec(self, X: Any = None) -> Codec:
+        return TableCodec(
+            self.n_states_, lambda X, blanks: self._check(X, blanks=blanks), self._check_row
         )
 
-    def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """log P(x) in nats for each row ``(n_samples,)``; -inf where a factor forbids it.
+    def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
+        weigh = self._log_weights(False)
+        chains = GibbsChains(
+            lambda: self.build_energy(torch.float32),
+            _SCHEDULE,
+            possible=lambda x: ~torch.isneginf(weigh(x)),
+            verbose=self._verbose(),
+        )
+        enumeration = Enumeration(codec.sizes, lambda: weigh)
+        return Elimination(self._network), enumeration, chains
 
-        Rows are ``(n_samples, n_variables)`` states, columns as ``variables_``; of a frame
-        whose columns are the variables' names, the order does not matter.
-        """
-        table = self._check(X)
-        return self._network.log_weight(table.astype(np.intp)) - self._trusted_log_z()
-
-    def _trusted_log_z(self) -> float:
-        log_z = self.log_partition()
-        if log_z.status != "ok":
-            warnings.warn(
-                f"log Z is not to be trusted ({log_z.status}: {log_z.effective_chains:.1f} of "
-                f"{log_z.n_chains} chains count)",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-        return log_z.value
+    # -- how likely? ---------------------------------------------------------------
 
     def log_prob(self, assignment: Any) -> Any:
         """log P of one assignment (a float), or of each row of a table (an array).
@@ -104,7 +130,7 @@ class Questions(NetworkRows):
             one = getattr(values, "ndim", 2) == 1
             table = self._check(values[None, :] if one else values, blanks=True)
         result = np.empty(len(table))
-        for rows, known in patterns(table):
+        for rows, known in patterns(~np.isnan(table.astype(np.float64))):
             part = np.nan_to_num(table[rows]).astype(np.intp)
             if len(known) == self.n_features_in_:
                 result[rows] = self._network.log_weight(part)
@@ -178,11 +204,11 @@ class Questions(NetworkRows):
     def _gibbs_marginals(
         self, rows: States, known: frozenset[int], random_state: Any
     ) -> dict[int, Array]:
-        energy = self._build_energy(torch.float32)
+        energy = self.build_energy(torch.float32)
         generator = random_generator(random_state)
         chains, evidence = self._chains(energy, rows, known, generator)
-        chains = equilibrate(energy, chains, self._lead_in, 0, generator, evidence=evidence)
-        mean, _ = mean_marginals(energy, chains, self._averaged, generator, evidence=evidence)
+        chains = equilibrate(energy, chains, _SCHEDULE.n_lead_in, 0, generator, evidence=evidence)
+        mean, _ = mean_marginals(energy, chains, _SCHEDULE.n_sweeps, generator, evidence=evidence)
         p = mean.mean(0).numpy()
         if p.ndim == 1:
             p = np.stack([1.0 - p, p], axis=1)
@@ -240,10 +266,10 @@ class Questions(NetworkRows):
             self._check_possible(float(height[0]), evidence)
             best = states[0]
         else:
-            energy = self._build_energy(torch.float32)
+            energy = self.build_energy(torch.float32)
             generator = random_generator(random_state)
             chains, clamped = self._chains(energy, rows, known, generator)
-            x = seek_mode(energy, chains, self._lead_in, self._averaged, generator, clamped)
+            x = seek_mode(energy, chains, _SCHEDULE, generator, clamped)
             x = climb(energy, x, clamped)
             best = x[energy.log_weight(x).argmax()].numpy().astype(np.intp)
         return {name: int(best[v]) for v, name in enumerate(network.names)}
@@ -280,25 +306,17 @@ class Questions(NetworkRows):
         check_choice("method", method, ("auto", "exact", "gibbs"))
         if condition is not None and evidence is not None:
             raise ValueError("condition and evidence say the same thing twice; give one of them")
-        if condition is not None:
-            row = self._condition(condition)
-            evidence = {
-                name: int(state)
-                for name, state in zip(self._network.names, row, strict=True)
-                if not np.isnan(state)
-            }
-        network = self._network
-        rows, known = network.evidence(evidence)
-        generator = random_generator(random_state)
-        if method == "gibbs" or (method == "auto" and not network.fits(known)):
-            row = np.full(len(network.names), np.nan)
-            row[list(known)] = rows[0, list(known)]
-            table = np.repeat(row[None, :], n_samples, axis=0)
-            return super()._answer(table, None, "sample", generator).astype(np.int64)
-        parts = []
-        for start in range(0, n_samples, _DRAWS_AT_ONCE):
-            n_draws = min(_DRAWS_AT_ONCE, n_samples - start)
-            states, height = network.exact.fill(rows, known, generator=generator, n_draws=n_draws)
-            self._check_possible(float(height[0]), evidence)
-            parts.append(states)
-        return np.concatenate(parts).astype(np.int64)
+        codec = self._codec()
+        row = codec.read_condition(condition)
+        rows, known = self._network.evidence(evidence)
+        row[list(known)] = rows[0, list(known)]
+        known = frozenset(np.flatnonzero(~np.isnan(row)).tolist())
+        if method == "exact":
+            self._network.exact.plan(known)  # says how wide it is, where it is too wide
+        name = {"exact": "elimination"}.get(method, method)
+        chosen = named(self._answerers(codec), name)
+        question = blanks(row[None, :], codec, "sample", n_samples)
+        if len(known) == len(row):
+            self._check_possible(float(self._network.log_weight(rows)[0]), evidence)
+        found = answer(question, chosen, random_generator(random_state))
+        return codec.write(found).astype(np.int64)

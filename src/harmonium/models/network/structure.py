@@ -23,7 +23,7 @@ class Structure:
 
     def __init__(self, factors: list[Factor], max_memory: float) -> None:
         sizes = self.check(factors)
-        self.factors = factors
+        self.factors = list(factors)
         self.names = list(sizes)
         self.index = {name: i for i, name in enumerate(self.names)}
         self.exact = Exact(
@@ -52,6 +52,14 @@ class Structure:
         if not sizes:
             raise ValueError("factors must have at least one variable among them, got none")
         return sizes
+
+    def holds(self, factors: Any) -> bool:
+        """Whether these are the factors it was made of, table by table."""
+        return (
+            isinstance(factors, Sequence)
+            and len(factors) == len(self.factors)
+            and all(new is old for new, old in zip(factors, self.factors, strict=True))
+        )
 
     def energy(self, dtype: torch.dtype) -> FactorEnergy:
         """The factors as an energy for chains."""

@@ -1,4 +1,4 @@
-"""Named attributes beside the pixels: a label (one softmax group) or yes/no columns.
+"""Named attributes beside the pixels: a label (one variable) or yes/no columns.
 
 They are visible units of the same machine, P(x, y, h); questions about x alone sum them out.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -15,14 +16,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from harmonium.contract.energy import Evidence
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.units.base import Units
+from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.categorical import Categorical
+from harmonium.units.mixed import Mixed
+from harmonium.units.space import states_of
 
-__all__ = ["MAX_SUMMED_ATTRIBUTES", "Attributes", "log_weights", "mean_hidden"]
+__all__ = ["MAX_SUMMED_ATTRIBUTES", "Attributes", "SummedOut", "joint_units"]
 
 #: Yes/no attributes whose joint states are summed over; beyond, they are sampled.
 MAX_SUMMED_ATTRIBUTES = 12
 #: Elements of one block of rows x states x hidden units.
-_BLOCK_ELEMENTS = 2**24
+_BLOCK_ELEMENTS = 2**22
 
 
 @dataclass(frozen=True)
@@ -34,13 +41,18 @@ class Attributes:
     classes: tuple[Any, ...] = ()
 
     @property
-    def n_units(self) -> int:
-        """Visible units that the attributes take."""
-        return len(self.classes) or len(self.names)
+    def summable(self) -> bool:
+        """Whether questions about x alone can sum over all joint states."""
+        return bool(self.classes) or len(self.names) <= MAX_SUMMED_ATTRIBUTES
+
+    @cached_property
+    def units(self) -> Units:
+        """What the attributes are: one variable of several states, or several of two."""
+        return Categorical([len(self.classes)]) if self.classes else Bernoulli(len(self.names))
 
     @classmethod
-    def read(cls, y: Any, n_rows: int) -> tuple[Self, NDArray[np.uint8]]:
-        """The attributes in `y` and their units, uint8 ``(n_rows, n_units)``.
+    def read(cls, y: Any, n_rows: int) -> tuple[Self, NDArray[Any]]:
+        """The attributes in `y` and their states, integers ``(n_rows, n_variables)``.
 
         `y` is a column of labels, or a table (frame, dict of columns or array) of 0 and 1.
         """
@@ -65,18 +77,17 @@ class Attributes:
         return cls(names), table.astype(np.uint8)
 
     @classmethod
-    def _read_label(cls, y: Any, column: NDArray[Any]) -> tuple[Self, NDArray[np.uint8]]:
+    def _read_label(cls, y: Any, column: NDArray[Any]) -> tuple[Self, NDArray[Any]]:
         if column.dtype.kind == "f" and not (column == np.floor(column)).all():
             raise ValueError("y must be labels (integers, strings), got fractions or NaN")
         classes, codes = np.unique(column, return_inverse=True)
-        units = np.zeros((len(column), len(classes)), dtype=np.uint8)
-        units[np.arange(len(column)), codes] = 1
         name = getattr(y, "name", None)
-        return cls((str(name) if name is not None else "label",), tuple(classes.tolist())), units
+        kept = codes.reshape(-1, 1).astype(np.min_scalar_type(len(classes)))
+        return cls((str(name) if name is not None else "label",), tuple(classes.tolist())), kept
 
     def row(self, wanted: Any) -> NDArray[np.float64]:
-        """`wanted` as units, NaN where free: ``{name: value}``, or a label's bare value."""
-        units = np.full(self.n_units, np.nan)
+        """`wanted` as states, NaN where free: ``{name: value}``, or a label's bare value."""
+        states = np.full(self.units.n_variables, np.nan)
         if not isinstance(wanted, Mapping):
             if not self.classes:
                 raise ValueError(f"attributes must be a dict of name: 0 or 1, got {wanted!r}")
@@ -92,50 +103,84 @@ class Attributes:
                         f"attributes: {name} must be one of {', '.join(map(str, self.classes))}, "
                         f"got {value!r}"
                     )
-                units[:] = 0.0
-                units[self.classes.index(value)] = 1.0
+                states[0] = float(self.classes.index(value))
             elif value not in (0, 1):
                 raise ValueError(f"attributes: {name} must be 0 or 1, got {value!r}")
             else:
-                units[self.names.index(name)] = float(value)
-        return units
+                states[self.names.index(name)] = float(value)
+        return states
 
     def states(self) -> Tensor:
-        """Every joint state of the units, float64 ``(n_states, n_units)``."""
-        if self.classes:
-            return torch.eye(len(self.classes), dtype=torch.float64)
-        if len(self.names) > MAX_SUMMED_ATTRIBUTES:
+        """The statistics of every joint state, float64 ``(n_states, n_statistics)``."""
+        if not self.summable:
             raise ValueError(
                 f"P(x) sums over attributes, of which there are {len(self.names)}; "
                 f"wanted at most {MAX_SUMMED_ATTRIBUTES}"
             )
-        index = torch.arange(2 ** len(self.names)).unsqueeze(1)
-        return ((index >> torch.arange(len(self.names))) & 1).double()
+        return torch.cat([self.units.statistics(block) for block in states_of(self.units.sizes)])
 
 
-def _summed(energy: RBMEnergy, x: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
-    """log weight of each row with each state ``(n, S)``, and the hidden logits ``(n, S, h)``."""
-    n = x.shape[1]
-    wide = x.double()
-    pixels = wide @ energy.visible_bias[:n].double()
-    logits = energy.hidden_bias.double() + wide @ energy.weights[:n].double()
-    bias = states @ energy.visible_bias[n:].double()
-    logits = logits.unsqueeze(1) + (states @ energy.weights[n:].double()).unsqueeze(0)
-    return pixels.unsqueeze(1) + bias + softplus(logits).sum(2), logits
+def joint_units(n_features: int, attributes: Attributes | None) -> Units:
+    """The visible units of a machine: `n_features` of 0 or 1, then the attributes'."""
+    if attributes is None:
+        return Bernoulli(n_features)
+    if attributes.units.plain:
+        return Bernoulli(n_features + attributes.units.n_variables)
+    return Mixed([Bernoulli(n_features), attributes.units])
 
 
-def log_weights(energy: RBMEnergy, x: Tensor, states: Tensor) -> Tensor:
-    """log of the unnormalised P(x, y), hidden units summed out: float64 ``(n, n_states)``."""
-    block = max(1, _BLOCK_ELEMENTS // (len(states) * energy.n_hidden))
-    return torch.cat([_summed(energy, part, states)[0] for part in torch.split(x, block)])
+class SummedOut:
+    """P(x) of a machine whose attributes, beside x, are summed over all their states.
 
+    `states` ``(n_states, n_statistics)`` are the attributes' statistics; x are the first
+    `n_own` columns of the rows given. Costs a sum over the states for each row.
+    """
 
-def mean_hidden(energy: RBMEnergy, x: Tensor, states: Tensor) -> Tensor:
-    """P(h = 1 given x), the attributes summed out: float64 ``(n, n_hidden)``."""
-    block = max(1, _BLOCK_ELEMENTS // (len(states) * energy.n_hidden))
-    means = []
-    for part in torch.split(x, block):
-        weights, logits = _summed(energy, part, states)
-        posterior = torch.softmax(weights, 1).unsqueeze(1)
-        means.append(torch.bmm(posterior, torch.sigmoid(logits)).squeeze(1))
-    return torch.cat(means)
+    def __init__(self, energy: RBMEnergy, n_own: int, states: Tensor) -> None:
+        self.energy, self.n_own = energy, n_own
+        self.states = states.to(energy.device)
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
+        block = max(1, _BLOCK_ELEMENTS // (len(self.states) * self.energy.n_hidden))
+        return torch.split(x[:, : self.n_own].double(), block)
+
+    @property
+    def bias(self) -> Tensor:
+        """What each state weighs by itself, float64 ``(n_states,)``."""
+        return self.states @ self.energy.visible_bias.double()[self.n_own :]
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Of the hidden units, with each state beside each row: ``(n, n_states, n_hidden)``."""
+        weights = self.energy.weights.double()
+        own = self.energy.hidden_bias.double() + x @ weights[: self.n_own]
+        return own.unsqueeze(1) + (self.states @ weights[self.n_own :]).unsqueeze(0)
+
+    def _weights(self, x: Tensor, logits: Tensor) -> Tensor:
+        own = x @ self.energy.visible_bias.double()[: self.n_own]
+        return own.unsqueeze(1) + self.bias + softplus(logits).sum(2)
+
+    def joint_log_weights(self, x: Tensor) -> Tensor:
+        """log of the unnormalised P(x, y), hidden units summed out: float64 ``(n, n_states)``."""
+        return torch.cat([self._weights(part, self.logits(part)) for part in self._parts(x)])
+
+    def log_weight(self, x: Tensor) -> Tensor:
+        """log of the unnormalised P(x): float64 ``(n,)``."""
+        return torch.logsumexp(self.joint_log_weights(x), 1)
+
+    def mean_hidden(self, x: Tensor) -> Tensor:
+        """P(h = 1 given x), the attributes summed out: float64 ``(n, n_hidden)``."""
+        means = []
+        for part in self._parts(x):
+            logits = self.logits(part)
+            posterior = torch.softmax(self._weights(part, logits), 1).unsqueeze(1)
+            means.append(torch.bmm(posterior, torch.sigmoid(logits)).squeeze(1))
+        return torch.cat(means)
+
+    def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
+        """As :meth:`RBMEnergy.ascend`, with hidden units and attributes summed out."""
+        hidden = self.mean_hidden(x).to(self.energy.dtype)
+        best = self.energy.units.mode(self.energy.visible_logits(hidden, evidence=evidence))
+        best[:, self.n_own :] = x[:, self.n_own :]
+        if evidence is not None and evidence.free is not None:
+            best = torch.where(evidence.free, best, x)
+        return best

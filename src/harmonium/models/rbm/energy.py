@@ -9,6 +9,7 @@ are (1 - beta) b0 + beta b, the rest is scaled by beta (Salakhutdinov, Murray 20
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,10 @@ from torch.nn.functional import softplus
 
 from harmonium.compute import draws
 from harmonium.contract.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
+from harmonium.sampling.enumeration import Block, energy_blocks, log_sum, mean_moments
+from harmonium.units.base import Units
+from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.space import LIMITS, log2_states, states_of
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.kernels.persistent import PersistentUpdate
@@ -26,19 +31,18 @@ __all__ = ["RBMEnergy"]
 
 #: Share of a batch's mean in the running mean of the hidden units, the centring offset.
 HIDDEN_MEAN_RATE = 0.01
-#: Enumerate the smaller side up to this many units for log Z, and for each exact gradient.
-MAX_EXACT_UNITS = 22
-MAX_EXACT_LEARNING_UNITS = 20
+#: Units of the smaller side up to which each gradient can be exact.
+MAX_EXACT_LEARNING_UNITS = LIMITS["gradient"].bit_length() - 1
 
 
 class RBMEnergy(Energy):
-    """Parameters of an RBM, ``weights (n_visible, n_hidden)``, ``visible_bias``, ``hidden_bias``.
+    """``weights (n_statistics, n_hidden)``, ``visible_bias`` and ``hidden_bias`` of an RBM.
 
-    ``base_bias`` ``(n_visible,)`` are the visible biases at ``beta = 0``. The last
-    ``n_classes`` visible units, if any, are one softmax group: exactly one of them is on.
+    The visible `units` have ``n_statistics`` statistics, which are the states themselves where
+    all are of 0 or 1, as they are by default. ``base_bias`` ``(n_statistics,)`` are the visible
+    biases at ``beta = 0``.
     """
 
-    n_states = 2
     reversible = True
 
     def __init__(
@@ -47,18 +51,19 @@ class RBMEnergy(Energy):
         visible_bias: Tensor,
         hidden_bias: Tensor,
         base_bias: Tensor,
-        n_classes: int = 0,
+        units: Units | None = None,
     ) -> None:
         self.weights = weights
         self.visible_bias = visible_bias
         self.hidden_bias = hidden_bias
         self.base_bias = base_bias
-        self.n_classes = n_classes
-        self.n_variables, self.n_hidden = weights.shape
+        self.units = Bernoulli(len(weights)) if units is None else units
+        self.sizes = self.units.sizes
+        self.n_variables, self.n_hidden = len(self.sizes), weights.shape[1]
         self.dtype = weights.dtype
         self.device = weights.device
         # Offsets of the centred gradient: where visible and hidden units are on average.
-        self.visible_mean = self._visible_probability(base_bias.unsqueeze(0))[0]
+        self.visible_mean = self.units.mean(base_bias.unsqueeze(0))[0]
         self.hidden_mean = torch.full_like(hidden_bias, 0.5)
         self.centered = True
         self._compiled: PersistentUpdate | None = None
@@ -71,7 +76,7 @@ class RBMEnergy(Energy):
             part.detach().to(where, dtype, copy=True)
             for part in (self.weights, self.visible_bias, self.hidden_bias, self.base_bias)
         )
-        copy = RBMEnergy(weights, visible_bias, hidden_bias, base_bias, self.n_classes)
+        copy = RBMEnergy(weights, visible_bias, hidden_bias, base_bias, self.units)
         copy.visible_mean = self.visible_mean.to(where, dtype, copy=True)
         copy.hidden_mean = self.hidden_mean.to(where, dtype, copy=True)
         copy.centered = self.centered
@@ -95,12 +100,13 @@ class RBMEnergy(Energy):
 
     def hidden_logits(self, x: Tensor) -> Tensor:
         """log-odds of each hidden unit given the visible ones, ``(n, n_hidden)``."""
-        return torch.addmm(self.hidden_bias, x, self.weights)
+        return torch.addmm(self.hidden_bias, self.units.statistics(x), self.weights)
 
     def visible_logits(
         self, h: Tensor, beta: Beta = 1.0, evidence: Evidence | None = None
     ) -> Tensor:
-        """log-odds (for the softmax group: log-weights) of the visible units given hidden ones."""
+        """Inputs of the visible units given hidden ones, ``(n, n_statistics)``: log-odds of
+        those of 0 or 1, log-weights of the states of others."""
         if isinstance(beta, Tensor):
             column = beta.to(self.dtype).unsqueeze(1)
             bias = (1 - column) * self.base_bias + column * self.visible_bias
@@ -110,26 +116,17 @@ class RBMEnergy(Energy):
         else:
             bias = torch.lerp(self.base_bias, self.visible_bias, beta)
             logits = torch.addmm(bias, h, self.weights.T, alpha=beta)
-        if evidence is not None and evidence.log_likelihood is not None:
-            readings = evidence.log_likelihood
-            logits += (readings[..., 1] - readings[..., 0]).to(self.dtype)
+        if evidence is not None and evidence.readings is not None:
+            logits += self.units.read(evidence.readings, slice(None)).to(self.dtype)
         return logits
-
-    def _visible_probability(self, logits: Tensor) -> Tensor:
-        if not self.n_classes:
-            return torch.sigmoid(logits)
-        first = logits.shape[1] - self.n_classes
-        return torch.cat(
-            [torch.sigmoid(logits[:, :first]), torch.softmax(logits[:, first:], dim=1)], dim=1
-        )
 
     def hidden_probability(self, x: Tensor) -> Tensor:
         """P(h_j = 1 given v), ``(n, n_hidden)``."""
         return torch.sigmoid(self.hidden_logits(x))
 
     def visible_probability(self, h: Tensor, evidence: Evidence | None = None) -> Tensor:
-        """P(v_i = 1 given h), ``(n, n_variables)``."""
-        return self._visible_probability(self.visible_logits(h, evidence=evidence))
+        """Expected statistics of v given h, ``(n, n_statistics)``: P(v_i = 1 given h)."""
+        return self.units.mean(self.visible_logits(h, evidence=evidence))
 
     def draw_hidden(self, x: Tensor, generator: Generator, beta: Beta = 1.0) -> Tensor:
         """A draw of h given x under P_beta."""
@@ -151,14 +148,7 @@ class RBMEnergy(Energy):
     ) -> Tensor:
         """A draw of v given h under P_beta; clamped units keep their value in `current`."""
         logits = self.visible_logits(h, beta, evidence)
-        if self.n_classes:
-            first = self.n_variables - self.n_classes
-            choice = draws.categorical(logits[:, first:], generator)
-            drawn = torch.empty_like(logits)
-            drawn[:, :first] = draws.bernoulli(logits[:, :first].contiguous(), generator)
-            drawn[:, first:] = torch.nn.functional.one_hot(choice, self.n_classes).to(self.dtype)
-        else:
-            drawn = draws.bernoulli(logits, generator, out=logits)
+        drawn = self.units.sample(logits, generator)
         if evidence is not None and evidence.free is not None:
             assert current is not None
             drawn = torch.where(evidence.free, drawn, current)
@@ -167,20 +157,16 @@ class RBMEnergy(Energy):
     # -- what every energy supplies --------------------------------------------------------
 
     def log_weight(self, x: Tensor, beta: Beta = 1.0) -> Tensor:
-        wide = x.double()
+        wide = self.units.statistics(x.double())
+        logits = self.hidden_logits(x).double()
+        base, bias = self.base_bias.double(), self.visible_bias.double()
         if isinstance(beta, Tensor):
             column = beta.double()
-            linear = (1 - column) * (wide @ self.base_bias.double()) + column * (
-                wide @ self.visible_bias.double()
-            )
-            weight = linear + softplus(column.unsqueeze(1) * self.hidden_logits(x).double()).sum(1)
+            linear = (1 - column) * (wide @ base) + column * (wide @ bias)
+            weight = linear + softplus(column.unsqueeze(1) * logits).sum(1)
         else:
-            bias = torch.lerp(self.base_bias.double(), self.visible_bias.double(), beta)
-            weight = wide @ bias + softplus(beta * self.hidden_logits(x).double()).sum(1)
-        if self.n_classes:  # no state has two labels, or none
-            valid = wide[:, self.n_variables - self.n_classes :].sum(1) == 1.0
-            weight = torch.where(valid, weight, -torch.inf)
-        return weight
+            weight = wide @ torch.lerp(base, bias, beta) + softplus(beta * logits).sum(1)
+        return weight + self.units.log_weight(x)
 
     def sweep(
         self,
@@ -201,22 +187,14 @@ class RBMEnergy(Energy):
         """v maximising E[log P(v, h) given the old v]: a minorise-maximise step, so it never
         lowers log P(v) (Hunter, Lange 2004)."""
         logits = self.visible_logits(self.hidden_probability(x), evidence=evidence)
-        best = (logits > 0).to(self.dtype)
-        if self.n_classes:
-            first = self.n_variables - self.n_classes
-            choice = logits[:, first:].argmax(1)
-            best[:, first:] = torch.nn.functional.one_hot(choice, self.n_classes).to(self.dtype)
+        best = self.units.mode(logits)
         if evidence is not None and evidence.free is not None:
             best = torch.where(evidence.free, best, x)
         return best
 
     def base_log_partition(self) -> float:
-        bias = self.base_bias.double()
-        first = self.n_variables - self.n_classes
-        total = softplus(bias[:first]).sum().item() + self.n_hidden * math.log(2.0)
-        if self.n_classes:
-            total += torch.logsumexp(bias[first:], 0).item()
-        return float(total)
+        visible = self.units.log_partition(self.base_bias.double().unsqueeze(0))
+        return float(visible) + self.n_hidden * math.log(2.0)
 
     def base_sample(self, n: int, generator: Generator) -> Tensor:
         no_hidden = torch.zeros((n, self.n_hidden), dtype=self.dtype, device=self.device)
@@ -224,9 +202,10 @@ class RBMEnergy(Energy):
 
     def moments(self, x: Tensor, weights: Tensor) -> Parameters:
         hidden = self.hidden_probability(x) * weights.to(self.dtype).unsqueeze(1)
+        statistics = self.units.statistics(x)
         return {
-            "weights": x.T @ hidden,
-            "visible_bias": weights.to(self.dtype) @ x,
+            "weights": statistics.T @ hidden,
+            "visible_bias": weights.to(self.dtype) @ statistics,
             "hidden_bias": hidden.sum(0),
         }
 
@@ -236,20 +215,67 @@ class RBMEnergy(Energy):
         hidden = chains.hidden
         if hidden is None:
             hidden = self.draw_hidden(chains.x, generator)
-        probability = self.visible_probability(hidden, evidence)
+        logits = self.visible_logits(hidden, evidence=evidence)
+        most = max(self.sizes)
+        found = self.units.probabilities(logits, most)
         if evidence is not None and evidence.free is not None:
-            probability = torch.where(evidence.free, probability, chains.x)
-        return probability
+            certain = torch.nn.functional.one_hot(chains.x.long(), most).to(found.dtype)
+            found = torch.where(evidence.free.unsqueeze(2), found, certain)
+        return found[..., 1] if most == 2 else found
+
+    def sweep_means(
+        self, chains: Chains, generator: Generator, evidence: Evidence | None = None
+    ) -> tuple[Chains, Tensor]:
+        hidden = chains.hidden
+        if hidden is None:
+            hidden = self.draw_hidden(chains.x, generator)
+        logits = self.visible_logits(hidden, evidence=evidence)
+        means = self.units.expected_state(logits)
+        drawn = self.units.sample(logits, generator)
+        if evidence is not None and evidence.free is not None:
+            means = torch.where(evidence.free, means, chains.x)
+            drawn = torch.where(evidence.free, drawn, chains.x)
+        return Chains(drawn), means
+
+    # -- exact sums over the smaller side -------------------------------------------------------
+
+    def _log2_states(self) -> float:
+        return min(log2_states(self.sizes), float(self.n_hidden))
+
+    def _blocks(self) -> Iterator[Block]:
+        """Blocks of states of the side that has fewer, the other summed out in closed form:
+        2**(smaller side) rows."""
+        wide = self.to(torch.float64)
+        if log2_states(self.sizes) <= self.n_hidden:
+            yield from energy_blocks(wide)
+            return
+        for h in states_of((2,) * wide.n_hidden, len(wide.visible_bias)):
+            yield wide._hidden_block(h.to(wide.device))
+
+    def _hidden_block(self, h: Tensor) -> Block:
+        logits = self.visible_logits(h)
+
+        def moments(weights: Tensor) -> Parameters:
+            visible = self.units.mean(logits) * weights.unsqueeze(1)
+            return {
+                "weights": visible.T @ h,
+                "visible_bias": visible.sum(0),
+                "hidden_bias": weights @ h,
+            }
+
+        return h @ self.hidden_bias + self.units.log_partition(logits), moments
 
     def exact_log_partition(self) -> float | None:
-        from harmonium.sampling.enumeration import n_smaller, rbm_exact_log_partition
-
-        return rbm_exact_log_partition(self) if n_smaller(self) <= MAX_EXACT_UNITS else None
+        """By the side with fewer states, up to 2**22 of them."""
+        if self._log2_states() > math.log2(LIMITS["log_partition"]):
+            return None
+        return log_sum(self._blocks())
 
     def exact_moments(self) -> Parameters | None:
-        from harmonium.sampling.enumeration import n_smaller, rbm_exact_moments
-
-        return rbm_exact_moments(self) if n_smaller(self) <= MAX_EXACT_LEARNING_UNITS else None
+        """By the side with fewer states, up to 2**20 of them."""
+        if self._log2_states() > math.log2(LIMITS["gradient"]):
+            return None
+        return {name: value.to(self.dtype) for name, value in mean_moments(self._blocks()).items()}
 
     # -- annealing with one product a step fewer -------------------------------------------
 
@@ -262,7 +288,8 @@ class RBMEnergy(Energy):
         """
         logits = self.hidden_logits(chains.x)
         slope = (self.visible_bias - self.base_bias).double()
-        change = (beta_to - beta_from) * (chains.x @ slope.to(self.dtype)).double()
+        statistics = self.units.statistics(chains.x)
+        change = (beta_to - beta_from) * (statistics @ slope.to(self.dtype)).double()
         hidden = torch.empty_like(logits)
         change += draws.anneal_hidden(logits, beta_from, beta_to, generator, hidden)
         return Chains(self.draw_visible(hidden, generator, beta=beta_to)), change
@@ -310,7 +337,8 @@ class RBMEnergy(Energy):
         n, m = len(positive), len(negative.x)
         visible, logits, hidden, scale = self._buffers(n, m)
         rows = slice(0, n + m)
-        visible[:n], visible[n : n + m] = positive, negative.x
+        visible[:n] = self.units.statistics(positive)
+        visible[n : n + m] = self.units.statistics(negative.x)
         scale[:n] = 1.0 / n
         torch.neg(negative_weights, out=scale[n:])
         torch.addmm(self.hidden_bias, visible[rows], self.weights, out=logits)
@@ -343,10 +371,10 @@ class RBMEnergy(Energy):
         generator: Generator,
     ) -> Chains | None:
         """Sweeps of the chains and :meth:`fused_update` in one compiled step, where there is
-        one (float32 on the CPU, no softmax group); None where there is not."""
+        one (float32 on the CPU, units of 0 or 1); None where there is not."""
         if (
             not draws.uses_fast_path(self.weights)
-            or self.n_classes
+            or not self.units.plain
             or not isinstance(generator, np.random.Generator)
         ):
             return None
@@ -374,7 +402,7 @@ class RBMEnergy(Energy):
                 return torch.empty(shape, dtype=self.dtype, device=self.device)
 
             self._stack = (
-                empty(n + m + 2, self.n_variables),
+                empty(n + m + 2, len(self.visible_bias)),
                 empty(n + m, self.n_hidden),
                 empty(n + m + 2, self.n_hidden),
                 empty(n + m),

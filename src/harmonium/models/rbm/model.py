@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -18,28 +20,32 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from harmonium.compute import draws
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
-from harmonium.contract.energy import Chains, Energy, Evidence
-from harmonium.contract.estimates import LogZ
-from harmonium.data.tables import check_sample_weight, check_states, dense_rows
+from harmonium.data.tables import Table, check_sample_weight, check_states, dense_rows, one_row
 from harmonium.learning.trainer import LEARNERS
+from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, blanks, named
+from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.energy_model import EnergyModel
-from harmonium.models.rbm.attributes import (
-    MAX_SUMMED_ATTRIBUTES,
-    Attributes,
-    log_weights,
-    mean_hidden,
-)
+from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
+from harmonium.models.rbm.hidden import (
+    check_hidden,
+    draw_hidden,
+    mean_hidden,
+    pseudo_log_likelihood,
+)
 from harmonium.models.rbm.start import fit_energy, initial_energy, partial_update
-from harmonium.sampling.gibbs import equilibrate, mean_marginals
+from harmonium.sampling.gibbs import Schedule
+from harmonium.units.base import Units
 
 if TYPE_CHECKING:
     from harmonium.models.network.model import MarkovNetwork
 
 __all__ = ["RBM"]
+
+#: Annealed sweeps that lead chains in, then sweeps that answers are made of.
+_SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
 
 
 class RBM(TransformerMixin, EnergyModel):
@@ -90,8 +96,7 @@ class RBM(TransformerMixin, EnergyModel):
     """
 
     n_features_in_: int
-    _lead_in: ClassVar[int] = 300
-    _averaged: ClassVar[int] = 200
+    _annealing_steps: ClassVar[tuple[int, ...]] = (2000, 20000)
 
     def __init__(
         self,
@@ -140,8 +145,8 @@ class RBM(TransformerMixin, EnergyModel):
         """Learn from rows of 0 and 1, ``(n_samples, n_features)``; arrays may be memory-mapped.
 
         With `y`, a column of labels or a table (frame, dict of columns, array) of yes/no
-        attributes, learn P(x, y): a label is one softmax group of visible units, an attribute
-        one binary unit (Larochelle, Bengio 2008). Questions about x alone sum y out, and
+        attributes, learn P(x, y): a label is one variable of as many states, an attribute
+        one of two (Larochelle, Bengio 2008). Questions about x alone sum y out, and
         :meth:`sample` takes ``attributes=``, :meth:`attribute_proba` gives P(y given x).
 
         Interrupting a fit (Ctrl-C) keeps the best parameters so far, and warns; so does a fit
@@ -153,12 +158,12 @@ class RBM(TransformerMixin, EnergyModel):
         self._attributes = None
         joint = table
         if y is not None:
-            attributes, units = Attributes.read(y, table.shape[0])
+            attributes, beside = Attributes.read(y, table.shape[0])
             self._attributes = attributes
             joint = (
-                sparse.hstack([table, units], format="csr")
+                sparse.hstack([table, beside], format="csr")
                 if sparse.issparse(table)
-                else np.hstack([np.asarray(table, dtype=np.uint8), units])
+                else np.hstack([np.asarray(table, dtype=np.uint8), beside])
             )
         self._check_size(joint.shape[1])
         result, energy = fit_energy(self, joint, weights)
@@ -250,7 +255,6 @@ class RBM(TransformerMixin, EnergyModel):
         self.intercept_hidden_ = array(parameters["hidden_bias"])
         self._base_bias = energy.base_bias.detach().cpu().numpy().copy()
         self._n_features_out = self.n_components
-        self._log_partition = None
 
     def _report(self, reason: str) -> None:
         if reason == "interrupted":
@@ -302,14 +306,13 @@ class RBM(TransformerMixin, EnergyModel):
         model.attribute_components_ = np.zeros((n_hidden, 0))
         model.intercept_attributes_ = np.zeros(0)
         model._n_features_out = n_hidden
-        model._log_partition = None
         model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
         model._base_bias = initial_energy(model, None)
         return model
 
     # -- the model itself ------------------------------------------------------------
 
-    def _build_energy(self, dtype: torch.dtype) -> RBMEnergy:
+    def build_energy(self, dtype: torch.dtype) -> RBMEnergy:
         device = self._device()
 
         def tensor(array: NDArray[Any], scale: float = 1.0) -> Tensor:
@@ -322,16 +325,70 @@ class RBM(TransformerMixin, EnergyModel):
             tensor(bias, self.temperature),
             tensor(self.intercept_hidden_, self.temperature),
             tensor(self._base_bias),
-            self._n_classes(),
+            self._units(),
+        )
+
+    def _units(self) -> Units:
+        return joint_units(self.n_features_in_, self._attributes)
+
+    def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
+        arrays = (
+            self.components_,
+            self.intercept_visible_,
+            self.intercept_hidden_,
+            self.attribute_components_,
+            self.intercept_attributes_,
+            self._base_bias,
+        )
+        return arrays, float(self.temperature)
+
+    def _exact_log_partition(self, required: bool) -> float | None:
+        value = self.build_energy(torch.float64).exact_log_partition()
+        if value is None and required:
+            raise ValueError(
+                "method='exact': this model has too many states to sum over; use method='ais'"
+            )
+        return value
+
+    def _beside(self, energy: RBMEnergy) -> SummedOut | None:
+        """The attributes, to be summed out; None where there are none."""
+        if self._attributes is None:
+            return None
+        return SummedOut(energy, self.n_features_in_, self._attributes.states())
+
+    def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
+        energy = self.build_energy(torch.float64)
+        beside = self._beside(energy) if own else None
+        weigh = energy.log_weight if beside is None else beside.log_weight
+        return lambda x: weigh(x.to(energy.device))
+
+    def _check(self, X: Any, *, blanks: bool = False) -> Table:
+        return check_states(self, X, blanks=blanks)
+
+    def _codec(self, X: Any = None) -> Codec:
+        return TableCodec(
+            (2,) * self.n_features_in_,
+            lambda X, blanks: self._check(X, blanks=blanks),
+            lambda condition: one_row(self, condition),
+            () if self._attributes is None else self._attributes.units.sizes,
+        )
+
+    def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
+        summed = self._attributes is not None and self._attributes.summable
+        return (
+            Enumeration((*codec.sizes, *codec.beside), lambda: self._log_weights(False)),
+            GibbsChains(
+                lambda: self.build_energy(torch.float32),
+                _SCHEDULE,
+                hill=self._beside if summed else None,  # type: ignore[arg-type]
+                verbose=self.verbose,
+            ),
         )
 
     # -- attributes ------------------------------------------------------------
 
     #: What `y` was; None for a model of rows alone.
     _attributes: Attributes | None = None
-
-    def _n_classes(self) -> int:
-        return len(self._attributes.classes) if self._attributes is not None else 0
 
     @property
     def attributes_(self) -> list[str]:
@@ -351,58 +408,29 @@ class RBM(TransformerMixin, EnergyModel):
             raise ValueError("attributes: this model was fitted without y and has none")
         return self._attributes
 
-    def _beside(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self._attributes is None:
-            return table
-        return np.hstack([table, np.full((len(table), self._attributes.n_units), np.nan)])
-
-    def _own(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        return table[:, : self.n_features_in_]
-
-    def _log_weight(self, energy: Energy, x: Tensor) -> Tensor:
-        assert isinstance(energy, RBMEnergy)
-        if self._attributes is None:
-            return energy.log_weight(x)
-        states = self._attributes.states().to(energy.device)
-        return torch.logsumexp(log_weights(energy, x, states), 1)
-
     def attribute_proba(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """P(y given x): ``(n, n_classes)`` for a label, ``(n, n_attributes)`` P(yes) else.
 
         Exact for a label and for up to 12 attributes (a sum over their joint states); beyond,
         the mean of Gibbs chains with x held.
         """
-        attributes = self._wanted_attributes()
-        table = np.array(dense_rows(self._check(X), slice(None)), dtype=np.float64)
-        if not attributes.classes and len(attributes.names) > MAX_SUMMED_ATTRIBUTES:
-            return self._gibbs_attributes(table, random_state)
-        energy = self._build_energy(torch.float64)
-        states = attributes.states().to(energy.device)
+        attributes, table = self._wanted_attributes(), self._check(X)
+        codec = self._codec()
+        if not attributes.summable:
+            values = np.array(dense_rows(table, slice(None)), dtype=np.float64)
+            question = replace(blanks(values, codec, "mean"), n_own=codec.n_own + len(codec.beside))
+            chains = named(self._answerers(codec), "gibbs")
+            return answer(question, chains, random_generator(random_state))[:, codec.n_own :]
+        energy = self.build_energy(torch.float64)
+        beside = SummedOut(energy, codec.n_own, attributes.states())
 
-        def posterior(rows: Any) -> NDArray[Any]:
-            weights = log_weights(energy, self._tensor(energy, rows), states)
-            return (torch.softmax(weights, 1) @ states).cpu().numpy()
+        def posterior(rows: NDArray[np.float64]) -> Tensor:
+            weights = beside.joint_log_weights(torch.from_numpy(rows).to(energy.device))
+            return (torch.softmax(weights, 1) @ beside.states).cpu()
 
         return self._by_rows(table, posterior)
 
-    def _gibbs_attributes(self, table: NDArray[np.float64], seed: Any) -> NDArray[np.float64]:
-        energy = self._build_energy(torch.float32)
-        generator = generator_for(energy.device, random_generator(seed))
-        joint = self._beside(table)
-        free = torch.from_numpy(np.isnan(joint)).to(energy.device)
-        base = energy.base_sample(len(joint), generator)
-        known = self._tensor(energy, np.nan_to_num(joint))
-        evidence = Evidence(free)
-        chains = equilibrate(
-            energy,
-            Chains(torch.where(free, base, known)),
-            self._lead_in,
-            0,
-            generator,
-            evidence=evidence,
-        )
-        mean, _ = mean_marginals(energy, chains, self._averaged, generator, evidence=evidence)
-        return mean[:, self.n_features_in_ :].double().cpu().numpy()
+    # -- make a new one --------------------------------------------------------
 
     def sample(
         self,
@@ -422,26 +450,31 @@ class RBM(TransformerMixin, EnergyModel):
             draws from P(x given these). Only for models fitted with `y`.
         random_state : int, Generator or None.
 
-        Returns ``(n_samples, n_features)``.
+        Returns ``(n_samples, n_features)``: independent exact draws where what is free has at
+        most 1,024 joint states; else the ends of as many independent annealed Gibbs chains.
         """
-        if attributes is None:
-            return super().sample(n_samples, condition=condition, random_state=random_state)
-        units = self._wanted_attributes().row(attributes)
+        check_is_fitted(self)
         n_samples = check_integer("n_samples", n_samples, 1)
-        row = np.full(self.n_features_in_, np.nan)
-        if condition is not None:
-            row = self._condition(condition)
-        joint = np.concatenate([row, units])
-        rows = np.repeat(joint[None, :], n_samples, axis=0)
-        return self._answer(rows, None, "sample", random_generator(random_state))
+        codec = self._codec()
+        given = np.zeros(0) if attributes is None else self._wanted_attributes().row(attributes)
+        row = np.concatenate([codec.read_condition(condition), given])
+        question = blanks(row[None, :], codec, "sample", n_samples)
+        found = answer(question, self._answerers(codec), random_generator(random_state))
+        return codec.write(found)
+
+    # -- hidden units ------------------------------------------------------------
 
     def energy(self, V: Any, H: Any) -> NDArray[np.float64]:
         """E(v, h) = -v'Wh - b'v - c'h for each pair of rows, ``(n_samples,)``."""
-        visible, hidden = self._visible(V), self._hidden(H)
-        if len(visible) != len(hidden):
-            raise ValueError(f"V and H must have as many rows, got {len(visible)}, {len(hidden)}")
+        check_is_fitted(self)
+        visible: Any = self._check(V)
+        hidden = check_hidden(H, len(self.intercept_hidden_))
+        if visible.shape[0] != len(hidden):
+            raise ValueError(
+                f"V and H must have as many rows, got {visible.shape[0]}, {len(hidden)}"
+            )
         negative: NDArray[np.float64] = (
-            np.einsum("ni,ji,nj->n", visible, self.components_, hidden, optimize=True)
+            ((visible @ self.components_.T) * hidden).sum(1)
             + visible @ self.intercept_visible_
             + hidden @ self.intercept_hidden_
         )
@@ -453,47 +486,45 @@ class RBM(TransformerMixin, EnergyModel):
 
     def free_energy(self, V: Any) -> NDArray[np.float64]:
         """-T log sum over h of exp(-E(v, h) / T), ``(n_samples,)``, in units of energy."""
-        energy = self._build_energy(torch.float64)
-        weights = self._log_weight(energy, torch.from_numpy(self._visible(V)).to(energy.device))
-        return -self.temperature * weights.cpu().numpy()
+        check_is_fitted(self)
+        weigh = self._log_weights(True)
+        return -self.temperature * self._by_rows(
+            self._check(V), lambda rows: weigh(torch.from_numpy(rows)).cpu()
+        )
+
+    def _of_rows(
+        self, X: Any, question: Callable[[RBMEnergy, SummedOut | None, Tensor], Tensor]
+    ) -> NDArray[np.float64]:
+        """A `question` put to blocks of rows, with the attributes to be summed out."""
+        check_is_fitted(self)
+        table = self._check(X)
+        energy = self.build_energy(torch.float64)
+        beside = self._beside(energy)
+        return self._by_rows(
+            table,
+            lambda rows: question(energy, beside, torch.from_numpy(rows).to(energy.device)).cpu(),
+        )
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``."""
-        check_is_fitted(self)
-        energy = self._build_energy(torch.float64)
-        table = self._check(X)
-        if self._attributes is None:
-            hidden = energy.hidden_probability
-        else:
-            states = self._attributes.states().to(energy.device)
-
-            def hidden(x: Tensor) -> Tensor:
-                return mean_hidden(energy, x, states)
-
-        return self._by_rows(table, lambda rows: hidden(self._tensor(energy, rows)).cpu().numpy())
+        return self._of_rows(X, mean_hidden)
 
     def inverse_transform(self, H: Any) -> NDArray[np.float64]:
         """E[v given h] = sigmoid((b + W h) / T), ``(n_samples, n_features)``."""
         energy, hidden = self._with_hidden(H)
-        return self._own(energy.visible_probability(hidden).cpu().numpy())
+        return energy.visible_probability(hidden)[:, : self.n_features_in_].cpu().numpy()
 
     def sample_hidden(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of h given each row of `X`, ``(n_samples, n_components)``."""
-        visible = self._visible(X)
-        energy = self._build_energy(torch.float64)
-        generator = generator_for(energy.device, random_generator(random_state))
-        states = torch.from_numpy(visible).to(energy.device)
-        if self._attributes is not None:  # y given x first, then h given both
-            units = self._attributes.states().to(energy.device)
-            choice = draws.categorical(log_weights(energy, states, units), generator)
-            states = torch.cat([states, units[choice]], dim=1)
-        return energy.draw_hidden(states, generator).cpu().numpy()
+        check_is_fitted(self)
+        source = generator_for(self._device(), random_generator(random_state))
+        return self._of_rows(X, lambda energy, beside, x: draw_hidden(energy, beside, x, source))
 
     def sample_visible(self, H: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of v given each row of `H`, ``(n_samples, n_features)``."""
         energy, hidden = self._with_hidden(H)
         generator = generator_for(energy.device, random_generator(random_state))
-        return self._own(energy.draw_visible(hidden, generator).cpu().numpy())
+        return self._codec().write(energy.draw_visible(hidden, generator).cpu().numpy())
 
     def most_likely_hidden(self, X: Any) -> NDArray[np.float64]:
         """argmax over h of P(h given v): each hidden unit on where more likely than not."""
@@ -506,15 +537,13 @@ class RBM(TransformerMixin, EnergyModel):
     def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
         """sum over i of log P(v_i given the other units), ``(n_samples,)``: exact, needs no Z,
         and is not a log-likelihood."""
-        energy = self._build_energy(torch.float64)
-        states = torch.from_numpy(self._visible(X)).to(energy.device)
-        here = self._log_weight(energy, states)
-        total = torch.zeros_like(here)
-        for i in range(states.shape[1]):
-            flipped = states.clone()
-            flipped[:, i] = 1.0 - flipped[:, i]
-            total += torch.nn.functional.logsigmoid(here - self._log_weight(energy, flipped))
-        return total.cpu().numpy()
+        return self._of_rows(X, pseudo_log_likelihood)
+
+    def _with_hidden(self, H: Any) -> tuple[RBMEnergy, Tensor]:
+        check_is_fitted(self)
+        hidden = check_hidden(H, len(self.intercept_hidden_))
+        energy = self.build_energy(torch.float64)
+        return energy, torch.from_numpy(hidden).to(energy.device)
 
     def to_network(self) -> MarkovNetwork:
         """The same distribution over visible and hidden units as a Markov network of factors."""
@@ -530,35 +559,6 @@ class RBM(TransformerMixin, EnergyModel):
             self.intercept_hidden_ / scale,
         )
 
-    # -- rows in ------------------------------------------------------------
-
-    def _visible(self, V: Any) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        table = self._check(V)
-        dense = table if isinstance(table, np.ndarray) else table.toarray()
-        return np.array(dense, dtype=np.float64)
-
-    def _hidden(self, H: Any) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        hidden = np.asarray(H)
-        if hidden.dtype.kind not in "buif" or hidden.ndim != 2:
-            raise ValueError(
-                f"H must be a table of numbers (n_samples, {self.n_components}), "
-                f"got {type(H).__name__} of shape {hidden.shape}"
-            )
-        hidden = hidden.astype(np.float64)
-        n_hidden = len(self.intercept_hidden_)
-        if hidden.shape[1] != n_hidden:
-            raise ValueError(f"H must have {n_hidden} columns, got {hidden.shape[1]}")
-        if not ((hidden >= 0) & (hidden <= 1)).all():
-            raise ValueError("H must hold hidden states or probabilities, numbers in [0, 1]")
-        return hidden
-
-    def _with_hidden(self, H: Any) -> tuple[RBMEnergy, Tensor]:
-        hidden = self._hidden(H)
-        energy = self._build_energy(torch.float64)
-        return energy, torch.from_numpy(hidden).to(energy.device)
-
     # -- files ------------------------------------------------------------
 
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -571,7 +571,6 @@ class RBM(TransformerMixin, EnergyModel):
             "attribute_components": self.attribute_components_,
             "intercept_attributes": self.intercept_attributes_,
         }
-        known = self._log_partition
         facts: dict[str, Any] = {
             "n_features_in": self.n_features_in_,
             "history": {k: [float(x) for x in v] for k, v in self.history_.items()}
@@ -579,7 +578,7 @@ class RBM(TransformerMixin, EnergyModel):
             else {},
             "n_updates": int(getattr(self, "n_updates_", 0)),
             "stop_reason": getattr(self, "stop_reason_", "partial_fit"),
-            "log_partition": None if known is None else vars(known),
+            "log_partition": self._log_partition_facts(),
             "attributes": None
             if self._attributes is None
             else {"names": self._attributes.names, "classes": self._attributes.classes},
@@ -613,15 +612,14 @@ class RBM(TransformerMixin, EnergyModel):
         self._attributes = None
         if about is not None:
             self._attributes = Attributes(tuple(about["names"]), tuple(about["classes"]))
-            if self._attributes.n_units != n_units:
-                raise ValueError(f"{n_units} units for {self._attributes.n_units} attributes")
+            if self._attributes.units.n_statistics != n_units:
+                raise ValueError(f"{n_units} units do not fit the attributes {about['names']}")
         self.n_features_in_ = int(facts["n_features_in"])
         self._n_features_out = n_hidden
         self.history_ = facts["history"]
         self.n_updates_ = facts["n_updates"]
         self.stop_reason_ = facts["stop_reason"]
-        known = facts["log_partition"]
-        self._log_partition = None if known is None else LogZ(**known)
+        self._restore_log_partition(facts["log_partition"])
         if "feature_names_in" in facts:
             self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
 

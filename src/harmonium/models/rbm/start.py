@@ -28,8 +28,10 @@ from harmonium.contract.storage import ModelFileError, read_arrays, write_arrays
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.trainer import Batches, FitResult, Settings, Trainer, negative_phase
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.sampling.gibbs import mean_marginals
+from harmonium.sampling.gibbs import mean_states
 from harmonium.sampling.particles import Trajectory
+from harmonium.units.base import Units
+from harmonium.units.mixed import Mixed
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
@@ -50,7 +52,9 @@ _MOST_HELD = 2000
 _N_SHOWN = 2000
 
 
-def initial_energy(model: RBM, table: Table | None) -> Any:
+def initial_energy(
+    model: RBM, table: Table | None, weights: NDArray[np.float64] | None = None
+) -> Any:
     """Where annealing starts: visible biases that match the rows' base rates.
 
     With a table, an :class:`RBMEnergy` whose hidden units are still silent. Without one (a
@@ -59,7 +63,7 @@ def initial_energy(model: RBM, table: Table | None) -> Any:
     """
     if table is None:
         model._base_bias = model.intercept_visible_ / model.temperature
-        energy = model._build_energy(torch.float64)
+        energy = model.build_energy(torch.float64)
         generator = random_generator(0)
         from harmonium.contract.energy import Chains
 
@@ -69,14 +73,29 @@ def initial_energy(model: RBM, table: Table | None) -> Any:
         # misses a mode is a bad start for annealing and tempering.
         x[::2] = torch.from_numpy(generator.integers(0, 2, x[::2].shape)).to(x)
         chains = Chains(x)
-        mean, _ = mean_marginals(energy, chains, 50, source)
+        mean, _ = mean_states(energy, chains, 50, source)
         return torch.logit(mean.mean(0), eps=1e-4).cpu().numpy()
-    counts = np.asarray(table.sum(axis=0), dtype=np.float64).reshape(-1)
-    bias = np.log((counts + 0.5) / (table.shape[0] - counts + 0.5))
-    n_classes = model._n_classes()
-    if n_classes:  # one group: its log-weights are the labels' log-frequencies
-        bias[-n_classes:] = np.log((counts[-n_classes:] + 0.5) / table.shape[0])
-    return torch.from_numpy(bias)
+    share = np.full(table.shape[0], 1.0 / table.shape[0]) if weights is None else weights
+    rates = _mean_statistics(table, share / share.sum(), model._units())
+    return model._units().base_inputs(torch.from_numpy(rates), table.shape[0])
+
+
+def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> NDArray[np.float64]:
+    """The statistics' mean over rows, each with its share; rows of 0 and 1 stay as they are
+    stored, sparse ones sparse."""
+    n_plain = units.parts[0].n_variables if isinstance(units, Mixed) else units.n_variables
+    plain: Any = table[:, :n_plain]
+    if sparse.issparse(plain):
+        mean = np.asarray(plain.T @ share, dtype=np.float64).reshape(-1)
+    else:  # in blocks: a product would copy the whole table as float64
+        step = max(1, 2**22 // n_plain)
+        blocks = [slice(start, start + step) for start in range(0, len(share), step)]
+        mean = np.sum([share[b] @ plain[b].astype(np.float64) for b in blocks], axis=0)
+    if not isinstance(units, Mixed):
+        return mean
+    rest = dense_rows(table[:, n_plain:], slice(None)).astype(np.float64)
+    beside = share @ Mixed(units.parts[1:]).statistics(torch.from_numpy(rest)).numpy()
+    return np.concatenate([mean, beside])
 
 
 def _blank_energy(model: RBM, base_bias: Tensor, generator: np.random.Generator) -> RBMEnergy:
@@ -89,7 +108,7 @@ def _blank_energy(model: RBM, base_bias: Tensor, generator: np.random.Generator)
         bias.clone(),
         torch.zeros(model.n_components, device=device),
         bias.clone(),
-        model._n_classes(),
+        model._units(),
     )
     energy.set_centered(model.centered)
     return energy
@@ -136,7 +155,8 @@ def _row_reader(table: Table, device: torch.device) -> Callable[[NDArray[np.int6
 
         return read
     # A copy: torch wants memory that it may write, and rows must not change under the fit.
-    stored = torch.from_numpy(np.array(table, dtype=np.uint8, order="C")).to(device)
+    narrow = np.uint8 if table.dtype.kind != "u" else table.dtype
+    stored = torch.from_numpy(np.array(table, dtype=narrow, order="C")).to(device)
 
     def take(index: NDArray[np.int64]) -> Tensor:
         return torch.index_select(stored, 0, torch.from_numpy(index).to(device)).float()
@@ -214,7 +234,7 @@ def fit_energy(
     shuffled = split.permutation(usable)
     held, kept = np.sort(shuffled[:n_held]), np.sort(shuffled[n_held:])
     settings, n_chains = _settings(model, len(kept))
-    base = initial_energy(model, table if weights is None else _weighted(table, weights))
+    base = initial_energy(model, table, weights)
     energy = _blank_energy(model, base, noise)
     read = _row_reader(table, energy.device)
     source = generator_for(energy.device, noise)
@@ -261,14 +281,6 @@ def _keeper(
             step(trainer)
 
     return keep
-
-
-def _weighted(table: Any, weights: NDArray[np.float64]) -> Any:
-    """Rows as the base rates should see them: each scaled by its share of the weight."""
-    share = weights * (len(weights) / weights.sum())
-    if sparse.issparse(table):
-        return sparse.csr_matrix(table.multiply(share[:, None]))
-    return np.asarray(table) * share[:, None]
 
 
 def _progress(model: RBM, settings: Settings) -> Any:
@@ -356,7 +368,7 @@ def partial_update(
         energy = _blank_energy(model, initial_energy(model, table), model._partial_generator)
         model._partial_phase = None
     else:
-        energy = model._build_energy(torch.float32)
+        energy = model.build_energy(torch.float32)
         energy.set_centered(model.centered)
         if not hasattr(model, "_partial_generator"):
             model._partial_generator = random_generator(model.random_state)

@@ -180,7 +180,7 @@ def _two_modes() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     model = RBM.from_parameters(np.full((16, 2), strength), b, np.full(2, -8 * strength))
     states = (np.arange(2**16)[:, None] >> np.arange(16)) & 1
     share = float(np.exp(model.score_samples(states))[states.sum(1) > 8].sum())
-    energy = model._build_energy(torch.float64)
+    energy = model.build_energy(torch.float64)
     energy.base_bias.zero_()  # the ladder's warm end: fair coins, which prefer neither mode
     generator = torch.Generator().manual_seed(0)
     plain: list[float] = []

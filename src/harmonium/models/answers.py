@@ -1,0 +1,419 @@
+"""Questions about unknown variables, and answerers that are tried in turn.
+
+A question is rows of states of which something is unknown. An answerer says which rows it can
+afford, and fills them; those that it cannot are left to the next. Exact ones come first.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harmonium.compute.progress import stage_bar
+from harmonium.compute.random import generator_for
+from harmonium.contract.energy import Chains, Energy, Evidence, Generator
+from harmonium.contract.evidence import TableReadings
+from harmonium.contract.noise import Likelihood
+from harmonium.models.codec import Codec
+from harmonium.sampling.gibbs import Schedule, equilibrate, mean_states, run_chains
+from harmonium.sampling.modes import Hill, climb, seek_mode
+from harmonium.units.space import LIMITS, n_states, states_of
+
+__all__ = [
+    "HOW",
+    "Answerer",
+    "Enumeration",
+    "GibbsChains",
+    "Question",
+    "answer",
+    "blanks",
+    "named",
+    "readings",
+]
+
+Array = NDArray[np.float64]
+
+HOW = ("mode", "mean", "sample")
+#: Rows answered together; bounds memory, and lets a long table show where it is.
+ROWS_AT_ONCE = 2048
+#: Numbers in one block of enumerated states.
+_BLOCK_ELEMENTS = 2**22
+
+
+@dataclass(frozen=True)
+class Question:
+    """Rows of which something is unknown, and how it is to be filled.
+
+    ``start (n, n_variables)`` float64: the states of what is clamped, and where chains begin
+    elsewhere, but for what is ``unread`` (bool, same shape), which begins at draws from the base.
+    ``how``: ``"mode"`` the most probable filling of the first ``n_own`` variables together, all
+    others summed out; ``"mean"``; or ``"sample"``, ``n_draws`` independent draws of each row.
+    """
+
+    start: Tensor
+    unread: Tensor
+    evidence: Evidence
+    how: str
+    n_own: int
+    n_draws: int = 1
+
+    @property
+    def free(self) -> Tensor:
+        """What is not clamped."""
+        assert self.evidence.free is not None
+        return self.evidence.free
+
+    def select(self, index: Tensor) -> Question:
+        """The rows at `index`."""
+        return replace(
+            self,
+            start=self.start[index],
+            unread=self.unread[index],
+            evidence=self.evidence.select(index),
+        )
+
+    def repeated(self, n: int) -> Question:
+        """Each row `n` times, in a row."""
+        index = torch.arange(len(self.start)).repeat_interleave(n)
+        return replace(self.select(index), n_draws=1)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Question:
+        """The same where an energy's tensors are."""
+        known = None
+        if self.evidence.readings is not None:
+            table = self.evidence.readings.as_table()
+            slopes = None if table.slopes is None else table.slopes.to(device)
+            known = TableReadings(table.rows.to(device), table.table.to(device), slopes)
+        return replace(
+            self,
+            start=self.start.to(device, dtype),
+            unread=self.unread.to(device),
+            evidence=Evidence(self.free.to(device), known),
+        )
+
+
+def blanks(values: Array, codec: Codec, how: str, n_draws: int = 1) -> Question:
+    """What stands where `values` ``(n, n_own)`` are NaN? Variables beside those may follow;
+    where they do not, they are unknown."""
+    own = codec.n_own
+    n_missing = own + len(codec.beside) - values.shape[1]
+    values = np.pad(values, ((0, 0), (0, n_missing)), constant_values=np.nan)
+    begin = np.concatenate([codec.begin(values[:, :own]), values[:, own:]], axis=1)
+    return Question(
+        torch.from_numpy(np.nan_to_num(begin)),
+        torch.from_numpy(np.isnan(begin)),
+        Evidence(torch.from_numpy(np.isnan(values))),
+        how,
+        own,
+        n_draws,
+    )
+
+
+def readings(values: Array, likelihood: Likelihood, codec: Codec, how: str) -> Question:
+    """What clean states are behind noisy `values` ``(n, n_own)``?
+
+    Where the channel leaves one state only, the variable is clamped to it: what is certain is
+    not for sampling to overrule.
+    """
+    n, own = values.shape
+    n_variables = own + len(codec.beside)
+    begin = np.full((n, n_variables), np.nan)
+    top = np.asarray(codec.sizes) - 1
+    begin[:, :own] = np.clip(np.round(codec.begin(values)), 0, top)
+    free = np.ones((n, n_variables), dtype=bool)
+    rows = np.full((n, n_variables), len(likelihood.table) - 1, dtype=np.int32)
+    rows[:, :own] = likelihood.rows
+    possible = np.isfinite(likelihood.table)
+    table = np.full((len(possible), max(*codec.sizes, *codec.beside, 0)), -np.inf)
+    table[:, : likelihood.table.shape[1]] = likelihood.table
+    table[-1] = 0.0  # nothing was read, whatever the variable
+    single = possible.sum(1) == 1
+    if single.any():
+        certain = single[rows]
+        begin[certain] = possible.argmax(1)[rows[certain]]
+        free[certain] = False
+        rows[certain] = len(likelihood.table) - 1
+    slopes = None
+    if likelihood.slopes is not None:
+        slopes = torch.zeros((n, n_variables), dtype=torch.float64)
+        slopes[:, :own] = torch.from_numpy(likelihood.slopes)
+    known = TableReadings(torch.from_numpy(rows), torch.from_numpy(table), slopes)
+    return Question(
+        torch.from_numpy(np.nan_to_num(begin)),
+        torch.from_numpy(np.isnan(begin)),
+        Evidence(torch.from_numpy(free), known),
+        how,
+        own,
+    )
+
+
+class Answerer(ABC):
+    """One way of filling what is unknown."""
+
+    #: What a user calls it, and what it wants of the rows it answers.
+    name: ClassVar[str]
+    wants: ClassVar[str]
+
+    @abstractmethod
+    def covers(self, question: Question) -> Tensor:
+        """Which rows it can answer and afford, bool ``(n,)``."""
+
+    @abstractmethod
+    def answer(self, question: Question, generator: np.random.Generator) -> Tensor:
+        """All rows filled, each ``n_draws`` times in a row: float64 ``(n * n_draws,
+        n_variables)``. Raises ``ValueError`` where what is known of a row cannot be."""
+
+
+def named(answerers: Sequence[Answerer], method: str) -> list[Answerer]:
+    """All answerers for ``"auto"``, or the one of that name."""
+    if method == "auto":
+        return list(answerers)
+    chosen = [one for one in answerers if one.name == method]
+    if not chosen:
+        names = ", ".join(repr(one.name) for one in answerers)
+        raise ValueError(f"method must be one of 'auto', {names}, got {method!r}")
+    return chosen
+
+
+def answer(
+    question: Question, answerers: Sequence[Answerer], generator: np.random.Generator
+) -> Array:
+    """Each row by the first answerer that covers it: float64 ``(n * n_draws, n_variables)``.
+
+    Rows of readings are looked at even where nothing is free, so that what cannot be is refused.
+    """
+    n = len(question.start)
+    found = torch.empty((n, question.n_draws, question.start.shape[1]), dtype=torch.float64)
+    for begin in range(0, n, ROWS_AT_ONCE):
+        part = torch.arange(begin, min(begin + ROWS_AT_ONCE, n))
+        found[part] = _answer_block(question.select(part), answerers, generator)
+    return found.reshape(n * question.n_draws, -1).numpy()
+
+
+def _answer_block(
+    question: Question, answerers: Sequence[Answerer], generator: np.random.Generator
+) -> Tensor:
+    found = question.start.unsqueeze(1).repeat(1, question.n_draws, 1)
+    left = torch.nonzero(question.free[:, : question.n_own].any(1)).reshape(-1)
+    if question.evidence.readings is not None:
+        left = torch.arange(len(question.start))
+    if len(answerers) == 1:  # asked for by name: what does not apply is said, blanks or not
+        left = torch.arange(len(question.start))
+    for one in answerers:
+        if not len(left):
+            break
+        covered = one.covers(question.select(left))
+        rows = left[covered]
+        if len(rows):
+            filled = one.answer(question.select(rows), generator)
+            found[rows] = filled.reshape(len(rows), question.n_draws, -1)
+        left = left[~covered]
+    if len(left):
+        raise ValueError(
+            f"method={answerers[-1].name!r} cannot answer {len(left)} of the rows with "
+            f"how={question.how!r}: it wants {answerers[-1].wants}"
+        )
+    return found
+
+
+class Enumeration(Answerer):
+    """Sums over all joint states of what is free in a row: exact.
+
+    `build` makes what gives log of the unnormalised P of float64 states, -inf for what cannot be.
+    """
+
+    name = "enumeration"
+    wants = f"rows with at most {LIMITS['answer']:,} joint states of what is unknown"
+
+    def __init__(
+        self, sizes: tuple[int, ...], build: Callable[[], Callable[[Tensor], Tensor]]
+    ) -> None:
+        self.sizes = sizes
+        self._build = build
+
+    @cached_property
+    def log_weight(self) -> Callable[[Tensor], Tensor]:
+        return self._build()
+
+    def covers(self, question: Question) -> Tensor:
+        each = torch.log2(torch.tensor(self.sizes, dtype=torch.float64))
+        return question.free.double() @ each <= np.log2(LIMITS["answer"]) + 1e-9
+
+    def answer(self, question: Question, generator: np.random.Generator) -> Tensor:
+        found = question.start.repeat_interleave(question.n_draws, 0)
+        found = found.reshape(len(question.start), question.n_draws, -1)
+        for (sizes, n_own), rows in self._groups(question).items():
+            fillings = torch.cat(list(states_of(sizes)))
+            step = max(1, _BLOCK_ELEMENTS // (len(fillings) * len(self.sizes)))
+            for block in torch.split(torch.tensor(rows), step):
+                part = question.select(block)
+                places = part.free.nonzero()[:, 1].reshape(len(block), len(sizes))
+                weights = self._weights(part, places, fillings)
+                n_summed = n_states(sizes[n_own:])
+                value = _pick(weights, fillings, n_summed, part, generator)
+                index = places.unsqueeze(1).expand(value.shape)
+                found[block] = found[block].scatter(2, index, value)
+        return found.reshape(len(question.start) * question.n_draws, -1)
+
+    def _groups(self, question: Question) -> dict[tuple[tuple[int, ...], int], list[int]]:
+        """Rows whose free variables have the same numbers of states; and how many are asked."""
+        groups: dict[tuple[tuple[int, ...], int], list[int]] = {}
+        for row, free in enumerate(question.free.numpy()):
+            places = np.flatnonzero(free).tolist()
+            n_own = sum(place < question.n_own for place in places)
+            key = (tuple(self.sizes[place] for place in places), n_own)
+            groups.setdefault(key, []).append(row)
+        return groups
+
+    def _weights(self, question: Question, places: Tensor, fillings: Tensor) -> Tensor:
+        """log P(filling given the rest) up to a constant a row, ``(n, n_joint)``."""
+        n, n_joint = len(places), len(fillings)
+        states = question.start.repeat_interleave(n_joint, 0)
+        states.scatter_(1, places.repeat_interleave(n_joint, 0), fillings.repeat(n, 1))
+        weights = torch.cat([self.log_weight(x).cpu() for x in torch.split(states, ROWS_AT_ONCE)])
+        if question.evidence.readings is not None:
+            many = question.evidence.select(torch.arange(n).repeat_interleave(n_joint))
+            weights = weights + many.log_weight(states)
+        weights = weights.reshape(n, n_joint)
+        if torch.isneginf(weights).all(1).any():
+            row = int(torch.isneginf(weights).all(1).nonzero()[0])
+            known = {
+                int(v): f"{float(question.start[row, v]):g}"
+                for v in (~question.free[row]).nonzero().reshape(-1)[:10]
+            }
+            raise ValueError(f"X: what is known of a row ({known}, ...) has probability zero")
+        return weights
+
+
+def _pick(
+    weights: Tensor,
+    fillings: Tensor,
+    n_summed: int,
+    question: Question,
+    generator: np.random.Generator,
+) -> Tensor:
+    """The fillings wanted of each row: ``(n, n_draws, n_free)``."""
+    if question.how == "mean":
+        return (torch.softmax(weights, 1) @ fillings).unsqueeze(1)
+    if question.how == "mode":
+        kept = torch.logsumexp(weights.reshape(len(weights), -1, n_summed), 2)
+        return fillings[kept.argmax(1) * n_summed].unsqueeze(1)
+    reached = torch.softmax(weights, 1).cumsum(1)
+    # Divided by their end, so that no uniform number below 1 lies beyond it.
+    points = torch.from_numpy(generator.random((len(weights), question.n_draws)))
+    chosen = torch.searchsorted((reached / reached[:, -1:]).contiguous(), points, right=True)
+    return fillings[chosen]
+
+
+class GibbsChains(Answerer):
+    """Gibbs chains, one or more a row: means averaged along them, draws where they end, modes
+    by climbing from where they come past. Answers every row, none exactly.
+
+    Parameters
+    ----------
+    build : gives the energy whose chains run.
+    schedule : for how long.
+    modes : whether it seeks modes.
+    hill : of an energy, what modes are climbed on; None: the energy itself.
+    possible : of states, whether they can be; None: all can.
+    verbose : 1 shows how far posterior means are.
+    """
+
+    name = "gibbs"
+    wants = "a draw or a mean"
+
+    def __init__(
+        self,
+        build: Callable[[], Energy],
+        schedule: Schedule,
+        *,
+        modes: bool = True,
+        hill: Callable[[Energy], Hill] | None = None,
+        possible: Callable[[Tensor], Tensor] | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self._build, self.schedule, self.modes = build, schedule, modes
+        self._hill, self._possible, self.verbose = hill, possible, verbose
+
+    @cached_property
+    def energy(self) -> Energy:
+        return self._build()
+
+    def covers(self, question: Question) -> Tensor:
+        return torch.full((len(question.start),), self.modes or question.how != "mode")
+
+    def answer(self, question: Question, generator: np.random.Generator) -> Tensor:
+        source = generator_for(self.energy.device, generator)
+        n_each = question.n_draws if question.how == "sample" else 1
+        if question.how == "mean":
+            n_each = self.schedule.n_chains
+        n_rows = max(1, ROWS_AT_ONCE // n_each)
+        parts = []
+        for rows in torch.split(torch.arange(len(question.start)), n_rows):
+            # Of one row, as many draws at once as there would be rows.
+            left = n_each
+            while left:
+                n_now = min(left, ROWS_AT_ONCE)
+                parts.append(self._fill(question.select(rows).repeated(n_now), source))
+                left -= n_now
+        found = torch.cat(parts)
+        if question.how == "mean":
+            found = found.reshape(-1, n_each, found.shape[1]).mean(1)
+        elif self._possible is not None:
+            self._tell(found)
+        return found
+
+    def _fill(self, question: Question, generator: Generator) -> Tensor:
+        """One chain a row."""
+        energy, schedule = self.energy, self.schedule
+        question = question.to(energy.device, energy.dtype)
+        drawn = energy.base_sample(len(question.start), generator)
+        x = torch.where(question.unread, drawn, question.start)
+        lost = question.unread.any(1)
+        if schedule.n_settle is None:
+            lost[:] = True
+        found = torch.empty(x.shape, dtype=torch.float64, device=x.device)
+        for rows, settled in ((lost, False), (~lost, True)):
+            index = rows.nonzero().reshape(-1)
+            if len(index):
+                part = question.select(index)
+                found[index] = self._run(part, Chains(x[index]), settled, generator).double()
+        return found.cpu()
+
+    def _run(self, question: Question, chains: Chains, settled: bool, source: Generator) -> Tensor:
+        energy, schedule, evidence = self.energy, self.schedule, question.evidence
+        if question.how == "mode":
+            goal = None if self._hill is None else self._hill(energy)
+            best = seek_mode(energy, chains, schedule, source, evidence, goal)
+            return climb(energy if goal is None else goal, best, evidence)
+        if settled:
+            n_settle = schedule.n_settle or 0
+            chains = run_chains(energy, chains, n_settle, source, evidence=evidence)
+        else:
+            chains = equilibrate(energy, chains, schedule.n_lead_in, 0, source, evidence=evidence)
+        if question.how == "sample":
+            return run_chains(energy, chains, schedule.n_sweeps, source, evidence=evidence).x
+        with stage_bar(self.verbose, "posterior mean", schedule.n_sweeps) as show:
+            return mean_states(
+                energy, chains, schedule.n_sweeps, source, evidence=evidence, progress=show
+            )[0]
+
+    def _tell(self, found: Tensor) -> None:
+        assert self._possible is not None
+        n_forbidden = int((~self._possible(found)).sum())
+        if n_forbidden:
+            warnings.warn(
+                f"chains of {n_forbidden} rows ended in states that the model forbids: those "
+                "answers have probability zero",
+                RuntimeWarning,
+                stacklevel=5,
+            )

@@ -1,0 +1,74 @@
+"""A layer of variables by what they are, whatever they are joined to.
+
+Kinds of units know statistics and inputs, and no weights (the grammar is that of
+RestrictedBoltzmannMachines.jl, ``src/layers``). Given its inputs I, a variable has
+P(x) proportional to exp(I . statistics(x) + log_weight(x)); a model adds up the inputs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from harmonium.contract.energy import Generator
+from harmonium.contract.evidence import Readings, Variables
+
+__all__ = ["Units"]
+
+
+class Units(ABC):
+    """Variables side by side: states ``x (n, n_variables)``, one number each, and the
+    ``(n, n_statistics)`` statistics that weights act on. Inputs have the statistics' shape."""
+
+    #: States of each variable; 0 where they cannot be counted.
+    sizes: tuple[int, ...]
+    n_statistics: int
+    #: Whether statistics are the states themselves, so that nothing need be worked out.
+    plain: bool
+
+    @property
+    def n_variables(self) -> int:
+        return len(self.sizes)
+
+    @abstractmethod
+    def statistics(self, x: Tensor) -> Tensor:
+        """What weights act on, ``(n, n_statistics)``; may be `x` itself."""
+
+    @abstractmethod
+    def log_weight(self, x: Tensor) -> Tensor | float:
+        """log of the weight that states have without inputs, ``(n,)``; 0.0 where they are even."""
+
+    @abstractmethod
+    def log_partition(self, inputs: Tensor) -> Tensor:
+        """log of the sum over all states, ``(n,)``."""
+
+    @abstractmethod
+    def mean(self, inputs: Tensor) -> Tensor:
+        """Expected statistics, ``(n, n_statistics)``."""
+
+    @abstractmethod
+    def expected_state(self, inputs: Tensor) -> Tensor:
+        """E[x], ``(n, n_variables)``."""
+
+    @abstractmethod
+    def probabilities(self, inputs: Tensor, n_states: int) -> Tensor:
+        """P(x_i = k), ``(n, n_variables, n_states)``; zeros for states a variable lacks."""
+
+    @abstractmethod
+    def mode(self, inputs: Tensor) -> Tensor:
+        """The most probable state of each variable, ``(n, n_variables)``."""
+
+    @abstractmethod
+    def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        """A draw of each variable, ``(n, n_variables)``; may overwrite `inputs`."""
+
+    @abstractmethod
+    def read(self, readings: Readings, variables: Variables) -> Tensor:
+        """What readings of these units, which are the `variables` of a model, add to their
+        inputs: ``(n, n_statistics)``."""
+
+    @abstractmethod
+    def base_inputs(self, mean: Tensor, n_rows: float) -> Tensor:
+        """Inputs under which statistics are expected as they were seen over `n_rows` rows,
+        ``(n_statistics,)``; smoothed by half a row so that they are finite."""

@@ -1,0 +1,59 @@
+"""Units of two states, 0 and 1."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from harmonium.compute import draws
+from harmonium.contract.energy import Generator
+from harmonium.contract.evidence import Readings, Variables
+from harmonium.units.base import Units
+
+__all__ = ["Bernoulli"]
+
+
+class Bernoulli(Units):
+    """`n` variables of 0 or 1; the state is the statistic, inputs are log-odds."""
+
+    plain = True
+
+    def __init__(self, n: int) -> None:
+        self.sizes = (2,) * n
+        self.n_statistics = n
+
+    def statistics(self, x: Tensor) -> Tensor:
+        return x
+
+    def log_weight(self, x: Tensor) -> float:
+        return 0.0
+
+    def log_partition(self, inputs: Tensor) -> Tensor:
+        return softplus(inputs).sum(1)
+
+    def mean(self, inputs: Tensor) -> Tensor:
+        return torch.sigmoid(inputs)
+
+    def expected_state(self, inputs: Tensor) -> Tensor:
+        return torch.sigmoid(inputs)
+
+    def probabilities(self, inputs: Tensor, n_states: int) -> Tensor:
+        found = inputs.new_zeros((*inputs.shape, n_states))
+        torch.sigmoid(inputs, out=found[..., 1])
+        torch.sub(1.0, found[..., 1], out=found[..., 0])
+        return found
+
+    def mode(self, inputs: Tensor) -> Tensor:
+        return (inputs > 0).to(inputs.dtype)
+
+    def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        return draws.bernoulli(inputs, generator, out=inputs)
+
+    def read(self, readings: Readings, variables: Variables) -> Tensor:
+        each = readings.log_likelihood(variables, 2)
+        return each[..., 1] - each[..., 0]
+
+    def base_inputs(self, mean: Tensor, n_rows: float) -> Tensor:
+        counts = mean * n_rows
+        return torch.log((counts + 0.5) / (n_rows - counts + 0.5))

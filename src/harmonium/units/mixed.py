@@ -1,0 +1,80 @@
+"""Units of several kinds side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+import torch
+from torch import Tensor
+
+from harmonium.contract.energy import Generator
+from harmonium.contract.evidence import Readings, Variables
+from harmonium.units.base import Units
+
+__all__ = ["Mixed"]
+
+
+class Mixed(Units):
+    """Layers one after another, each with the next variables and the next statistics."""
+
+    plain = False
+
+    def __init__(self, parts: Sequence[Units]) -> None:
+        self.parts = tuple(parts)
+        self.sizes = tuple(size for part in self.parts for size in part.sizes)
+        self.n_statistics = sum(part.n_statistics for part in self.parts)
+        self._variables = _slices([part.n_variables for part in self.parts])
+        self._statistics = _slices([part.n_statistics for part in self.parts])
+
+    def _inputs(self, inputs: Tensor) -> list[tuple[Units, Tensor]]:
+        places = zip(self.parts, self._statistics, strict=True)
+        return [(part, inputs[:, where]) for part, where in places]
+
+    def _states(self, x: Tensor) -> list[tuple[Units, Tensor]]:
+        places = zip(self.parts, self._variables, strict=True)
+        return [(part, x[:, where]) for part, where in places]
+
+    def statistics(self, x: Tensor) -> Tensor:
+        return torch.cat([part.statistics(own) for part, own in self._states(x)], dim=1)
+
+    def log_weight(self, x: Tensor) -> Tensor | float:
+        return sum((part.log_weight(own) for part, own in self._states(x)), start=0.0)
+
+    def log_partition(self, inputs: Tensor) -> Tensor:
+        each = [part.log_partition(own) for part, own in self._inputs(inputs)]
+        return torch.stack(each).sum(0)
+
+    def mean(self, inputs: Tensor) -> Tensor:
+        return torch.cat([part.mean(own) for part, own in self._inputs(inputs)], dim=1)
+
+    def expected_state(self, inputs: Tensor) -> Tensor:
+        return torch.cat([part.expected_state(own) for part, own in self._inputs(inputs)], dim=1)
+
+    def probabilities(self, inputs: Tensor, n_states: int) -> Tensor:
+        each = [part.probabilities(own, n_states) for part, own in self._inputs(inputs)]
+        return torch.cat(each, dim=1)
+
+    def mode(self, inputs: Tensor) -> Tensor:
+        return torch.cat([part.mode(own) for part, own in self._inputs(inputs)], dim=1)
+
+    def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
+        each = [part.sample(own.contiguous(), generator) for part, own in self._inputs(inputs)]
+        return torch.cat(each, dim=1)
+
+    def read(self, readings: Readings, variables: Variables) -> Tensor:
+        """`variables` is a slice: where the first of these units is the model's."""
+        if not isinstance(variables, slice):
+            raise TypeError(f"variables must be a slice, got {type(variables).__name__}")
+        first = variables.start or 0
+        places = [slice(first + own.start, first + own.stop) for own in self._variables]
+        each = [part.read(readings, own) for part, own in zip(self.parts, places, strict=True)]
+        return torch.cat(each, dim=1)
+
+    def base_inputs(self, mean: Tensor, n_rows: float) -> Tensor:
+        parts = zip(self.parts, self._statistics, strict=True)
+        return torch.cat([part.base_inputs(mean[where], n_rows) for part, where in parts])
+
+
+def _slices(lengths: Sequence[int]) -> list[slice]:
+    return [slice(low, high) for low, high in pairwise(accumulate(lengths, initial=0))]
