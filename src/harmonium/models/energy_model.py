@@ -7,6 +7,7 @@ is a batch of Gibbs chains, one a row, led in from the easy end of the path.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
@@ -51,8 +52,33 @@ class EnergyModel(JointDistribution):
     def _build_energy(self, dtype: torch.dtype) -> Energy:
         """The fitted model's energy in this precision."""
 
-    #: The figure that `log_partition` keeps; None until it is worked out.
+    #: The figure that `log_partition` keeps, and the digest of the parameters that it is of.
     _log_partition: LogZ | None = None
+    _log_partition_of: bytes | None = None
+
+    def _known_log_partition(self) -> LogZ | None:
+        """The kept figure, if it is of the parameters in force.
+
+        Parameters are public and may be changed in place, assigned or set by ``set_params``;
+        only their values tell.
+        """
+        known = self._log_partition
+        if known is None or self._log_partition_of != self._parameter_digest():
+            return None
+        return known
+
+    def _keep_log_partition(self, value: LogZ | None) -> None:
+        """Keep a figure of the parameters in force; None forgets what was kept."""
+        self._log_partition = value
+        self._log_partition_of = None if value is None else self._parameter_digest()
+
+    def _parameter_digest(self) -> bytes:
+        energy = self._build_energy(torch.float64)
+        digest = hashlib.blake2b(repr((energy.n_variables, energy.n_states)).encode())
+        for name, values in sorted(energy.parameters().items()):
+            digest.update(repr((name, tuple(values.shape))).encode())
+            digest.update(values.detach().cpu().contiguous().numpy().tobytes())
+        return digest.digest()
 
     # -- how likely? ------------------------------------------------------------------------
 
@@ -74,7 +100,8 @@ class EnergyModel(JointDistribution):
             ``"raise"`` its reverse, started at the rows of `X` or, without them, at draws
             from the model: an upper bound of log Z in expectation (Burda, Grosse,
             Salakhutdinov 2015). ``"auto"`` is exact where that is affordable, else AIS with
-            more temperatures until its chains agree; that figure is kept with the model.
+            more temperatures until its chains agree; that figure is kept with the model for as
+            long as its parameters stay what they are.
         n_chains : chains for AIS; rows for RAISE without `X`. At least 2.
         n_temperatures : steps from base to model; by default 2,000, and for ``"auto"`` up
             to 20,000.
@@ -89,14 +116,14 @@ class EnergyModel(JointDistribution):
         if n_temperatures is not None:
             check_integer("n_temperatures", n_temperatures, 1)
         if method in {"auto", "exact"}:
-            known = self._log_partition
+            known = self._known_log_partition()
             plain = n_temperatures is None and random_state is None
             if known is not None and (known.method == "exact" or (method == "auto" and plain)):
                 return known
             value = self._build_energy(torch.float64).exact_log_partition()
             if value is not None:
                 exact = LogZ(value)
-                self._log_partition = exact
+                self._keep_log_partition(exact)
                 return exact
             if method == "exact":
                 raise ValueError(
@@ -105,7 +132,7 @@ class EnergyModel(JointDistribution):
                 )
             estimate = self._anneal_until_agreed(n_chains, n_temperatures, random_state)
             if plain:
-                self._log_partition = estimate
+                self._keep_log_partition(estimate)
             return estimate
         energy = self._build_energy(torch.float32)
         generator = generator_for(energy.device, random_generator(random_state))
@@ -157,7 +184,8 @@ class EnergyModel(JointDistribution):
 
     @property
     def log_partition_(self) -> LogZ:
-        """log Z as ``log_partition()`` gives it; computed when first asked for, then kept."""
+        """log Z as ``log_partition()`` gives it; computed when first asked for, then kept for these
+        parameters."""
         return self.log_partition()
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:

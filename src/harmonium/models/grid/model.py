@@ -157,7 +157,7 @@ class GridMRF(EnergyModel):
         self.place_ = None if energy.place is None else energy.place.numpy().astype(np.float64)
         self._base = energy.base.numpy().astype(np.float64)
         self.filters_ = energy.cliques.filters
-        self._log_partition: LogZ | None = None
+        self._keep_log_partition(None)
 
     def _build_energy(self, dtype: torch.dtype, shape: tuple[int, int] | None = None) -> GridEnergy:
         def tensor(array: NDArray[np.float64]) -> torch.Tensor:
@@ -333,13 +333,14 @@ class GridMRF(EnergyModel):
         arrays = {"knots": self.knots_, "level": self.level_, "base": self._base}
         if self.place_ is not None:
             arrays["place"] = self.place_
+        known = self._known_log_partition()
         facts = {
             "image_shape": list(self.image_shape_),
             "pseudo_log_likelihood": self.pseudo_log_likelihood_,
             "history": self.history_,
             "n_updates": self.n_updates_,
             "stop_reason": self.stop_reason_,
-            "log_partition": None if self._log_partition is None else vars(self._log_partition),
+            "log_partition": None if known is None else vars(known),
         }
         return arrays, facts
 
@@ -363,7 +364,7 @@ class GridMRF(EnergyModel):
         self.history_, self.n_updates_ = facts["history"], facts["n_updates"]
         self.stop_reason_ = facts["stop_reason"]
         known = facts["log_partition"]
-        self._log_partition = None if known is None else LogZ(**known)
+        self._keep_log_partition(None if known is None else LogZ(**known))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -250,7 +250,7 @@ class RBM(TransformerMixin, EnergyModel):
         self.intercept_hidden_ = array(parameters["hidden_bias"])
         self._base_bias = energy.base_bias.detach().cpu().numpy().copy()
         self._n_features_out = self.n_components
-        self._log_partition = None
+        self._keep_log_partition(None)
 
     def _report(self, reason: str) -> None:
         if reason == "interrupted":
@@ -302,7 +302,7 @@ class RBM(TransformerMixin, EnergyModel):
         model.attribute_components_ = np.zeros((n_hidden, 0))
         model.intercept_attributes_ = np.zeros(0)
         model._n_features_out = n_hidden
-        model._log_partition = None
+        model._keep_log_partition(None)
         model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
         model._base_bias = initial_energy(model, None)
         return model
@@ -571,7 +571,7 @@ class RBM(TransformerMixin, EnergyModel):
             "attribute_components": self.attribute_components_,
             "intercept_attributes": self.intercept_attributes_,
         }
-        known = self._log_partition
+        known = self._known_log_partition()
         facts: dict[str, Any] = {
             "n_features_in": self.n_features_in_,
             "history": {k: [float(x) for x in v] for k, v in self.history_.items()}
@@ -621,7 +621,7 @@ class RBM(TransformerMixin, EnergyModel):
         self.n_updates_ = facts["n_updates"]
         self.stop_reason_ = facts["stop_reason"]
         known = facts["log_partition"]
-        self._log_partition = None if known is None else LogZ(**known)
+        self._keep_log_partition(None if known is None else LogZ(**known))
         if "feature_names_in" in facts:
             self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
 
