@@ -27,8 +27,8 @@ from harmonium.data.tables import check_sample_weight, check_states, dense_rows
 from harmonium.learning.trainer import LEARNERS
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.rbm.attributes import (
-    MAX_SUMMED_ATTRIBUTES,
     Attributes,
+    climb_summed,
     log_weights,
     mean_hidden,
 )
@@ -351,17 +351,22 @@ class RBM(TransformerMixin, EnergyModel):
             raise ValueError("attributes: this model was fitted without y and has none")
         return self._attributes
 
-    def _beside(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self._attributes is None:
-            return table
-        return np.hstack([table, np.full((len(table), self._attributes.n_units), np.nan)])
+    def _can_weigh(self, energy: Energy, width: int) -> bool:
+        summed = self._attributes is not None and self._attributes.can_be_summed
+        return width == energy.n_variables or summed
+
+    def _climb_rows(self, energy: Energy, x: Tensor, evidence: Evidence) -> Tensor:
+        assert isinstance(energy, RBMEnergy)
+        if self._attributes is None or not self._attributes.can_be_summed:
+            return x
+        return climb_summed(energy, x, evidence, self._attributes.states().to(energy.device))
 
     def _own(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
         return table[:, : self.n_features_in_]
 
     def _log_weight(self, energy: Energy, x: Tensor) -> Tensor:
         assert isinstance(energy, RBMEnergy)
-        if self._attributes is None:
+        if self._attributes is None or x.shape[1] == energy.n_variables:
             return energy.log_weight(x)
         states = self._attributes.states().to(energy.device)
         return torch.logsumexp(log_weights(energy, x, states), 1)
@@ -374,7 +379,7 @@ class RBM(TransformerMixin, EnergyModel):
         """
         attributes = self._wanted_attributes()
         table = np.array(dense_rows(self._check(X), slice(None)), dtype=np.float64)
-        if not attributes.classes and len(attributes.names) > MAX_SUMMED_ATTRIBUTES:
+        if not attributes.can_be_summed:
             return self._gibbs_attributes(table, random_state)
         energy = self._build_energy(torch.float64)
         states = attributes.states().to(energy.device)
@@ -388,7 +393,8 @@ class RBM(TransformerMixin, EnergyModel):
     def _gibbs_attributes(self, table: NDArray[np.float64], seed: Any) -> NDArray[np.float64]:
         energy = self._build_energy(torch.float32)
         generator = generator_for(energy.device, random_generator(seed))
-        joint = self._beside(table)
+        n_units = self.intercept_attributes_.shape[0]
+        joint = np.hstack([table, np.full((len(table), n_units), np.nan)])
         free = torch.from_numpy(np.isnan(joint)).to(energy.device)
         base = energy.base_sample(len(joint), generator)
         known = self._tensor(energy, np.nan_to_num(joint))
