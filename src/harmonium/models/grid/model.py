@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium.compute.random import random_generator
+from harmonium.contract import noise as channels
 from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
 from harmonium.contract.estimates import LogZ
 from harmonium.data.tables import check_sample_weight
@@ -274,7 +275,13 @@ class GridMRF(EnergyModel):
         readings = check_readings(X, noise, self.n_levels)
         energy = self._energy_for(readings.shape[1:])
         rows = readings.reshape(len(readings), -1)
-        question = Question.of_readings(rows, read_channel(noise, rows, self.n_levels), energy)
+        known = None
+        if not isinstance(noise, channels.Gaussian):
+            known = channels.certain_values(noise, rows, self.n_levels)
+        if known is None:
+            question = Question.of_readings(rows, read_channel(noise, rows, self.n_levels), energy)
+        else:
+            question = Question.of_blanks(known, energy)
         return self._pictures(question, energy, how, search, random_state, readings.shape)
 
     def _pictures(
