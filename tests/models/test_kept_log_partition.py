@@ -110,3 +110,16 @@ def test_a_stale_figure_is_not_written_to_a_file(tmp_path):
     model.components_ *= 2
     model.save(tmp_path / "m.harmonium")
     assert hm.load(tmp_path / "m.harmonium")._log_partition is None
+
+
+@pytest.mark.parametrize("with_rows", [True, False])
+def test_reverse_annealing_claims_no_bound(with_rows):
+    """Its starts are not the model's draws: here rows of one of two modes, and the value lies
+    far below log Z, which no error bar shows."""
+    model = hm.RBM.from_parameters(np.array([[14.0]] * 8), [-2.0] * 8, [-52.0])
+    rows = np.zeros((50, 8), np.uint8) if with_rows else None
+    found = model.log_partition(method="raise", X=rows, n_temperatures=20, random_state=0)
+    assert (found.bound, found.status) == ("none", "unproven")
+    if with_rows:
+        assert found.value < model.log_partition().value - 1
+        assert found.value + 3 * found.std_error < model.log_partition().value
