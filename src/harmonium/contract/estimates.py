@@ -19,9 +19,10 @@ class LogZ:
     std_error : its standard error (0.0 when exact).
     method : ``"exact"``, ``"ais"``, ``"raise"`` or ``"trajectory_tempering"``.
     bound : ``"exact"``; ``"lower"`` for AIS (its mean is low, so it flatters the
-        log-likelihood); ``"upper"`` for RAISE (so the log-likelihood is a lower bound);
-        ``"none"`` where neither is known (trajectory tempering).
-    status : ``"ok"``, ``"few_effective_chains"`` or ``"nonfinite"``.
+        log-likelihood); ``"none"`` where neither side is proved (RAISE from draws that are
+        not exactly the model's; trajectory tempering).
+    status : ``"ok"``, ``"few_effective_chains"``, ``"unproven"`` (RAISE: the error is that of
+        the starts given, not of log Z) or ``"nonfinite"``.
     effective_chains : effective number of independent weights (infinite when exact).
     n_chains, n_temperatures : the work done.
     """

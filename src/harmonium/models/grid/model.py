@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium.compute.random import random_generator
+from harmonium.contract import noise as channels
 from harmonium.contract.checks import (
     check_arrays,
     check_choice,
@@ -163,7 +164,7 @@ class GridMRF(EnergyModel):
         self.place_ = None if energy.place is None else energy.place.numpy().astype(np.float64)
         self._base = energy.base.numpy().astype(np.float64)
         self.filters_ = energy.cliques.filters
-        self._log_partition: LogZ | None = None
+        self._keep_log_partition(None)
 
     def _build_energy(self, dtype: torch.dtype, shape: tuple[int, int] | None = None) -> GridEnergy:
         def tensor(array: NDArray[np.float64]) -> torch.Tensor:
@@ -280,7 +281,13 @@ class GridMRF(EnergyModel):
         readings = check_readings(X, noise, self.n_levels)
         energy = self._energy_for(readings.shape[1:])
         rows = readings.reshape(len(readings), -1)
-        question = Question.of_readings(rows, read_channel(noise, rows, self.n_levels), energy)
+        known = None
+        if not isinstance(noise, channels.Gaussian):
+            known = channels.certain_values(noise, rows, self.n_levels)
+        if known is None:
+            question = Question.of_readings(rows, read_channel(noise, rows, self.n_levels), energy)
+        else:
+            question = Question.of_blanks(known, energy)
         return self._pictures(question, energy, how, search, random_state, readings.shape)
 
     def _pictures(
@@ -339,13 +346,14 @@ class GridMRF(EnergyModel):
         arrays = {"knots": self.knots_, "level": self.level_, "base": self._base}
         if self.place_ is not None:
             arrays["place"] = self.place_
+        known = self._known_log_partition()
         facts = {
             "image_shape": list(self.image_shape_),
             "pseudo_log_likelihood": self.pseudo_log_likelihood_,
             "history": self.history_,
             "n_updates": self.n_updates_,
             "stop_reason": self.stop_reason_,
-            "log_partition": None if self._log_partition is None else vars(self._log_partition),
+            "log_partition": None if known is None else vars(known),
         }
         return arrays, facts
 
@@ -371,7 +379,7 @@ class GridMRF(EnergyModel):
         self.history_ = check_history(facts["history"])
         self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
         self.stop_reason_ = str(facts["stop_reason"])
-        self._log_partition = LogZ.from_facts(facts["log_partition"])
+        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

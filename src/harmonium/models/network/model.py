@@ -89,8 +89,6 @@ class MarkovNetwork(Questions):
         if kept is None or kept.factors is not factors:
             check_number("max_memory", self.max_memory, 0.0, low_open=True)
             kept = Structure(factors, self.max_memory)
-            if self.__dict__.get("_structure") is not None:
-                self._log_partition = None
             self._structure = kept
         kept.exact.max_memory = self.max_memory
         return kept
@@ -143,9 +141,10 @@ class MarkovNetwork(Questions):
         weights = check_sample_weight(sample_weight, table)
         result = fit_tables(self, network, table.astype(np.intp), weights)
         self._learned = (self.factors, result.factors)
-        self._log_partition = None
+        self._keep_log_partition(None)
         self.n_iter_ = result.n_iter
         self.stop_reason_ = result.reason
+        self.history_ = result.history
         return self
 
     # -- files ---------------------------------------------------------------
@@ -158,7 +157,7 @@ class MarkovNetwork(Questions):
                     f"variable {name!r} cannot be kept in a model file; wanted text, a number, "
                     "or a tuple of these"
                 )
-        known = self._log_partition
+        known = self._known_log_partition()
         facts: dict[str, Any] = {
             "variables": [repr(list(factor.variables)) for factor in factors],
             "log_partition": None if known is None else vars(known),
@@ -174,7 +173,7 @@ class MarkovNetwork(Questions):
         ]
         Structure.check(factors)
         self.factors = factors
-        self._log_partition = LogZ.from_facts(facts["log_partition"])
+        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
         n_iter, reason = facts["fit"]
         if reason is not None:
             self.n_iter_, self.stop_reason_ = n_iter, reason

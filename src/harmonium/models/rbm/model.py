@@ -33,13 +33,13 @@ from harmonium.data.tables import check_sample_weight, check_states, dense_rows
 from harmonium.learning.trainer import LEARNERS
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.rbm.attributes import (
-    MAX_SUMMED_ATTRIBUTES,
     Attributes,
+    climb_summed,
     log_weights,
     mean_hidden,
 )
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
-from harmonium.models.rbm.start import fit_energy, initial_energy, partial_update
+from harmonium.models.rbm.start import RunningFit, fit_energy, initial_energy, partial_update
 from harmonium.sampling.gibbs import equilibrate, mean_marginals
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ class RBM(TransformerMixin, EnergyModel):
                 else np.hstack([np.asarray(table, dtype=np.uint8), units])
             )
         self._check_size(joint.shape[1])
+        self._running = None
         result, energy = fit_energy(self, joint, weights)
         self._take(energy, result.parameters)
         self.history_ = result.history
@@ -186,11 +187,17 @@ class RBM(TransformerMixin, EnergyModel):
             self._attributes = None
         elif self._attributes is not None:
             raise ValueError("partial_fit cannot go on with a model of attributes; use fit")
+        elif len(self.components_) != self.n_components:
+            raise ValueError(
+                f"n_components is {self.n_components}, the model has learned "
+                f"{len(self.components_)} hidden units; partial_fit goes on with them, fit starts "
+                "anew"
+            )
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
         self._check_size(table.shape[1])
-        energy = partial_update(self, table, weights, first)
-        self._take(energy, energy.parameters())
+        self._running = partial_update(self, table, weights, self._running)
+        self._take(self._running.energy, self._running.energy.parameters())
         return self
 
     def check_parameters(self) -> None:
@@ -256,7 +263,7 @@ class RBM(TransformerMixin, EnergyModel):
         self.intercept_hidden_ = array(parameters["hidden_bias"])
         self._base_bias = energy.base_bias.detach().cpu().numpy().copy()
         self._n_features_out = self.n_components
-        self._log_partition = None
+        self._keep_log_partition(None)
 
     def _report(self, reason: str) -> None:
         if reason == "interrupted":
@@ -308,7 +315,7 @@ class RBM(TransformerMixin, EnergyModel):
         model.attribute_components_ = np.zeros((n_hidden, 0))
         model.intercept_attributes_ = np.zeros(0)
         model._n_features_out = n_hidden
-        model._log_partition = None
+        model._keep_log_partition(None)
         model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
         model._base_bias = initial_energy(model, None)
         return model
@@ -333,6 +340,8 @@ class RBM(TransformerMixin, EnergyModel):
 
     # -- attributes ------------------------------------------------------------
 
+    #: What `partial_fit` goes on from; None until it is called, and after `fit`.
+    _running: RunningFit | None = None
     #: What `y` was; None for a model of rows alone.
     _attributes: Attributes | None = None
 
@@ -357,17 +366,22 @@ class RBM(TransformerMixin, EnergyModel):
             raise ValueError("attributes: this model was fitted without y and has none")
         return self._attributes
 
-    def _beside(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self._attributes is None:
-            return table
-        return np.hstack([table, np.full((len(table), self._attributes.n_units), np.nan)])
+    def _can_weigh(self, energy: Energy, width: int) -> bool:
+        summed = self._attributes is not None and self._attributes.can_be_summed
+        return width == energy.n_variables or summed
+
+    def _climb_rows(self, energy: Energy, x: Tensor, evidence: Evidence) -> Tensor:
+        assert isinstance(energy, RBMEnergy)
+        if self._attributes is None or not self._attributes.can_be_summed:
+            return x
+        return climb_summed(energy, x, evidence, self._attributes.states().to(energy.device))
 
     def _own(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
         return table[:, : self.n_features_in_]
 
     def _log_weight(self, energy: Energy, x: Tensor) -> Tensor:
         assert isinstance(energy, RBMEnergy)
-        if self._attributes is None:
+        if self._attributes is None or x.shape[1] == energy.n_variables:
             return energy.log_weight(x)
         states = self._attributes.states().to(energy.device)
         return torch.logsumexp(log_weights(energy, x, states), 1)
@@ -380,7 +394,7 @@ class RBM(TransformerMixin, EnergyModel):
         """
         attributes = self._wanted_attributes()
         table = np.array(dense_rows(self._check(X), slice(None)), dtype=np.float64)
-        if not attributes.classes and len(attributes.names) > MAX_SUMMED_ATTRIBUTES:
+        if not attributes.can_be_summed:
             return self._gibbs_attributes(table, random_state)
         energy = self._build_energy(torch.float64)
         states = attributes.states().to(energy.device)
@@ -394,7 +408,8 @@ class RBM(TransformerMixin, EnergyModel):
     def _gibbs_attributes(self, table: NDArray[np.float64], seed: Any) -> NDArray[np.float64]:
         energy = self._build_energy(torch.float32)
         generator = generator_for(energy.device, random_generator(seed))
-        joint = self._beside(table)
+        n_units = self.intercept_attributes_.shape[0]
+        joint = np.hstack([table, np.full((len(table), n_units), np.nan)])
         free = torch.from_numpy(np.isnan(joint)).to(energy.device)
         base = energy.base_sample(len(joint), generator)
         known = self._tensor(energy, np.nan_to_num(joint))
@@ -577,7 +592,7 @@ class RBM(TransformerMixin, EnergyModel):
             "attribute_components": self.attribute_components_,
             "intercept_attributes": self.intercept_attributes_,
         }
-        known = self._log_partition
+        known = self._known_log_partition()
         facts: dict[str, Any] = {
             "n_features_in": self.n_features_in_,
             "history": {k: [float(x) for x in v] for k, v in self.history_.items()}
@@ -635,7 +650,7 @@ class RBM(TransformerMixin, EnergyModel):
         self.history_ = check_history(facts["history"])
         self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
         self.stop_reason_ = str(facts["stop_reason"])
-        self._log_partition = LogZ.from_facts(facts["log_partition"])
+        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
         if "feature_names_in" in facts:
             self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
 
