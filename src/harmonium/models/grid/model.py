@@ -22,9 +22,10 @@ from harmonium.contract.checks import (
 from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.tables import check_sample_weight
 from harmonium.models.energy_model import EnergyModel
-from harmonium.models.grid.answers import Question, answer
+from harmonium.models.grid.answers import AnswerChains, Question, answer
 from harmonium.models.grid.cliques import POTENTIALS, Cliques, filters_for
 from harmonium.models.grid.energy import GridEnergy
+from harmonium.models.grid.factors import factor_tables
 from harmonium.models.grid.readings import check_images, check_readings, read_channel
 from harmonium.models.grid.start import gather_images, learn
 
@@ -238,7 +239,9 @@ class GridMRF(EnergyModel):
             posterior mean; ``"sample"``: one draw.
         search : for the mode. ``"graphcut"``: minimum cuts (PyMaxflow; pairs only), the exact
             mode of two attracting levels, alpha-expansion for more; ``"annealing"``: falling
-            temperature, then a climb; ``"auto"``: cuts where they apply, up to 16 levels.
+            temperature, then a climb; ``"auto"``: all fillings are listed where there are at
+            most 1,024, else cuts where they apply, up to 16 levels. Means and draws too are
+            exact where so few fillings are.
         """
         check_is_fitted(self)
         return self._complete(
@@ -300,7 +303,8 @@ class GridMRF(EnergyModel):
         shape: tuple[int, ...],
     ) -> NDArray[Any]:
         generator = random_generator(random_state)
-        found = answer(self, energy, question, how, search, generator).reshape(shape)
+        chains = AnswerChains(self._n_answer_chains, self._lead_in, self._averaged, self.verbose)
+        found = answer(chains, energy, question, how, search, generator).reshape(shape)
         return found if how == "mean" else found.astype(np.int64)
 
     def to_network(self) -> MarkovNetwork:
@@ -309,9 +313,10 @@ class GridMRF(EnergyModel):
         For tiny grids: a clique's table has ``n_levels ** (pixels of the clique)`` entries.
         """
         check_is_fitted(self)
-        from harmonium.models.grid.transfer_matrix import grid_network
+        from harmonium.models.network.model import Factor, MarkovNetwork
 
-        return grid_network(self._build_energy(torch.float64))
+        tables = factor_tables(self._build_energy(torch.float64))
+        return MarkovNetwork([Factor(names, table) for names, table in tables])
 
     # -- images in and out ---------------------------------------------------------------------
 
