@@ -184,7 +184,9 @@ def fashion(
             for own in classifier.estimators_:
                 # A nat of log Z is little beside what tells classes apart: a short annealing,
                 # kept with the model, in place of the one that score_samples would do.
-                own._log_partition = own.log_partition(n_chains=50, n_temperatures=n_temperatures)
+                own._keep_log_partition(
+                    own.log_partition(n_chains=50, n_temperatures=n_temperatures)
+                )
                 doubt = max(doubt, own._log_partition.std_error)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)

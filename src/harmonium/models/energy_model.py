@@ -27,11 +27,7 @@ from harmonium.contract.joint import JointDistribution
 from harmonium.data.tables import Table, dense_rows
 from harmonium.models.answers import HOW, Answerer, Question, answer, blanks, named, readings
 from harmonium.models.codec import Codec
-from harmonium.sampling.annealing import (
-    annealed_importance_sampling,
-    reverse_annealing,
-    summarise,
-)
+from harmonium.sampling.annealing import annealed_importance_sampling, reverse_annealing
 
 __all__ = ["EnergyModel"]
 
@@ -130,7 +126,9 @@ class EnergyModel(JointDistribution):
         if value == -np.inf:
             raise ValueError("factors forbid every state: their product is zero everywhere")
         if value is not None:
-            return self._keep_log_partition(LogZ(value))
+            exact = LogZ(value)
+            self._keep_log_partition(exact)
+            return exact
         seed = 0 if random_state is None else random_state
         steps = self._annealing_steps if n_temperatures is None else (n_temperatures,)
         estimates = (self._anneal(n_chains, n, seed) for n in steps)
@@ -140,7 +138,9 @@ class EnergyModel(JointDistribution):
             if following is None:
                 break
             estimate = following
-        return self._keep_log_partition(estimate) if plain else estimate
+        if plain:
+            self._keep_log_partition(estimate)
+        return estimate
 
     def _anneal(self, n_chains: int, n_temperatures: int, seed: Any) -> LogZ:
         energy = self.build_energy(torch.float32)
@@ -180,16 +180,15 @@ class EnergyModel(JointDistribution):
                 progress=None if show is None else (lambda done, _: show(done, float("nan"))),
             )
         each = energy.log_weight(states).cpu().numpy() - bounds
-        # 1 / weight averages to 1 / Z under the model: its spread tells how far the rows agree.
-        inverse = summarise(-each, "raise", "none", n_temperatures)
         error = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else float("inf")
         return LogZ(
             float(each.mean()),
             error,
             "raise",
             "none",
-            inverse.status,
-            inverse.effective_chains,
+            # The rows are not the model's draws, so nothing tells how far it is off.
+            "unproven" if np.isfinite(each).all() else "nonfinite",
+            float(len(each)),
             len(each),
             n_temperatures,
         )
@@ -226,8 +225,9 @@ class EnergyModel(JointDistribution):
 
     # -- log Z is kept for the parameters that it belongs to --------------------------------
 
-    #: The figure that `log_partition` keeps, and the parameters it is of.
-    _kept_log_partition: tuple[LogZ, str] | None = None
+    #: The figure that `log_partition` keeps, and a digest of the parameters it is of.
+    _log_partition: LogZ | None = None
+    _log_partition_of: str | None = None
 
     def _parameters_digest(self) -> str:
         arrays, facts = self._in_force()
@@ -238,25 +238,15 @@ class EnergyModel(JointDistribution):
         return digest.hexdigest()
 
     def _known_log_partition(self) -> LogZ | None:
-        if self._kept_log_partition is None:
+        """The kept log Z, if it is of the parameters in force."""
+        if self._log_partition is None or self._log_partition_of != self._parameters_digest():
             return None
-        value, digest = self._kept_log_partition
-        return value if digest == self._parameters_digest() else None
+        return self._log_partition
 
-    def _keep_log_partition(self, value: LogZ) -> LogZ:
-        self._kept_log_partition = (value, self._parameters_digest())
-        return value
-
-    def _log_partition_facts(self) -> dict[str, Any] | None:
-        """What a file keeps of it."""
-        known = self._known_log_partition()
-        return None if known is None else dict(vars(known))
-
-    def _restore_log_partition(self, facts: dict[str, Any] | None) -> None:
-        """The inverse of :meth:`_log_partition_facts`, once all parameters are in place."""
-        self._kept_log_partition = None
-        if facts is not None:
-            self._keep_log_partition(LogZ(**facts))
+    def _keep_log_partition(self, value: LogZ | None) -> None:
+        """Keep log Z for as long as the parameters stay as they are; None forgets it."""
+        self._log_partition = value
+        self._log_partition_of = None if value is None else self._parameters_digest()
 
     # -- fill in, clean up -----------------------------------------------------------------------
 

@@ -23,6 +23,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_choice, check_integer
+from harmonium.data.tables import check_states, dense_rows
+from harmonium.models.rbm.hidden import check_hidden
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
@@ -166,7 +168,7 @@ def switch_unit(
     random_state : for the sweeps and draws; off and on use the same numbers, so that they
         differ by the switch rather than by luck.
     """
-    hidden = model._hidden(H)
+    hidden = check_hidden(H, len(model.intercept_hidden_))
     unit = check_integer("unit", unit, 0, hidden.shape[1] - 1)
     n_gibbs = check_integer("n_gibbs", n_gibbs, 0)
     check_choice("how", how, ("mean", "sample"))
@@ -260,14 +262,19 @@ def neighbour_table(
     """
     check_is_fitted(model)
     hidden = model.transform(X)
-    rows = model._visible(X)
+    rows = _dense(model, X)
     labels = _labels(y, len(rows))
     n_neighbours = check_integer("n_neighbours", n_neighbours, 1, len(rows) - 1)
     n_folds = check_integer("n_folds", n_folds, 2)
-    source = rows if fitted_on is None else model._visible(fitted_on)
+    source = rows if fitted_on is None else _dense(model, fitted_on)
     pca = PCA(min(hidden.shape[1], *source.shape), random_state=0).fit(source)
     spaces = {"pixels": rows, "PCA": pca.transform(rows), "RBM": hidden}
     return [_space(name, points, labels, n_neighbours, n_folds) for name, points in spaces.items()]
+
+
+def _dense(model: RBM, X: Any) -> Array:
+    """Checked rows as an array, for those who cannot take sparse ones."""
+    return dense_rows(check_states(model, X), slice(None)).astype(np.float64)
 
 
 def _space(name: str, points: Array, labels: Any, n_neighbours: int, n_folds: int) -> Space:
