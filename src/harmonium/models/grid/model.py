@@ -12,8 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from harmonium.compute.random import random_generator
 from harmonium.contract import noise as channels
-from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.checks import (
+    check_arrays,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+)
+from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.tables import check_sample_weight
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.grid.answers import AnswerChains, Question, answer
@@ -121,7 +127,7 @@ class GridMRF(EnergyModel):
 
         Costs some hundred sweeps of the images or patches.
         """
-        self._check_parameters()
+        self.check_parameters()
         generator = random_generator(self.random_state)
         images = gather_images(self, X, generator)
         weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
@@ -133,7 +139,7 @@ class GridMRF(EnergyModel):
         self._keep(energy)
         return self
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
         check_integer("n_levels", self.n_levels, 2, 256)
         if self.neighbours not in (4, 8):
             raise ValueError(f"neighbours must be 4 or 8, got {self.neighbours!r}")
@@ -357,26 +363,28 @@ class GridMRF(EnergyModel):
         return arrays, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        height, width = facts["image_shape"]
-        self.image_shape_ = (int(height), int(width))
+        self.check_parameters()  # what follows is made by them
+        height, width = (check_integer("image_shape", side, 1) for side in facts["image_shape"])
+        self.image_shape_ = (height, width)
         self.n_features_in_ = self.image_shape_[0] * self.image_shape_[1]
         cliques = self._cliques()
-        wanted = {
-            "knots": (sum(cliques.n_knots),),
-            "level": (self.n_levels,),
-            "base": (self.n_features_in_ if self.places else 1, self.n_levels),
-        }
-        for name, shape in wanted.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"{name} has shape {arrays[name].shape}, wanted {shape}")
+        check_arrays(
+            arrays,
+            {
+                "knots": ("float", (sum(cliques.n_knots),)),
+                "level": ("float", (self.n_levels,)),
+                "base": ("float", (self.n_features_in_ if self.places else 1, self.n_levels)),
+                **({"place": ("float", (self.n_features_in_, None))} if self.places else {}),
+            },
+        )
         self.knots_, self.level_, self._base = arrays["knots"], arrays["level"], arrays["base"]
         self.place_ = arrays["place"] if self.places else None
         self.filters_ = cliques.filters
-        self.pseudo_log_likelihood_ = facts["pseudo_log_likelihood"]
-        self.history_, self.n_updates_ = facts["history"], facts["n_updates"]
-        self.stop_reason_ = facts["stop_reason"]
-        known = facts["log_partition"]
-        self._keep_log_partition(None if known is None else LogZ(**known))
+        self.pseudo_log_likelihood_ = float(facts["pseudo_log_likelihood"])
+        self.history_ = check_history(facts["history"])
+        self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
+        self.stop_reason_ = str(facts["stop_reason"])
+        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.contract.checks import check_number
+from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.estimates import LogZ
 from harmonium.data.tables import check_sample_weight
 from harmonium.models.network.factor import Factor, Name
@@ -51,6 +51,8 @@ class MarkovNetwork(Questions):
     n_features_in_ : number of variables.
     n_iter_, stop_reason_ : of the last ``fit``.
     """
+
+    may_hold = frozenset({-np.inf})
 
     def __init__(
         self,
@@ -105,6 +107,14 @@ class MarkovNetwork(Questions):
         state.pop("_structure", None)  # caches of answers
         return state
 
+    def check_parameters(self) -> None:
+        Structure.check(self.factors)
+        check_choice("learner", self.learner, ("auto", "exact", "pcd"))
+        check_number("weight_decay", self.weight_decay, 0.0)
+        check_integer("max_iter", self.max_iter, 1)
+        check_number("tol", self.tol, 0.0, low_open=True)
+        check_number("max_memory", self.max_memory, 0.0, low_open=True)
+
     # -- learn ---------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -134,6 +144,7 @@ class MarkovNetwork(Questions):
         self._keep_log_partition(None)
         self.n_iter_ = result.n_iter
         self.stop_reason_ = result.reason
+        self.history_ = result.history
         return self
 
     # -- files ---------------------------------------------------------------
@@ -162,8 +173,7 @@ class MarkovNetwork(Questions):
         ]
         Structure.check(factors)
         self.factors = factors
-        known = facts["log_partition"]
-        self._keep_log_partition(None if known is None else LogZ(**known))
+        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
         n_iter, reason = facts["fit"]
         if reason is not None:
             self.n_iter_, self.stop_reason_ = n_iter, reason

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -84,6 +84,10 @@ class RBMEnergy(Energy):
         copy.hidden_mean = self.hidden_mean.to(where, dtype, copy=True)
         copy.centered = self.centered
         return copy
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without buffers and threads, which are made anew."""
+        return {**vars(self), "_compiled": None, "_stack": None}
 
     def set_centered(self, centered: bool) -> None:
         """Whether updates use the centred gradient; offsets of zero make it the plain one."""
@@ -394,6 +398,13 @@ class RBMEnergy(Energy):
             or not isinstance(generator, np.random.Generator)
         ):
             return None
+        widths = (positive.shape[1], chains.x.shape[1])
+        if widths != (self.n_variables, self.n_variables) or (
+            chains.hidden is not None and chains.hidden.shape[1] != self.n_hidden
+        ):
+            raise ValueError(  # the compiled loops check no bounds
+                f"rows and chains of widths {widths} do not fit weights {tuple(self.weights.shape)}"
+            )
         shape = (len(positive), len(chains.x))
         if self._compiled is None or self._compiled.shape != shape:
             from harmonium.models.rbm.kernels.persistent import PersistentUpdate

@@ -20,9 +20,15 @@ from torch import Tensor
 
 from harmonium.compute import draws
 from harmonium.compute.random import generator_for, random_generator
-from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
+from harmonium.contract.checks import (
+    check_arrays,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+)
 from harmonium.contract.energy import Chains, Energy, Evidence
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.tables import check_sample_weight, check_states, dense_rows
 from harmonium.learning.trainer import LEARNERS
 from harmonium.models.energy_model import EnergyModel
@@ -34,7 +40,7 @@ from harmonium.models.rbm.attributes import (
     pseudo_log_likelihood,
 )
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
-from harmonium.models.rbm.start import fit_energy, initial_energy, partial_update
+from harmonium.models.rbm.start import RunningFit, fit_energy, initial_energy, partial_update
 from harmonium.sampling.gibbs import equilibrate, mean_marginals
 
 if TYPE_CHECKING:
@@ -148,7 +154,7 @@ class RBM(TransformerMixin, EnergyModel):
         Interrupting a fit (Ctrl-C) keeps the best parameters so far, and warns; so does a fit
         whose weights stop being finite.
         """
-        self._check_parameters()
+        self.check_parameters()
         table = check_states(self, X, reset=True)
         weights = check_sample_weight(sample_weight, table)
         self._attributes = None
@@ -162,6 +168,7 @@ class RBM(TransformerMixin, EnergyModel):
                 else np.hstack([np.asarray(table, dtype=np.uint8), units])
             )
         self._check_size(joint.shape[1])
+        self._running = None
         result, energy = fit_energy(self, joint, weights)
         self._take(energy, result.parameters)
         self.history_ = result.history
@@ -175,20 +182,26 @@ class RBM(TransformerMixin, EnergyModel):
 
         Chains persist between calls; nothing is held out and nothing averaged. `y` is ignored.
         """
-        self._check_parameters()
+        self.check_parameters()
         first = not hasattr(self, "components_")
         if first:
             self._attributes = None
         elif self._attributes is not None:
             raise ValueError("partial_fit cannot go on with a model of attributes; use fit")
+        elif len(self.components_) != self.n_components:
+            raise ValueError(
+                f"n_components is {self.n_components}, the model has learned "
+                f"{len(self.components_)} hidden units; partial_fit goes on with them, fit starts "
+                "anew"
+            )
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
         self._check_size(table.shape[1])
-        energy = partial_update(self, table, weights, first)
-        self._take(energy, energy.parameters())
+        self._running = partial_update(self, table, weights, self._running)
+        self._take(self._running.energy, self._running.energy.parameters())
         return self
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
         check_integer("n_components", self.n_components, 1)
         check_choice("visible", self.visible, ("bernoulli",))
         check_choice("hidden", self.hidden, ("bernoulli",))
@@ -295,7 +308,7 @@ class RBM(TransformerMixin, EnergyModel):
                 f"got {arrays['b'].shape[0]} and {arrays['c'].shape[0]}"
             )
         model = cls(n_hidden, **parameters)
-        model._check_parameters()
+        model.check_parameters()
         model.components_ = np.ascontiguousarray(arrays["W"].T)
         model.intercept_visible_, model.intercept_hidden_ = arrays["b"], arrays["c"]
         model.n_features_in_ = n_visible
@@ -328,6 +341,8 @@ class RBM(TransformerMixin, EnergyModel):
 
     # -- attributes ------------------------------------------------------------
 
+    #: What `partial_fit` goes on from; None until it is called, and after `fit`.
+    _running: RunningFit | None = None
     #: What `y` was; None for a model of rows alone.
     _attributes: Attributes | None = None
 
@@ -613,18 +628,27 @@ class RBM(TransformerMixin, EnergyModel):
         return arrays, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        check_arrays(
+            arrays,
+            {
+                "components": ("float", (None, None)),
+                "attribute_components": ("float", (None, None)),
+            },
+        )
         n_hidden, n_visible = arrays["components"].shape
         n_units = arrays["attribute_components"].shape[1]
-        wanted = {
-            "intercept_visible": (n_visible,),
-            "intercept_hidden": (n_hidden,),
-            "base_bias": (n_visible + n_units,),
-            "attribute_components": (n_hidden, n_units),
-            "intercept_attributes": (n_units,),
-        }
-        for name, shape in wanted.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"{name} has shape {arrays[name].shape}, wanted {shape}")
+        check_arrays(
+            arrays,
+            {
+                "intercept_visible": ("float", (n_visible,)),
+                "intercept_hidden": ("float", (n_hidden,)),
+                "base_bias": ("float", (n_visible + n_units,)),
+                "attribute_components": ("float", (n_hidden, n_units)),
+                "intercept_attributes": ("float", (n_units,)),
+            },
+        )
+        if int(facts["n_features_in"]) != n_visible:
+            raise ValueError(f"n_features_in is {facts['n_features_in']!r}, wanted {n_visible}")
         self.components_ = arrays["components"]
         self.intercept_visible_ = arrays["intercept_visible"]
         self.intercept_hidden_ = arrays["intercept_hidden"]
@@ -639,11 +663,10 @@ class RBM(TransformerMixin, EnergyModel):
                 raise ValueError(f"{n_units} units for {self._attributes.n_units} attributes")
         self.n_features_in_ = int(facts["n_features_in"])
         self._n_features_out = n_hidden
-        self.history_ = facts["history"]
-        self.n_updates_ = facts["n_updates"]
-        self.stop_reason_ = facts["stop_reason"]
-        known = facts["log_partition"]
-        self._keep_log_partition(None if known is None else LogZ(**known))
+        self.history_ = check_history(facts["history"])
+        self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
+        self.stop_reason_ = str(facts["stop_reason"])
+        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
         if "feature_names_in" in facts:
             self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
 
