@@ -33,7 +33,7 @@ __all__ = ["EnergyModel"]
 
 #: Numbers in one block of dense rows; bounds memory, however many rows there are.
 _BLOCK_ELEMENTS = 2**21
-_MOST_ROWS = 2048
+_ROWS_AT_ONCE = 2048
 #: Chains are agreed where so large a part of them counts.
 _AGREED = 0.3
 
@@ -336,7 +336,7 @@ class EnergyModel(JointDistribution):
         self, table: Table, result: Callable[[NDArray[np.float64]], Tensor]
     ) -> NDArray[np.float64]:
         """`result` of float64 rows, a block at a time: sparse ones are never dense as a whole."""
-        step = int(np.clip(_BLOCK_ELEMENTS // max(table.shape[1], 1), 1, _MOST_ROWS))
+        step = int(np.clip(_BLOCK_ELEMENTS // max(table.shape[1], 1), 1, _ROWS_AT_ONCE))
         parts = [
             result(dense_rows(table, slice(start, start + step)).astype(np.float64)).numpy()
             for start in range(0, table.shape[0], step)
