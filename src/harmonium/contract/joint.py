@@ -5,6 +5,7 @@ numpy in, numpy out, scikit-learn manners. Models differ only in how P(x) factor
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from os import PathLike
 from typing import Any, ClassVar, Self
@@ -71,8 +72,20 @@ class JointDistribution(BaseEstimator, ABC):
 
     @classmethod
     def _blank(cls, parameters: dict[str, Any]) -> Self:
-        """An unfitted model with these constructor parameters, for `load` to fill."""
-        return cls(**parameters)
+        """An unfitted model with these constructor parameters, for `load` to fill.
+
+        Constructors only store, so none is run: one that refuses what it is given may want
+        parameters that come with the state.
+        """
+        known = inspect.signature(cls).parameters
+        strange = sorted(set(parameters) - set(known))
+        if strange:
+            raise TypeError(f"{cls.__name__} has no parameter {strange[0]!r}")
+        model = cls.__new__(cls)
+        for name, parameter in known.items():
+            if name in parameters or parameter.default is not parameter.empty:
+                setattr(model, name, parameters.get(name, parameter.default))
+        return model
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted model to one ``.safetensors`` file, atomically.

@@ -178,14 +178,6 @@ class MarkovNetwork(Questions):
         if reason is not None:
             self.n_iter_, self.stop_reason_ = n_iter, reason
 
-    @classmethod
-    def _blank(cls, parameters: dict[str, Any]) -> Self:
-        # The factors come with the state; until then there is no network to check.
-        model = cls.__new__(cls)
-        for name, value in parameters.items():
-            setattr(model, name, value)
-        return model
-
     # -- other forms ---------------------------------------------------------------
 
     @classmethod
