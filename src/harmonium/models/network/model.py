@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.estimates import LogZ
 from harmonium.data.tables import check_sample_weight
+from harmonium.learning.plan import asked
 from harmonium.models.network.factor import Factor, Name
 from harmonium.models.network.forms import shapes, uai
 from harmonium.models.network.questions import Questions
@@ -133,13 +134,15 @@ class MarkovNetwork(Questions):
 
         Cost: an up and down pass an iteration with ``"exact"``.
         """
-        from harmonium.models.network.likelihood import fit_tables
+        from harmonium.models.network.likelihood import TableParameters, fit_tables
 
+        self.check_parameters()
         network = Structure(self.factors, self.max_memory)
         self._learned = None
         table = self._check(X)
         weights = check_sample_weight(sample_weight, table)
-        result = fit_tables(self, network, table.astype(np.intp), weights)
+        wanted = asked(TableParameters, self.get_params(deep=False))
+        result = fit_tables(wanted, network, table.astype(np.intp), weights)
         self._learned = (self.factors, result.factors)
         self._keep_log_partition(None)
         self.n_iter_ = result.n_iter

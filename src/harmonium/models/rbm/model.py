@@ -30,6 +30,7 @@ from harmonium.contract.checks import (
 from harmonium.contract.energy import Chains, Energy, Evidence
 from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.tables import check_sample_weight, check_states, dense_rows
+from harmonium.learning.plan import asked
 from harmonium.learning.trainer import LEARNERS
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.rbm.attributes import (
@@ -39,7 +40,15 @@ from harmonium.models.rbm.attributes import (
     mean_hidden,
 )
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
-from harmonium.models.rbm.start import RunningFit, fit_energy, initial_energy, partial_update
+from harmonium.models.rbm.start import (
+    RBMParameters,
+    RunningFit,
+    Start,
+    base_bias_of,
+    begin_running,
+    fit_energy,
+    settings_for,
+)
 from harmonium.sampling.gibbs import equilibrate, mean_marginals
 
 if TYPE_CHECKING:
@@ -168,7 +177,13 @@ class RBM(TransformerMixin, EnergyModel):
             )
         self._check_size(joint.shape[1])
         self._running = None
-        result, energy = fit_energy(self, joint, weights)
+        result, energy = fit_energy(
+            asked(RBMParameters, self.get_params(deep=False)),
+            joint,
+            weights,
+            Start(self._device(), self._n_classes()),
+            getattr(self, "_on_look", None),
+        )
         self._take(energy, result.parameters)
         self.history_ = result.history
         self.n_updates_ = result.n_updates
@@ -196,7 +211,13 @@ class RBM(TransformerMixin, EnergyModel):
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
         self._check_size(table.shape[1])
-        self._running = partial_update(self, table, weights, self._running)
+        wanted = asked(RBMParameters, self.get_params(deep=False))
+        known = None if first else self._build_energy(torch.float32)
+        if self._running is None or self._running.learner != self.learner:
+            self._running = begin_running(wanted, table, Start(self._device(), 0), known)
+        elif known is not None:
+            self._running.set_parameters(known.parameters())
+        self._running.learn(table, weights, settings_for(wanted, table.shape[0]))
         self._take(self._running.energy, self._running.energy.parameters())
         return self
 
@@ -317,7 +338,8 @@ class RBM(TransformerMixin, EnergyModel):
         model._n_features_out = n_hidden
         model._keep_log_partition(None)
         model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
-        model._base_bias = initial_energy(model, None)
+        model._base_bias = model.intercept_visible_ / model.temperature
+        model._base_bias = base_bias_of(model._build_energy(torch.float64))
         return model
 
     # -- the model itself ------------------------------------------------------------
