@@ -38,6 +38,7 @@ from harmonium.models.rbm.attributes import (
     climb_summed,
     log_weights,
     mean_hidden,
+    pseudo_log_likelihood,
 )
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.models.rbm.start import (
@@ -496,9 +497,13 @@ class RBM(TransformerMixin, EnergyModel):
 
     def free_energy(self, V: Any) -> NDArray[np.float64]:
         """-T log sum over h of exp(-E(v, h) / T), ``(n_samples,)``, in units of energy."""
+        check_is_fitted(self)
         energy = self._build_energy(torch.float64)
-        weights = self._log_weight(energy, torch.from_numpy(self._visible(V)).to(energy.device))
-        return -self.temperature * weights.cpu().numpy()
+        weights = self._by_rows(
+            self._check(V),
+            lambda rows: self._log_weight(energy, self._tensor(energy, rows)).cpu().numpy(),
+        )
+        return -self.temperature * weights
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``."""
@@ -522,15 +527,21 @@ class RBM(TransformerMixin, EnergyModel):
 
     def sample_hidden(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of h given each row of `X`, ``(n_samples, n_components)``."""
-        visible = self._visible(X)
+        check_is_fitted(self)
         energy = self._build_energy(torch.float64)
         generator = generator_for(energy.device, random_generator(random_state))
-        states = torch.from_numpy(visible).to(energy.device)
-        if self._attributes is not None:  # y given x first, then h given both
+        units = None
+        if self._attributes is not None:
             units = self._attributes.states().to(energy.device)
-            choice = draws.categorical(log_weights(energy, states, units), generator)
-            states = torch.cat([states, units[choice]], dim=1)
-        return energy.draw_hidden(states, generator).cpu().numpy()
+
+        def draw(rows: Any) -> NDArray[Any]:
+            states = self._tensor(energy, rows)
+            if units is not None:  # y given x first, then h given both
+                choice = draws.categorical(log_weights(energy, states, units), generator)
+                states = torch.cat([states, units[choice]], dim=1)
+            return energy.draw_hidden(states, generator).cpu().numpy()
+
+        return self._by_rows(self._check(X), draw)
 
     def sample_visible(self, H: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of v given each row of `H`, ``(n_samples, n_features)``."""
@@ -548,16 +559,21 @@ class RBM(TransformerMixin, EnergyModel):
 
     def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
         """sum over i of log P(v_i given the other units), ``(n_samples,)``: exact, needs no Z,
-        and is not a log-likelihood."""
+        and is not a log-likelihood.
+
+        One product with the weights a row, then for each unit what turning it changes: costs
+        ``n_features * n_components`` additions and softplus a row.
+        """
+        check_is_fitted(self)
         energy = self._build_energy(torch.float64)
-        states = torch.from_numpy(self._visible(X)).to(energy.device)
-        here = self._log_weight(energy, states)
-        total = torch.zeros_like(here)
-        for i in range(states.shape[1]):
-            flipped = states.clone()
-            flipped[:, i] = 1.0 - flipped[:, i]
-            total += torch.nn.functional.logsigmoid(here - self._log_weight(energy, flipped))
-        return total.cpu().numpy()
+        units = None
+        if self._attributes is not None:
+            units = self._attributes.states().to(energy.device)
+
+        def pseudo(rows: Any) -> NDArray[Any]:
+            return pseudo_log_likelihood(energy, self._tensor(energy, rows), units).cpu().numpy()
+
+        return self._by_rows(self._check(X), pseudo)
 
     def to_network(self) -> MarkovNetwork:
         """The same distribution over visible and hidden units as a Markov network of factors."""
