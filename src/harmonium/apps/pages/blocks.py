@@ -8,47 +8,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 __all__ = ["Block", "Caution", "Code", "Formula", "Picture", "Section", "Table", "Text"]
 
 
+class Block:
+    """One thing shown on a page; all kinds are below."""
+
+    @property
+    def kind(self) -> str:
+        """The name by which templates know it."""
+        return type(self).__name__.lower()
+
+
 @dataclass(frozen=True)
-class Text:
+class Text(Block):
     """A paragraph of plain words."""
 
     words: str
-    kind: str = "text"
 
 
 @dataclass(frozen=True)
-class Caution:
+class Caution(Block):
     """A plain sentence that the reader must not miss."""
 
     words: str
-    kind: str = "caution"
 
 
 @dataclass(frozen=True)
-class Formula:
+class Formula(Block):
     """A displayed formula: `mathml` markup, and its meaning in words below it."""
 
     mathml: str
     words: str = ""
-    kind: str = "formula"
 
 
 @dataclass(frozen=True)
-class Code:
+class Code(Block):
     """Python as it was run: `setup` (imports, data) and the lines that matter."""
 
     setup: str
     lines: str
-    kind: str = "code"
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """Rows under headings; cells are text.
 
     `numeric`: all but the first column are figures. `folded`: shown only when its name is opened.
@@ -59,19 +63,14 @@ class Table:
     caption: str = ""
     numeric: bool = True
     folded: str = ""
-    kind: str = "table"
 
 
 @dataclass(frozen=True)
-class Picture:
+class Picture(Block):
     """Markup of an image (inline SVG, or an ``<img>`` with a ``data:`` address), with a caption."""
 
     markup: str
     caption: str = ""
-    kind: str = "picture"
-
-
-Block: TypeAlias = Text | Caution | Formula | Code | Table | Picture
 
 
 @dataclass(frozen=True)
