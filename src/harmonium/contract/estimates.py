@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Estimate", "LogZ"]
+__all__ = ["Estimate", "LogZ", "check_history"]
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,10 @@ class LogZ:
     std_error : its standard error (0.0 when exact).
     method : ``"exact"``, ``"ais"``, ``"raise"`` or ``"trajectory_tempering"``.
     bound : ``"exact"``; ``"lower"`` for AIS (its mean is low, so it flatters the
-        log-likelihood); ``"upper"`` for RAISE (so the log-likelihood is a lower bound);
-        ``"none"`` where neither is known (trajectory tempering).
-    status : ``"ok"``, ``"few_effective_chains"`` or ``"nonfinite"``.
+        log-likelihood); ``"none"`` where neither side is proved (RAISE from draws that are
+        not exactly the model's; trajectory tempering).
+    status : ``"ok"``, ``"few_effective_chains"``, ``"unproven"`` (RAISE: the error is that of
+        the starts given, not of log Z) or ``"nonfinite"``.
     effective_chains : effective number of independent weights (infinite when exact).
     n_chains, n_temperatures : the work done.
     """
@@ -37,6 +38,26 @@ class LogZ:
 
     def __float__(self) -> float:
         return self.value
+
+    @classmethod
+    def from_facts(cls, facts: Any) -> LogZ | None:
+        """The estimate that ``vars(estimate)`` was kept of; None for None.
+
+        Raises ``ValueError`` where a field is missing, unknown or of another kind.
+        """
+        if facts is None:
+            return None
+        blank = vars(cls(0.0))
+        if not isinstance(facts, dict) or set(facts) != set(blank):
+            raise ValueError(f"log_partition must have the fields {', '.join(blank)}")
+        for name, value in facts.items():
+            wanted = type(blank[name])
+            numbers = (int, float) if wanted is float else wanted
+            if not isinstance(value, numbers) or isinstance(value, bool):
+                raise ValueError(f"log_partition: {name} must be {wanted.__name__}, got {value!r}")
+        if not math.isfinite(facts["value"]) and facts["status"] == "ok":
+            raise ValueError(f"log_partition: value is {facts['value']!r} though its status is ok")
+        return cls(**facts)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -75,3 +96,16 @@ class Estimate:
 
     def __float__(self) -> float:
         return float(self.value)
+
+
+def check_history(history: Any) -> dict[str, list[float]]:
+    """`history` if it is lists of numbers by name, as a fit records it; else ``ValueError``."""
+    if not isinstance(history, dict):
+        raise ValueError(f"history must be lists by name, got {type(history).__name__}")
+    for name, values in history.items():
+        plain = isinstance(values, list) and all(
+            isinstance(value, int | float) and not isinstance(value, bool) for value in values
+        )
+        if not plain:
+            raise ValueError(f"history: {name} must be a list of numbers")
+    return history
