@@ -192,6 +192,11 @@ class EnergyModel(JointDistribution):
         parameters."""
         return self.log_partition()
 
+    @property
+    def known_log_partition(self) -> LogZ | None:
+        """log Z where it has been computed and kept, else None; costs nothing."""
+        return self._log_partition
+
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """log P(x) in nats for each row, ``(n_samples,)``: minus energy minus log Z.
 

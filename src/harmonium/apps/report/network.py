@@ -7,17 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import COLOURS, INK, PAPER, drawing, svg_picture
-from harmonium.apps.pages.page import (
-    Block,
-    Picture,
-    Section,
-    Table,
-    Text,
-    Warning,
-    parameters_table,
-)
-from harmonium.apps.report.likelihood import log_z_row, log_z_warnings, score_row
+from harmonium.apps.report.description import Description, fact_tables
+from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 
 if TYPE_CHECKING:
     from harmonium.models.network.model import MarkovNetwork
@@ -100,17 +93,14 @@ def _amid(places: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(places[0] + 0.32 * (places[1:].mean(0) - places[0]))
 
 
-def describe(
-    model: MarkovNetwork, data: Any, shape: tuple[int, int] | None, seed: int
-) -> tuple[str, list[Warning], list[Section]]:
-    """Lead, warnings and sections of a report; `shape` is not used."""
+def describe(model: MarkovNetwork, data: Any, seed: int) -> Description:
+    """A network of factors; `data` are rows in the order of its variables."""
     n, factors = len(model.variables_), len(model.factors_)
     log_z = model.log_partition()
     lead = (
         f"A Markov network: {n} discrete variables, {factors} factors between them; "
         "P(x) is the product of the factors divided by Z."
     )
-    warnings = log_z_warnings(log_z)
     sections = [Section("The network", _network_blocks(model))]
     sections.append(Section("How likely", [_likelihood(model, data, log_z)]))
     sections.append(Section("What to expect", _marginal_blocks(model)))
@@ -122,7 +112,7 @@ def describe(
         (f"draw {i + 1}", *(str(int(x)) for x in row[: len(shown)])) for i, row in enumerate(draws)
     ]
     sections.append(Section("States", [Table(("", *map(str, shown)), rows)]))
-    return lead, warnings, sections
+    return Description("A Markov network", lead, log_z_cautions(log_z), sections)
 
 
 def _network_blocks(model: MarkovNetwork) -> list[Block]:
@@ -143,7 +133,7 @@ def _network_blocks(model: MarkovNetwork) -> list[Block]:
     ]
     if hasattr(model, "stop_reason_"):
         rows.append(("fit ended", f"{model.stop_reason_} after {model.n_iter_} iterations"))
-    return [*blocks, Table(("", ""), rows), parameters_table(model)]
+    return [*blocks, *fact_tables(rows, model)]
 
 
 def _likelihood(model: MarkovNetwork, data: Any, log_z: Any) -> Table:
