@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from harmonium.compute.progress import stage_bar
@@ -194,12 +192,6 @@ def _ascend_likelihood(
     _set(energy, result.parameters)
     model.history_, model.n_updates_ = result.history, result.n_updates
     model.stop_reason_ = result.reason
-    if result.reason in {"diverged", "interrupted"}:
-        warnings.warn(
-            f"the fit stopped early ({result.reason}); the model holds the last good parameters",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
 
 
 def _set(energy: GridEnergy, parameters: Parameters) -> None:
