@@ -20,6 +20,7 @@ from harmonium.contract.checks import (
     check_number,
 )
 from harmonium.contract.estimates import LogZ, check_history
+from harmonium.contract.stopping import tell
 from harmonium.data.tables import check_sample_weight
 from harmonium.learning.plan import asked
 from harmonium.models.energy_model import EnergyModel
@@ -143,6 +144,7 @@ class GridMRF(EnergyModel):
         self.image_shape_ = energy.shape
         self.n_features_in_ = energy.n_variables
         self._keep(energy)
+        tell(self.stop_reason_)
         return self
 
     def check_parameters(self) -> None:

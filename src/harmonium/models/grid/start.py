@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from harmonium.compute.progress import stage_bar
@@ -233,12 +231,6 @@ def _ascend_likelihood(
         )
         result = trainer.run()
     _set(energy, result.parameters)
-    if result.reason in {"diverged", "interrupted"}:
-        warnings.warn(
-            f"the fit stopped early ({result.reason}); the model holds the last good parameters",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
     return result
 
 

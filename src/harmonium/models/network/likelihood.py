@@ -49,10 +49,11 @@ class TableParameters:
 
 @dataclass(frozen=True)
 class FittedTables:
-    """Learned factors, how many iterations they took, and why those ended."""
+    """Learned factors; iterations, and the steps they took; why those ended; what was seen."""
 
     factors: list[Factor]
     n_iter: int
+    n_updates: int
     reason: str
     history: dict[str, list[float]] = field(default_factory=dict)
 
@@ -169,9 +170,8 @@ def _exact(
         )
     flat = np.where(free, 0.0, -np.inf)
     flat[free] = found.x
-    return FittedTables(
-        _factors(network, flat), int(found.nit), "done" if slack <= wanted.tol else "max_iter"
-    )
+    reason = "done" if slack <= wanted.tol else "max_iter"
+    return FittedTables(_factors(network, flat), int(found.nit), int(found.nit), reason)
 
 
 class _Decayed(FactorEnergy):
@@ -223,17 +223,12 @@ def _sampled(
             source,
             progress=None if progress is None else progress.update,
         ).run()
-    if result.reason in {"diverged", "interrupted"}:
-        warnings.warn(
-            f"the fit stopped early ({result.reason}); the model holds the last good tables",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
     flat = result.parameters["tables"].double().numpy()
     flat = np.where(energy.forbidden.numpy(), -np.inf, flat)
     return FittedTables(
         _factors(network, flat),
         result.n_updates // _UPDATES_AN_ITERATION,
+        result.n_updates,
         result.reason,
         result.history,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -29,6 +27,7 @@ from harmonium.contract.checks import (
 )
 from harmonium.contract.energy import Chains, Energy, Evidence
 from harmonium.contract.estimates import LogZ, check_history
+from harmonium.contract.stopping import tell
 from harmonium.data.tables import check_sample_weight, check_states, dense_rows
 from harmonium.learning.plan import asked
 from harmonium.learning.trainer import LEARNERS
@@ -189,7 +188,7 @@ class RBM(TransformerMixin, EnergyModel):
         self.history_ = result.history
         self.n_updates_ = result.n_updates
         self.stop_reason_ = result.reason
-        self._report(result.reason)
+        tell(result.reason)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -286,21 +285,6 @@ class RBM(TransformerMixin, EnergyModel):
         self._base_bias = energy.base_bias.detach().cpu().numpy().copy()
         self._n_features_out = self.n_components
         self._keep_log_partition(None)
-
-    def _report(self, reason: str) -> None:
-        if reason == "interrupted":
-            warnings.warn(
-                "the fit was interrupted; the model holds the best parameters so far",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif reason == "diverged":
-            warnings.warn(
-                "the fit diverged (weights are no longer finite); the model holds the last good "
-                "parameters; lower learning_rate, or raise n_gibbs or n_chains",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     @classmethod
     def from_parameters(cls, W: Any, b: Any, c: Any, **parameters: Any) -> Self:
