@@ -34,10 +34,10 @@ class Table(JointDistribution):
     def correct(self, X: Any, *, noise: Any, how: str = "mode", random_state: Any = None) -> Any:
         raise NotImplementedError
 
-    def _get_state(self) -> Any:
+    def to_state(self) -> Any:
         raise NotImplementedError
 
-    def _set_state(self, arrays: Any, facts: Any) -> None:
+    def from_state(self, arrays: Any, facts: Any) -> None:
         raise NotImplementedError
 
 

@@ -22,11 +22,11 @@ class JointDistribution(BaseEstimator, ABC):
     Parents of all models. Constructors only store; ``fit`` validates and learns attributes
     that end in ``_``. All log-quantities are in nats, normalised unless the name says energy.
 
-    A model is stored as named arrays plus JSON facts (:meth:`_get_state`); :mod:`.storage`
+    A model is stored as named arrays plus JSON facts (:meth:`to_state`); :mod:`.storage`
     turns the two into one file, so no model deals with files itself.
     """
 
-    #: Version of the model's stored state; raise it when `_get_state` changes meaning.
+    #: Version of the model's stored state; raise it when `to_state` changes meaning.
     _state_version: ClassVar[int] = 1
 
     @abstractmethod
@@ -54,12 +54,12 @@ class JointDistribution(BaseEstimator, ABC):
         """The clean x behind each noisy row, under P(x given noisy x)."""
 
     @abstractmethod
-    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What `fit` learned: arrays by name, and JSON-able facts."""
 
     @abstractmethod
-    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        """The inverse of :meth:`_get_state`; raises ``ValueError`` when they do not fit."""
+    def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """The inverse of :meth:`to_state`; raises ``ValueError`` when they do not fit."""
 
     @classmethod
     def _blank(cls, parameters: dict[str, Any]) -> Self:

@@ -159,12 +159,12 @@ def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """A fitted model as arrays and facts; the models inside it (a classifier's) likewise.
 
     Constructor parameters that are code (a callable tokenizer) cannot be kept: a model whose
-    `_get_state` leaves them out of ``facts["parameters"]`` says so itself.
+    `to_state` leaves them out of ``facts["parameters"]`` says so itself.
     """
     name = type(model).__name__
     if name not in _MODELS:
         raise TypeError(f"model: {name} is not a kind of model that harmonium files hold")
-    arrays, facts = model._get_state()
+    arrays, facts = model.to_state()
     inside = list(getattr(model, "estimators_", ())) or [
         one for one in [getattr(model, "estimator_", None)] if one is not None
     ]
@@ -212,7 +212,7 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -
             model.estimators_ = held
         else:
             model = cls._blank(parameters)
-        model._set_state({k: v for k, v in arrays.items() if "/" not in k}, facts["state"])
+        model.from_state({k: v for k, v in arrays.items() if "/" not in k}, facts["state"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         if isinstance(error, ModelFileError):
             raise

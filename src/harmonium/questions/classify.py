@@ -222,7 +222,7 @@ class BayesClassifier(ClassifierMixin, _OverModels):
         labels: NDArray[Any] = self.classes_[np.argmax(log_proba, axis=1)]
         return labels
 
-    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         labels = self.classes_
         if labels.dtype == object:
             labels = labels.astype(str)
@@ -232,7 +232,7 @@ class BayesClassifier(ClassifierMixin, _OverModels):
             "own_parameters": {name: given[name] for name in self._shared_names},
         }
 
-    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         self.classes_ = np.array(facts["classes"])
         self.class_log_prior_ = arrays["class_log_prior"]
         if len(self.classes_) != len(self.estimators_) or len(self.class_log_prior_) != len(
@@ -314,10 +314,10 @@ class NoveltyDetector(OutlierMixin, _OverModels):
         """+1 for rows like those of `fit`, -1 for novel ones."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         return {"held_out_scores": self.held_out_scores_}, {"offset": self.offset_}
 
-    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         self.held_out_scores_ = arrays["held_out_scores"]
         self.offset_ = float(facts["offset"])
         (self.estimator_,) = self.estimators_

@@ -328,7 +328,7 @@ class GridMRF(EnergyModel):
 
     # -- files -----------------------------------------------------------------------------------
 
-    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         check_is_fitted(self)
         arrays = {"knots": self.knots_, "level": self.level_, "base": self._base}
         if self.place_ is not None:
@@ -343,7 +343,7 @@ class GridMRF(EnergyModel):
         }
         return arrays, facts
 
-    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         height, width = facts["image_shape"]
         self.image_shape_ = (int(height), int(width))
         self.n_features_in_ = self.image_shape_[0] * self.image_shape_[1]

@@ -140,7 +140,7 @@ class MarkovNetwork(Questions):
 
     # -- files ---------------------------------------------------------------
 
-    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         factors = self.factors_
         for name in self.variables_:
             if not _writable(name):
@@ -157,7 +157,7 @@ class MarkovNetwork(Questions):
         }
         return {str(i): factor.log_table for i, factor in enumerate(factors)}, facts
 
-    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         factors = [
             Factor(ast.literal_eval(names), arrays[str(i)], log=True)
             for i, names in enumerate(facts["variables"])

@@ -545,7 +545,7 @@ class NGram(JointDistribution):
 
     # Files
 
-    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         self._check_fitted()
         trie = self._trie
         arrays: dict[str, NDArray[Any]] = {
@@ -570,7 +570,7 @@ class NGram(JointDistribution):
         }
         return arrays, facts
 
-    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         starts = arrays["level_starts"]
         word, parent = arrays["word"], arrays["parent"]
         n = len(word)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +48,13 @@ class Vocabulary:
         kernels.build_slots(self._hashes, self._n_words, self._slots)
 
     def _grow(self) -> None:
-        n_words = self._n_words
-        self._blob = np.resize(self._blob, max(1024, 2 * len(self._blob)))
-        self._offsets = np.resize(self._offsets, 2 * n_words + 1024)
-        self._hashes = np.resize(self._hashes, 2 * n_words + 1024)
-        self._build_slots(max(1024, 1 << (8 * n_words).bit_length()))
+        """Twice the room there is now. Not twice what is known: a text that did not fit is
+        forgotten and met again, so its words are not among those."""
+        room = 2 * len(self._offsets) + 1024
+        self._blob = _longer(self._blob, max(1024, 2 * len(self._blob)))
+        self._offsets = _longer(self._offsets, room)
+        self._hashes = _longer(self._hashes, room)
+        self._build_slots(1 << (2 * room).bit_length())
 
     def __len__(self) -> int:
         return self._n_words
@@ -128,3 +131,10 @@ class Vocabulary:
         np.cumsum(lengths, out=offsets[1:])
         begin = np.repeat(self.offsets[order] - offsets[:-1], lengths)
         return Vocabulary(self.blob[begin + np.arange(offsets[-1])], offsets)
+
+
+def _longer(array: NDArray[Any], length: int) -> NDArray[Any]:
+    """`array` with room behind it."""
+    grown = np.empty(length, dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown

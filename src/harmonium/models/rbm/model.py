@@ -561,7 +561,7 @@ class RBM(TransformerMixin, EnergyModel):
 
     # -- files ------------------------------------------------------------
 
-    def _get_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         check_is_fitted(self)
         arrays = {
             "components": self.components_,
@@ -590,7 +590,7 @@ class RBM(TransformerMixin, EnergyModel):
             facts["feature_names_in"] = [str(name) for name in self.feature_names_in_]
         return arrays, facts
 
-    def _set_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         n_hidden, n_visible = arrays["components"].shape
         n_units = arrays["attribute_components"].shape[1]
         wanted = {
