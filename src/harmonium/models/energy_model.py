@@ -24,7 +24,7 @@ from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract import noise as channels
 from harmonium.contract.checks import check_choice, check_integer
 from harmonium.contract.energy import Chains, Energy, Evidence, Generator
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import Bound, LogZ, Status
 from harmonium.contract.joint import JointDistribution
 from harmonium.data.tables import Table, check_states, dense_rows, one_row
 from harmonium.sampling.annealing import annealed_importance_sampling, reverse_annealing
@@ -162,8 +162,8 @@ class EnergyModel(JointDistribution):
             float(each.mean()),
             float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else float("inf"),
             "raise",
-            "none",
-            "unproven" if np.isfinite(each).all() else "nonfinite",
+            Bound.NONE,
+            Status.UNPROVEN if np.isfinite(each).all() else Status.NONFINITE,
             float(len(each)),
             len(each),
             steps,
