@@ -49,9 +49,11 @@ def log_z_cautions(log_z: LogZ) -> list[Caution]:
             Caution(
                 f"{name} kept {log_z.effective_chains:.0f} of {log_z.n_chains} chains: do not "
                 "trust the log-likelihood. It is likely to flatter the model. More temperatures "
-                "help, or method='raise', which errs on the safe side."
+                "help."
             )
         ]
+    if log_z.status == "unproven":
+        return [Caution(f"{name}: {log_z.status.sentence}")]
     if log_z.status != "ok":
         return [Caution(f"{name} found no finite log Z: there is no log-likelihood to trust.")]
     return []
