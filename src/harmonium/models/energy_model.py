@@ -194,8 +194,8 @@ class EnergyModel(JointDistribution):
 
     @property
     def known_log_partition(self) -> LogZ | None:
-        """log Z where it has been computed and kept, else None; costs nothing."""
-        return self._log_partition
+        """log Z where it is known of the present parameters without any work, else None."""
+        return self._known_log_partition()
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """log P(x) in nats for each row, ``(n_samples,)``: minus energy minus log Z.
