@@ -178,6 +178,8 @@ def test_warnings_in_plain_words() -> None:
     assert warning.words.startswith("AIS kept 4 of 100 chains: do not trust")
     (warning,) = log_z_cautions(LogZ(np.nan, np.nan, "ais", "lower", "nonfinite"))
     assert "no finite log Z" in warning.words
+    (caution,) = log_z_cautions(LogZ(1.0, 0.5, "raise", "none", "unproven"))
+    assert caution.words.startswith("Do not trust the log-likelihood: the error of log Z by RAISE")
     assert log_z_cautions(LogZ(1.0)) == []
 
 
