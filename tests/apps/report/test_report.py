@@ -166,7 +166,9 @@ def test_a_log_z_that_is_dear_is_told_once_it_is_known(
     write_report(grid, page)
     assert f"{known.value:,.2f}" in _read(page)
     assert "has not been computed" not in _read(page)
-    grid.level_ = grid.level_ + [0.0, 1.0]  # another model, whose log Z nobody has computed
+    grid.level_ = grid.level_ + np.array(
+        [0.0, 1.0]
+    )  # another model, whose log Z nobody has computed
     assert grid.known_log_partition is None
     write_report(grid, page)
     assert "has not been computed" in _read(page)
