@@ -166,6 +166,12 @@ def test_a_log_z_that_is_dear_is_told_once_it_is_known(
     write_report(grid, page)
     assert f"{known.value:,.2f}" in _read(page)
     assert "has not been computed" not in _read(page)
+    grid.level_ = grid.level_ + np.array(
+        [0.0, 1.0]
+    )  # another model, whose log Z nobody has computed
+    assert grid.known_log_partition is None
+    write_report(grid, page)
+    assert "has not been computed" in _read(page)
 
 
 def test_warnings_in_plain_words() -> None:
@@ -174,6 +180,8 @@ def test_warnings_in_plain_words() -> None:
     assert warning.words.startswith("AIS kept 4 of 100 chains: do not trust")
     (warning,) = log_z_cautions(LogZ(np.nan, np.nan, "ais", "lower", "nonfinite"))
     assert "no finite log Z" in warning.words
+    (caution,) = log_z_cautions(LogZ(1.0, 0.5, "raise", "none", "unproven"))
+    assert caution.words.startswith("Do not trust the log-likelihood: the error of log Z by RAISE")
     assert log_z_cautions(LogZ(1.0)) == []
 
 

@@ -52,8 +52,13 @@ def log_z_cautions(log_z: LogZ) -> list[Caution]:
                 "help."
             )
         ]
-    if log_z.status == "unproven":
-        return [Caution(f"{name}: {log_z.status.sentence}")]
-    if log_z.status != "ok":
+    if log_z.status == "nonfinite":
         return [Caution(f"{name} found no finite log Z: there is no log-likelihood to trust.")]
+    if log_z.status != "ok":
+        return [
+            Caution(
+                f"Do not trust the log-likelihood: the error of log Z by {name} is not known "
+                f"({log_z.status})."
+            )
+        ]
     return []

@@ -56,26 +56,7 @@ def network_picture(
         )
         middle = places[:n].mean(0)
         for v in single:
-            away = places[v] - middle
-            away = away / max(float(np.hypot(*away)), 1e-9)
-            axes.annotate(
-                "",
-                xy=tuple(places[v]),
-                xytext=tuple(away * (size**0.5 * 0.85)),
-                textcoords="offset points",
-                arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.7, "alpha": 0.55},
-                zorder=1,
-            )
-            axes.annotate(
-                "\N{BLACK SQUARE}",
-                xy=tuple(places[v]),
-                xytext=tuple(away * (size**0.5 * 0.85)),
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize=float(np.clip(size**0.5 * 0.33, 3, 8)),
-                color=COLOURS[1],
-            )
+            _own_factor(axes, places[v], places[v] - middle, size**0.5)
         # Discs in the page's paper hide the lines behind them.
         x, y = places[:n].T
         axes.scatter(x, y, s=size, facecolor=PAPER, edgecolor=COLOURS[0], zorder=3)
@@ -86,6 +67,23 @@ def network_picture(
         return svg_picture(
             figure, f"A network of {n} variables and {len(network.factors_)} factors", caption
         )
+
+
+def _own_factor(
+    axes: Any, place: NDArray[np.float64], away: NDArray[np.float64], width: float
+) -> None:
+    """A factor over one variable: a small square beside its circle, in the direction `away`."""
+    offset = away / max(float(np.hypot(*away)), 1e-9) * (width * 0.85)
+    where: dict[str, Any] = {
+        "xy": tuple(place),
+        "xytext": tuple(offset),
+        "textcoords": "offset points",
+    }
+    line = {"arrowstyle": "-", "color": INK, "linewidth": 0.7, "alpha": 0.55}
+    axes.annotate("", arrowprops=line, zorder=1, **where)
+    fontsize = float(np.clip(width * 0.33, 3, 8))
+    centred = {"ha": "center", "va": "center", "color": COLOURS[1]}
+    axes.annotate("\N{BLACK SQUARE}", fontsize=fontsize, **centred, **where)
 
 
 def _amid(places: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -131,7 +131,7 @@ class GridMRF(EnergyModel):
         """
         self.check_parameters()
         generator = random_generator(self.random_state)
-        wanted = asked(GridParameters, self.get_params(deep=False))
+        wanted = asked(GridParameters, vars(self))
         images = gather_images(wanted, X, generator)
         weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
         if weights is not None and images.source is not None:

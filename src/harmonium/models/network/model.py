@@ -144,7 +144,7 @@ class MarkovNetwork(Questions):
         self._learned = None
         table = self._check(X)
         weights = check_sample_weight(sample_weight, table)
-        wanted = asked(TableParameters, self.get_params(deep=False))
+        wanted = asked(TableParameters, vars(self))
         result = fit_tables(wanted, network, table.astype(np.intp), weights)
         self._learned = (self.factors, result.factors)
         self._keep_log_partition(None)

@@ -178,7 +178,7 @@ class RBM(TransformerMixin, EnergyModel):
         self._check_size(joint.shape[1])
         self._running = None
         result, energy = fit_energy(
-            asked(RBMParameters, self.get_params(deep=False)),
+            asked(RBMParameters, vars(self)),
             joint,
             weights,
             Start(self._device(), self._n_classes()),
@@ -211,7 +211,7 @@ class RBM(TransformerMixin, EnergyModel):
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
         self._check_size(table.shape[1])
-        wanted = asked(RBMParameters, self.get_params(deep=False))
+        wanted = asked(RBMParameters, vars(self))
         known = None if first else self._build_energy(torch.float32)
         if self._running is None or self._running.learner != self.learner:
             self._running = begin_running(wanted, table, Start(self._device(), 0), known)
