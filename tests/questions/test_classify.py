@@ -34,6 +34,8 @@ class Table(JointDistribution):
     def correct(self, X: Any, *, noise: Any, how: str = "mode", random_state: Any = None) -> Any:
         raise NotImplementedError
 
+    def check_parameters(self) -> None: ...
+
     def to_state(self) -> Any:
         raise NotImplementedError
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = [
+    "check_arrays",
     "check_choice",
     "check_flag",
     "check_integer",
@@ -55,6 +57,27 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
     return value
+
+
+def check_arrays(
+    arrays: Mapping[str, NDArray[Any]], wanted: Mapping[str, tuple[str, tuple[int | None, ...]]]
+) -> None:
+    """Raise ``ValueError`` unless each array `wanted` is there in its type and shape.
+
+    A type is a numpy name such as ``"int32"``, or ``"float"`` for any of that kind; None in a
+    shape stands for any length.
+    """
+    for name, (kind, shape) in wanted.items():
+        if name not in arrays:
+            raise ValueError(f"{name} is missing")
+        array = arrays[name]
+        right = array.dtype.kind == "f" if kind == "float" else array.dtype == kind
+        if not right:
+            raise ValueError(f"{name} holds {array.dtype}, wanted {kind}")
+        if len(array.shape) != len(shape) or any(
+            n is not None and n != m for n, m in zip(shape, array.shape, strict=True)
+        ):
+            raise ValueError(f"{name} has shape {array.shape}, wanted {shape}")
 
 
 def check_flag(name: str, value: Any) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-__all__ = ["Bound", "Estimate", "LogZ", "Status"]
+__all__ = ["Bound", "Estimate", "LogZ", "Status", "check_history"]
 
 
 class _Word(StrEnum):
@@ -34,6 +34,7 @@ class Status(_Word):
         "few_effective_chains",
         "The weights of fewer than 10 chains make up the estimate.",
     )
+    UNPROVEN = "unproven", "The error is that of the starts given, not of log Z."
     FEW_EFFECTIVE_SAMPLES = (
         "few_effective_samples",
         "The draws tell no more than fewer than 10 independent ones.",
@@ -83,8 +84,10 @@ class LogZ:
         ``"trajectory"`` particles that followed the fit; ``"trajectory_tempering"`` chains on
         a ladder of models.
     bound : :class:`Bound`: ``"exact"``; ``"lower"`` for AIS and particles (their mean is low,
-        which flatters the log-likelihood); ``"upper"`` for RAISE where it is one; ``"none"``.
-    status : :class:`Status`: ``"ok"``, ``"few_effective_chains"`` or ``"nonfinite"``.
+        which flatters the log-likelihood); ``"none"`` where neither side is proved (RAISE from
+        draws that are not exactly the model's; trajectory tempering).
+    status : :class:`Status`: ``"ok"``, ``"few_effective_chains"``, ``"unproven"`` (RAISE: the
+        error is that of the starts given, not of log Z) or ``"nonfinite"``.
     effective_chains : effective number of independent weights (infinite when exact).
     n_chains, n_temperatures : the work done.
 
@@ -117,6 +120,26 @@ class LogZ:
             f"{self.value:.{decimals}f} +- {self.std_error:.{decimals}f} "
             f"({self.method}, {self.status})"
         )
+
+    @classmethod
+    def from_facts(cls, facts: Any) -> LogZ | None:
+        """The estimate that ``vars(estimate)`` was kept of; None for None.
+
+        Raises ``ValueError`` where a field is missing, unknown or of another kind.
+        """
+        if facts is None:
+            return None
+        blank = vars(cls(0.0))
+        if not isinstance(facts, dict) or set(facts) != set(blank):
+            raise ValueError(f"log_partition must have the fields {', '.join(blank)}")
+        for name, value in facts.items():
+            wanted = str if isinstance(blank[name], str) else type(blank[name])
+            numbers = (int, float) if wanted is float else wanted
+            if not isinstance(value, numbers) or isinstance(value, bool):
+                raise ValueError(f"log_partition: {name} must be {wanted.__name__}, got {value!r}")
+        if not math.isfinite(facts["value"]) and facts["status"] == "ok":
+            raise ValueError(f"log_partition: value is {facts['value']!r} though its status is ok")
+        return cls(**facts)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -163,3 +186,16 @@ class Estimate:
 
     def __float__(self) -> float:
         return float(self.value)
+
+
+def check_history(history: Any) -> dict[str, list[float]]:
+    """`history` if it is lists of numbers by name, as a fit records it; else ``ValueError``."""
+    if not isinstance(history, dict):
+        raise ValueError(f"history must be lists by name, got {type(history).__name__}")
+    for name, values in history.items():
+        plain = isinstance(values, list) and all(
+            isinstance(value, int | float) and not isinstance(value, bool) for value in values
+        )
+        if not plain:
+            raise ValueError(f"history: {name} must be a list of numbers")
+    return history

@@ -28,6 +28,9 @@ class JointDistribution(BaseEstimator, ABC):
 
     #: Version of the model's stored state; raise it when `to_state` changes meaning.
     _state_version: ClassVar[int] = 1
+    #: What stored arrays may hold beside finite numbers: ``-inf``, the logarithm of what is
+    #: impossible, or ``nan``, where the model knows a number to be absent.
+    may_hold: ClassVar[frozenset[float]] = frozenset()
 
     @abstractmethod
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -60,6 +63,11 @@ class JointDistribution(BaseEstimator, ABC):
     @abstractmethod
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         """The inverse of :meth:`to_state`; raises ``ValueError`` when they do not fit."""
+
+    @abstractmethod
+    def check_parameters(self) -> None:
+        """Raise ``ValueError`` or ``TypeError`` unless `fit` could use the constructor's
+        parameters; the message names the first bad one."""
 
     @classmethod
     def _blank(cls, parameters: dict[str, Any]) -> Self:

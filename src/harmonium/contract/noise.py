@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_number
 
-__all__ = ["BitFlip", "Gaussian", "NoiseChannel", "Replace", "Typos", "log_likelihood"]
+__all__ = [
+    "BitFlip",
+    "Gaussian",
+    "NoiseChannel",
+    "Replace",
+    "Typos",
+    "certain_values",
+    "log_likelihood",
+]
 
 
 @dataclass(frozen=True)
@@ -62,14 +70,8 @@ class Typos(NoiseChannel):
         check_number("p", self.p, 0.0, 1.0)
 
 
-def log_likelihood(
-    noise: Any, table: NDArray[np.float64], n_states: int
-) -> Callable[[slice], NDArray[np.float64]]:
-    """log P(reading given x_i = state) for readings of discrete variables.
-
-    Returns a function from a slice of rows to ``(rows, n_features, n_states)``, float64, so
-    that a long table is never spread over all its states at once; NaN readings say nothing.
-    """
+def _log_kept_and_changed(noise: Any, n_states: int) -> tuple[float, float]:
+    """log P(read the value that it was), and log P(read a certain other one); -inf for never."""
     if isinstance(noise, BitFlip):
         if n_states != 2:
             raise ValueError(f"noise: BitFlip wants two states, this model has {n_states}")
@@ -79,8 +81,34 @@ def log_likelihood(
         kept = 1.0 - noise.p + changed
     else:
         raise ValueError(f"noise must be hm.noise.BitFlip or hm.noise.Replace, got {noise!r}")
-    # A floor keeps certainty finite: exp(-745) is the smallest double above zero.
-    log_kept, log_changed = (float(np.log(max(p, 5e-324))) for p in (kept, changed))
+    with np.errstate(divide="ignore"):
+        return float(np.log(kept)), float(np.log(changed))
+
+
+def certain_values(
+    noise: Any, table: NDArray[np.float64], n_states: int
+) -> NDArray[np.float64] | None:
+    """The clean values that readings leave as the only ones, NaN where nothing was read.
+
+    None where the channel leaves a choice. A certain reading is knowledge and no likelihood: a
+    finite one, however large, can be overruled by factors that are larger still.
+    """
+    log_kept, log_changed = _log_kept_and_changed(noise, n_states)
+    if np.isneginf(log_changed):
+        return table.copy()
+    return 1.0 - table if np.isneginf(log_kept) else None
+
+
+def log_likelihood(
+    noise: Any, table: NDArray[np.float64], n_states: int
+) -> Callable[[slice], NDArray[np.float64]]:
+    """log P(reading given x_i = state) for readings of discrete variables.
+
+    Returns a function from a slice of rows to ``(rows, n_features, n_states)``, float64, so
+    that a long table is never spread over all its states at once; NaN readings say nothing.
+    -inf for what the channel never reads, see :func:`certain_values`.
+    """
+    log_kept, log_changed = _log_kept_and_changed(noise, n_states)
 
     def rows(part: slice) -> NDArray[np.float64]:
         readings = table[part]

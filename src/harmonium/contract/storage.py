@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,10 @@ _MODELS = {
 }
 
 
+#: Parameters about a machine rather than a model: a file that names them is not followed.
+_MACHINE = frozenset({"checkpoint", "device"})
+
+
 class ModelFileError(ValueError):
     """A file that is not a readable harmonium model: truncated, altered, foreign or newer."""
 
@@ -51,6 +55,8 @@ def write_atomically(path: str | PathLike[str], write: Callable[[IO[bytes]], Non
     Readers see the old file or the new one, never half of one; on any error the old one stays.
     """
     target = Path(path)
+    if target.is_symlink():  # the link stays, what it points to is written
+        target = target.resolve()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"path: the folder {str(target.parent)!r} does not exist")
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -69,7 +75,7 @@ def write_atomically(path: str | PathLike[str], write: Callable[[IO[bytes]], Non
         raise
 
 
-def _digest(arrays: dict[str, NDArray[Any]], facts: str) -> str:
+def digest(arrays: dict[str, NDArray[Any]], facts: str) -> str:
     digest = hashlib.sha256(facts.encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -89,7 +95,7 @@ def write_arrays(
         "format_version": "1",
         "kind": kind,
         "facts": text,
-        "sha256": _digest(contiguous, text),
+        "sha256": digest(contiguous, text),
     }
     payload = save(contiguous, metadata=header)
 
@@ -124,13 +130,33 @@ def read_arrays(
     if header.get("kind") != kind:
         raise ModelFileError(f"{name} holds a {header.get('kind')!r}, wanted a {kind!r}")
     facts_text = header.get("facts", "")
-    if _digest(arrays, facts_text) != header.get("sha256"):
+    if digest(arrays, facts_text) != header.get("sha256"):
         raise ModelFileError(f"{name} was altered after it was written: its checksum differs")
+    # What follows is reached only by a file forged with a right digest.
     try:
         facts = json.loads(facts_text)
-    except json.JSONDecodeError as error:  # only reachable for a file forged with a right digest
-        raise ModelFileError(f"{name}: its facts are not JSON: {error}") from error
-    return arrays, cast(dict[str, Any], facts)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ModelFileError(f"{name}: its facts cannot be read as JSON: {error}") from error
+    if not isinstance(facts, dict):
+        raise ModelFileError(f"{name}: its facts must be named, got {type(facts).__name__}")
+    return arrays, facts
+
+
+def _check_numbers(arrays: dict[str, NDArray[Any]], cls: Any) -> None:
+    """Raise ``ValueError`` where an array holds what no fitted model of this class has."""
+    for key, array in arrays.items():
+        if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        if np.isnan(array).any() and np.nan not in cls.may_hold:
+            raise ValueError(f"{key} holds NaN; wanted numbers")
+        if (array == np.inf).any() or (-np.inf not in cls.may_hold and (array == -np.inf).any()):
+            raise ValueError(f"{key} holds an infinite number; wanted finite ones")
+
+
+def _mapping(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} must be named values, got {type(value).__name__}")
+    return value
 
 
 def _encode_parameter(name: str, value: Any) -> Any:
@@ -165,6 +191,10 @@ def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     if name not in _MODELS:
         raise TypeError(f"model: {name} is not a kind of model that harmonium files hold")
     arrays, facts = model.to_state()
+    try:
+        _check_numbers(arrays, type(model))
+    except ValueError as error:
+        raise ValueError(f"this {name} is not kept in a file: {error}") from error
     inside = list(getattr(model, "estimators_", ())) or [
         one for one in [getattr(model, "estimator_", None)] if one is not None
     ]
@@ -202,7 +232,10 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -
             f"this harmonium reads version {cls._state_version}"
         )
     try:
-        parameters = {key: _decode_parameter(item) for key, item in facts["parameters"].items()}
+        given = _mapping(facts["parameters"], "parameters")
+        parameters = {
+            key: _decode_parameter(item) for key, item in given.items() if key not in _MACHINE
+        }
         held = [
             _unpack(_below(arrays, f"{number}/"), about, path)
             for number, about in enumerate(facts.get("models", ()))
@@ -212,8 +245,19 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -
             model.estimators_ = held
         else:
             model = cls._blank(parameters)
-        model.from_state({k: v for k, v in arrays.items() if "/" not in k}, facts["state"])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        own = {k: v for k, v in arrays.items() if "/" not in k}
+        _check_numbers(own, cls)
+        model.from_state(own, _mapping(facts["state"], "state"))
+        model.check_parameters()
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"{path} does not hold a whole {name}: {error}") from error

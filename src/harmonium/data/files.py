@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,7 +18,38 @@ from numpy.typing import NDArray
 
 from harmonium.contract.storage import write_atomically
 
-__all__ = ["read_attributes", "read_data", "read_labels", "read_rows", "write_rows", "write_texts"]
+__all__ = [
+    "read_attributes",
+    "read_data",
+    "read_labels",
+    "read_rows",
+    "write_rows",
+    "write_table",
+    "write_texts",
+]
+
+#: An array above this many bytes that is packed more tightly than `_TIGHTEST` is not unpacked.
+_LARGEST_UNPACKED = 2**30
+_TIGHTEST = 200
+#: What numpy, zipfile and the csv module raise for files cut short or made up.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    RecursionError,
+    SyntaxError,
+    csv.Error,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 _TEXT_ENDINGS = (".txt", ".gz", ".text")
 
@@ -109,6 +146,8 @@ def read_rows(path: str, key: str | None = None) -> Any:
     ending = source.suffix.lower()
     try:
         if ending == ".npy":
+            with source.open("rb") as stream:
+                _check_array(stream, source.stat().st_size)
             return np.load(source, mmap_mode="r", allow_pickle=False)
         if ending == ".npz":
             return _read_npz(source, key)
@@ -116,14 +155,48 @@ def read_rows(path: str, key: str | None = None) -> Any:
             return _read_csv(source)
         if ending == ".parquet":
             return _read_parquet(source)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"DATA: {path!r} cannot be read: {error}") from error
+    except _UNREADABLE as error:
+        why = str(error) or type(error).__name__
+        raise ValueError(f"DATA: {path!r} cannot be read: {why}") from error
     raise ValueError(
         f"DATA: {path!r} must end in .npy, .npz, .csv or .parquet, or be pictures (.png, a folder)"
     )
 
 
+def _check_array(stream: IO[bytes], n_bytes: int) -> None:
+    """Raise ``ValueError`` unless the array that `stream` starts with is of numbers or texts and
+    fits in its `n_bytes`; nothing but its header is read."""
+    version = np.lib.format.read_magic(stream)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
+        raise ValueError(f"its arrays are of version {version}, wanted 1.0 or 2.0")
+    shape, _, kind = readers[version](stream)
+    if kind.hasobject:
+        raise ValueError("its arrays hold Python objects, wanted numbers")
+    if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize > n_bytes:
+        raise ValueError(f"it is cut short: an array of {shape} does not fit in {n_bytes} bytes")
+
+
+def _check_packed(source: Path) -> None:
+    """Raise ``ValueError`` for a damaged archive, or one that fills memory from a small file."""
+    with zipfile.ZipFile(source) as archive:
+        for member in archive.infolist():
+            packed = max(member.compress_size, 1)
+            if member.file_size > _LARGEST_UNPACKED and member.file_size > _TIGHTEST * packed:
+                raise ValueError(
+                    f"{member.filename!r} unpacks to {member.file_size / 2**30:.1f} GiB, more than "
+                    f"{_TIGHTEST} times its size in the file; keep it as .npy, which is mapped"
+                )
+            if member.filename.endswith(".npy"):
+                with archive.open(member) as stream:
+                    _check_array(stream, member.file_size)
+
+
 def _read_npz(source: Path, key: str | None) -> Any:
+    _check_packed(source)
     with np.load(source, allow_pickle=False) as archive:
         names = list(archive)
         if {"format", "shape", "data"} <= set(names):
@@ -139,7 +212,9 @@ def _read_npz(source: Path, key: str | None) -> Any:
 
 
 def _read_csv(source: Path) -> NDArray[np.float64]:
-    text = source.read_text(encoding="utf-8")
+    text = source.read_text(encoding="utf-8-sig")
+    if not text.strip():
+        raise ValueError("it is empty; wanted rows of numbers")
     skip = int(len(_column_names(text)) > 0)
     try:
         # Fast, and strict: a cell that is not a number is an error that names its place.
@@ -183,7 +258,33 @@ def _read_parquet(source: Path) -> Any:
         import polars
     except ImportError:
         raise ValueError("reading .parquet wants polars: pip install 'harmonium[tables]'") from None
-    return polars.read_parquet(source).to_numpy()
+    try:
+        return polars.read_parquet(source).to_numpy()
+    except polars.exceptions.PolarsError as error:
+        raise ValueError(str(error)) from error
+
+
+#: What a spreadsheet takes for the start of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_table(path: str, header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> None:
+    """A table with a line of names as CSV (RFC 4180); ``-`` is the standard output.
+
+    Texts that a spreadsheet would run as a formula get an apostrophe before them; numbers stay
+    as they are.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([_cell(name) for name in header])
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    write_texts(path, [stream.getvalue().removesuffix("\n")])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
 
 
 def write_rows(path: str, rows: NDArray[Any]) -> None:

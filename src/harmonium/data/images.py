@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -66,7 +68,21 @@ def _gray(file: Path) -> NDArray[np.uint8]:
                 deep = np.asarray(picture, dtype=np.float64)
                 return np.clip(deep / 257.0, 0, 255).round().astype(np.uint8)
             return np.asarray(picture.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        EOFError,
+        SyntaxError,
+        ValueError,
+        LookupError,
+        TypeError,
+        ArithmeticError,
+        MemoryError,
+        NotImplementedError,
+        struct.error,
+        zlib.error,
+    ) as error:
         raise ValueError(f"{str(file)!r} is not a readable picture: {error}") from error
 
 

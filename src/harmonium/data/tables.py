@@ -125,6 +125,6 @@ def check_sample_weight(sample_weight: Any, X: Table) -> NDArray[np.float64] | N
     weights = np.asarray(
         _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     )
-    if not weights.sum() > 0:
+    if not (weights > 0).any():
         raise ValueError("sample_weight must have at least one positive weight, got only zeros")
-    return weights
+    return weights / weights.max()  # only shares count, and their sums must not overflow

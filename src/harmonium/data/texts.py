@@ -6,6 +6,7 @@ import gzip
 import re
 import sys
 import unicodedata
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -94,7 +95,7 @@ class TextFile:
             while True:
                 try:
                     block = stream.read(_BLOCK_BYTES)
-                except (EOFError, OSError) as error:
+                except (EOFError, OSError, zlib.error) as error:
                     raise ValueError(f"{self.path}: cannot be read: {error}") from error
                 if line == 1 and not rest:
                     block = block.removeprefix(b"\xef\xbb\xbf")

@@ -7,6 +7,7 @@ is a batch of Gibbs chains, one a row, led in from the easy end of the path.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from harmonium.compute import draws
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract import noise as channels
 from harmonium.contract.checks import check_choice, check_integer
@@ -29,11 +31,11 @@ from harmonium.sampling.annealing import annealed_importance_sampling, reverse_a
 from harmonium.sampling.gibbs import equilibrate, mean_marginals
 from harmonium.sampling.modes import climb, seek_mode
 
-__all__ = ["EnergyModel"]
+__all__ = ["MAX_ENUMERATED", "EnergyModel", "enumerate_free"]
 
 HOW = ("mode", "mean", "sample")
 #: Unknown variables of a row are enumerated while they have at most this many joint states.
-_MAX_ENUMERATED = 2**10
+MAX_ENUMERATED = 2**10
 #: Rows answered together; bounds memory, and lets a long table show where it is.
 _ROWS_AT_ONCE = 2048
 
@@ -60,8 +62,33 @@ class EnergyModel(JointDistribution):
         """States of the energy ``(n, n_variables)`` as the rows that :meth:`sample` gives."""
         return self._result(states)
 
-    #: The figure that `log_partition` keeps; None until it is worked out.
+    #: The figure that `log_partition` keeps, and the digest of the parameters that it is of.
     _log_partition: LogZ | None = None
+    _log_partition_of: bytes | None = None
+
+    def _known_log_partition(self) -> LogZ | None:
+        """The kept figure, if it is of the parameters in force.
+
+        Parameters are public and may be changed in place, assigned or set by ``set_params``;
+        only their values tell.
+        """
+        known = self._log_partition
+        if known is None or self._log_partition_of != self._parameter_digest():
+            return None
+        return known
+
+    def _keep_log_partition(self, value: LogZ | None) -> None:
+        """Keep a figure of the parameters in force; None forgets what was kept."""
+        self._log_partition = value
+        self._log_partition_of = None if value is None else self._parameter_digest()
+
+    def _parameter_digest(self) -> bytes:
+        energy = self._build_energy(torch.float64)
+        digest = hashlib.blake2b(repr((energy.n_variables, energy.n_states)).encode())
+        for name, values in sorted(energy.parameters().items()):
+            digest.update(repr((name, tuple(values.shape))).encode())
+            digest.update(values.detach().cpu().contiguous().numpy().tobytes())
+        return digest.digest()
 
     # -- how likely? ------------------------------------------------------------------------
 
@@ -80,10 +107,14 @@ class EnergyModel(JointDistribution):
         ----------
         method : ``"exact"`` by enumeration or elimination, ``"ais"`` annealed importance
             sampling from a data-informed base (Neal 2001; Salakhutdinov, Murray 2008),
-            ``"raise"`` its reverse, started at the rows of `X` or, without them, at draws
-            from the model: an upper bound of log Z in expectation (Burda, Grosse,
-            Salakhutdinov 2015). ``"auto"`` is exact where that is affordable, else AIS with
-            more temperatures until its chains agree; that figure is kept with the model.
+            ``"raise"`` its reverse, started at the rows of `X` or, without them, at the
+            ends of annealed chains (Burda, Grosse, Salakhutdinov 2015). Started at exact draws
+            from the model it would be an upper bound of log Z in expectation; neither start is
+            that, so nothing is proved: ``bound`` is ``"none"``, ``status`` ``"unproven"``, and
+            where the starts miss a mode the value lies below log Z by more than its error.
+            It is one more opinion beside ``"ais"``. ``"auto"`` is exact where that is
+            affordable, else AIS with more temperatures until its chains agree; that figure is
+            kept with the model for as long as its parameters stay what they are.
         n_chains : chains for AIS; rows for RAISE without `X`. At least 2.
         n_temperatures : steps from base to model; by default 2,000, and for ``"auto"`` up
             to 20,000.
@@ -98,23 +129,23 @@ class EnergyModel(JointDistribution):
         if n_temperatures is not None:
             check_integer("n_temperatures", n_temperatures, 1)
         if method in {"auto", "exact"}:
-            known = self._log_partition
+            known = self._known_log_partition()
             plain = n_temperatures is None and random_state is None
             if known is not None and (known.method == "exact" or (method == "auto" and plain)):
                 return known
             value = self._build_energy(torch.float64).exact_log_partition()
             if value is not None:
                 exact = LogZ(value)
-                self._log_partition = exact
+                self._keep_log_partition(exact)
                 return exact
             if method == "exact":
                 raise ValueError(
                     "method='exact': this model has too many states to sum over; "
-                    "use method='ais', and method='raise' for a bound"
+                    "use method='ais', and method='raise' for a second opinion"
                 )
             estimate = self._anneal_until_agreed(n_chains, n_temperatures, random_state)
             if plain:
-                self._log_partition = estimate
+                self._keep_log_partition(estimate)
             return estimate
         energy = self._build_energy(torch.float32)
         generator = generator_for(energy.device, random_generator(random_state))
@@ -127,7 +158,7 @@ class EnergyModel(JointDistribution):
             states = self._draw(energy, n_chains, generator)
         else:
             rows = dense_rows(self._check(X), slice(None))
-            if self._beside(rows[:1].astype(np.float64)).shape[1] != rows.shape[1]:
+            if energy.n_variables != rows.shape[1]:
                 raise ValueError(
                     "X: method='raise' cannot start at rows without their attributes; leave X out"
                 )
@@ -140,8 +171,8 @@ class EnergyModel(JointDistribution):
             float(each.mean()),
             float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else float("inf"),
             "raise",
-            Bound.UPPER,
-            Status.OK if np.isfinite(each).all() else Status.NONFINITE,
+            Bound.NONE,
+            Status.UNPROVEN if np.isfinite(each).all() else Status.NONFINITE,
             float(len(each)),
             len(each),
             steps,
@@ -166,7 +197,8 @@ class EnergyModel(JointDistribution):
 
     @property
     def log_partition_(self) -> LogZ:
-        """log Z as ``log_partition()`` gives it; computed when first asked for, then kept."""
+        """log Z as ``log_partition()`` gives it; computed when first asked for, then kept for these
+        parameters."""
         return self.log_partition()
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
@@ -181,7 +213,7 @@ class EnergyModel(JointDistribution):
         if log_z.status != "ok":
             warnings.warn(
                 f"log Z is not to be trusted ({log_z.status}: {log_z.effective_chains:.1f} of "
-                f"{log_z.n_chains} chains count); see log_partition(method='raise') for a bound",
+                f"{log_z.n_chains} chains count); see log_partition(method='raise')",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -224,7 +256,7 @@ class EnergyModel(JointDistribution):
                     ]
                 )
             )
-        row = self._beside(self._condition(condition)[None, :])[0]
+        row = self._condition(condition)
         return self._answer(np.repeat(row[None, :], n_samples, axis=0), None, "sample", generator)
 
     def _draw(self, energy: Energy, n: int, generator: Generator) -> Tensor:
@@ -243,16 +275,15 @@ class EnergyModel(JointDistribution):
             posterior mean; ``"sample"``: one draw.
 
         Exact for rows whose blanks have at most 1,024 joint states; else one batch of Gibbs
-        chains (for the mode: the best state met, climbed to its local optimum).
+        chains (for the mode: the best state met, climbed to its local optimum). What the model
+        holds beside the columns (an RBM's attributes) is summed out; only of an RBM with more
+        than 12 yes/no attributes is the mode that of the row and its attributes together.
         """
         check_is_fitted(self)
         check_choice("how", how, HOW)
         table = self._check(X, blanks=True)
         return self._answer(
-            self._beside(np.array(table, dtype=np.float64)),
-            None,
-            how,
-            random_generator(random_state),
+            np.array(table, dtype=np.float64), None, how, random_generator(random_state)
         )
 
     def correct(
@@ -269,11 +300,13 @@ class EnergyModel(JointDistribution):
         check_is_fitted(self)
         check_choice("how", how, HOW)
         energy = self._build_energy(torch.float32)
-        table = self._beside(np.array(self._check(X, blanks=True), dtype=np.float64))
+        table = np.array(self._check(X, blanks=True), dtype=np.float64)
+        generator = random_generator(random_state)
+        known = channels.certain_values(noise, table, energy.n_states)
+        if known is not None:
+            return self._answer(known, None, how, generator)
         readings = channels.log_likelihood(noise, table, energy.n_states)
-        return self._answer(
-            np.full_like(table, np.nan), (table, readings), how, random_generator(random_state)
-        )
+        return self._answer(np.full_like(table, np.nan), (table, readings), how, generator)
 
     def _answer(
         self,
@@ -317,33 +350,55 @@ class EnergyModel(JointDistribution):
         assert evidence.free is not None
         answer = start.double().cpu().numpy()
         n_free = evidence.free.sum(1)
-        few = energy.n_states ** n_free.double() <= _MAX_ENUMERATED
+        few = energy.n_states ** n_free.double() <= MAX_ENUMERATED
         few &= n_free > 0
-        wide = self._build_energy(torch.float64)
-        for count in torch.unique(n_free[few]).tolist():
-            rows = torch.nonzero(few & (n_free == count)).reshape(-1)
-            answer[rows.cpu().numpy()] = enumerate_free(
-                wide, start[rows].double(), evidence.select(rows), int(count), how, generator
-            )
+        if not self._can_weigh(energy, start.shape[1]):
+            few[:] = False
+        if few.any():
+            wide = self._build_energy(torch.float64)
+            for count in torch.unique(n_free[few]).tolist():
+                rows = torch.nonzero(few & (n_free == count)).reshape(-1)
+                answer[rows.cpu().numpy()] = enumerate_free(
+                    lambda x: self._log_weight(wide, x),
+                    energy.n_states,
+                    start[rows].double(),
+                    evidence.select(rows),
+                    how,
+                    generator,
+                )
         rows = torch.nonzero(~few & (n_free > 0)).reshape(-1)
-        if not len(rows):
-            return answer
-        part = evidence.select(rows)
-        drawn = energy.base_sample(len(rows), generator)
-        chains = Chains(torch.where(unknown[rows], drawn, start[rows]))
-        if how == "mode":
-            best = seek_mode(energy, chains, self._lead_in, self._averaged, generator, part)
-            found = climb(energy, best, part).double()
-        elif how == "sample":
-            found = equilibrate(
-                energy, chains, self._lead_in, self._averaged, generator, evidence=part
-            ).x.double()
-        else:
-            chains = equilibrate(energy, chains, self._lead_in, 0, generator, evidence=part)
-            mean, _ = mean_marginals(energy, chains, self._averaged, generator, evidence=part)
-            found = expected_state(mean)
-        answer[rows.cpu().numpy()] = found.cpu().numpy()
+        if len(rows):
+            found = self._answer_by_chains(
+                energy, start[rows], unknown[rows], evidence.select(rows), how, generator
+            )
+            answer[rows.cpu().numpy()] = found.double().cpu().numpy()
         return answer
+
+    def _answer_by_chains(
+        self,
+        energy: Energy,
+        start: Tensor,
+        unknown: Tensor,
+        evidence: Evidence,
+        how: str,
+        generator: Generator,
+    ) -> Tensor:
+        """One chain a row, over all that the model holds; the rows' own columns of its answer."""
+        width = start.shape[1]
+        start, unknown, joint = beside_blanks(energy.n_variables, start, unknown, evidence)
+        chains = Chains(torch.where(unknown, energy.base_sample(len(start), generator), start))
+        if how == "mode":
+            best = seek_mode(energy, chains, self._lead_in, self._averaged, generator, joint)
+            best = climb(energy, best, joint)
+            return self._climb_rows(energy, best[:, :width], evidence)
+        if how == "sample":
+            chains = equilibrate(
+                energy, chains, self._lead_in, self._averaged, generator, evidence=joint
+            )
+            return chains.x[:, :width]
+        chains = equilibrate(energy, chains, self._lead_in, 0, generator, evidence=joint)
+        mean, _ = mean_marginals(energy, chains, self._averaged, generator, evidence=joint)
+        return expected_state(mean)[:, :width]
 
     # -- rows in and out -----------------------------------------------------------------------
 
@@ -354,12 +409,16 @@ class EnergyModel(JointDistribution):
         """log of the unnormalised P of each row: what else the model holds is summed out."""
         return energy.log_weight(x)
 
-    def _beside(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Rows with what the model holds beside their columns, blank."""
-        return table
+    def _can_weigh(self, energy: Energy, width: int) -> bool:
+        """Whether :meth:`_log_weight` takes rows of this width."""
+        return width == energy.n_variables
+
+    def _climb_rows(self, energy: Energy, x: Tensor, evidence: Evidence) -> Tensor:
+        """Climb P(x given evidence) from a joint mode's own columns, the rest summed out."""
+        return x
 
     def _own(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The inverse of :meth:`_beside`: the rows' own columns."""
+        """The rows' own columns, without what the model holds beside them."""
         return table
 
     def _condition(self, condition: Any) -> NDArray[np.float64]:
@@ -395,38 +454,58 @@ def expected_state(marginals: Tensor) -> Tensor:
     return marginals.double() @ states
 
 
+def beside_blanks(
+    n_variables: int, start: Tensor, unknown: Tensor, evidence: Evidence
+) -> tuple[Tensor, Tensor, Evidence]:
+    """Rows, what is unknown of them and their evidence, with blank columns up to `n_variables`."""
+    n_more = n_variables - start.shape[1]
+    free, readings = evidence.free, evidence.log_likelihood
+    if not n_more:
+        return start, unknown, evidence
+    pad = torch.nn.functional.pad
+    return (
+        pad(start, (0, n_more)),
+        pad(unknown, (0, n_more), value=True),
+        Evidence(
+            None if free is None else pad(free, (0, n_more), value=True),
+            None if readings is None else pad(readings, (0, 0, 0, n_more)),
+        ),
+    )
+
+
 def enumerate_free(
-    energy: Energy,
+    log_weight: Callable[[Tensor], Tensor],
+    n_states: int,
     start: Tensor,
     evidence: Evidence,
-    n_free: int,
     how: str,
     generator: Generator,
 ) -> NDArray[np.float64]:
-    """Answer rows with `n_free` free variables each by summing over all their joint states."""
-    assert evidence.free is not None
-    n, k = len(start), energy.n_states
-    n_joint = k**n_free
-    digits = torch.arange(n_joint, device=start.device)
-    fillings = torch.stack([(digits // k**i) % k for i in range(n_free)], dim=1).to(start.dtype)
-    places = evidence.free.nonzero()[:, 1].reshape(n, n_free)
-    states = start.repeat_interleave(n_joint, 0)
-    index = places.repeat_interleave(n_joint, 0)
-    states.scatter_(1, index, fillings.repeat(n, 1))
-    parts = torch.split(states, _ROWS_AT_ONCE)
-    weights = torch.cat([energy.log_weight(part) for part in parts])
-    if evidence.log_likelihood is not None:
-        readings = evidence.log_likelihood.double()
-        for i in range(n_free):
-            chosen = readings[torch.arange(n, device=start.device), places[:, i]]
-            weights += chosen[:, fillings[:, i].long()].reshape(-1)
-    log_posterior = weights.reshape(n, n_joint)
-    if how == "mode":
-        value = fillings[log_posterior.argmax(1)]
-    elif how == "mean":
-        value = torch.softmax(log_posterior, 1) @ fillings
-    else:
-        from harmonium.compute import draws
+    """Answer rows with equally many free variables each by summing over all their joint states.
 
-        value = fillings[draws.categorical(log_posterior, generator)]
-    return start.scatter(1, places, value).double().cpu().numpy()
+    `log_weight` takes rows of states, float64, to their log weights; what the evidence reads
+    is added here. All rows of ``start`` must have the same number of free variables.
+    """
+    assert evidence.free is not None
+    n, n_free = len(start), int(evidence.free[0].sum())
+    n_joint = n_states**n_free
+    digits = torch.arange(n_joint, device=start.device)
+    fillings = torch.stack([(digits // n_states**i) % n_states for i in range(n_free)], dim=1)
+    places = evidence.free.nonzero()[:, 1].reshape(n, n_free)
+    n_rows = max(1, _ROWS_AT_ONCE // n_joint)
+    answers = []
+    for rows in torch.split(torch.arange(n, device=start.device), n_rows):
+        part = evidence.select(rows)
+        states = start[rows].repeat_interleave(n_joint, 0)
+        index = places[rows].repeat_interleave(n_joint, 0)
+        states.scatter_(1, index, fillings.to(start.dtype).repeat(len(rows), 1))
+        read = part.select(torch.arange(len(rows)).repeat_interleave(n_joint)).log_weight(states)
+        log_posterior = (log_weight(states) + read).reshape(len(rows), n_joint)
+        if how == "mode":
+            value = fillings[log_posterior.argmax(1)].to(start.dtype)
+        elif how == "mean":
+            value = torch.softmax(log_posterior, 1) @ fillings.to(start.dtype)
+        else:
+            value = fillings[draws.categorical(log_posterior, generator)].to(start.dtype)
+        answers.append(start[rows].scatter(1, places[rows], value))
+    return torch.cat(answers).double().cpu().numpy()

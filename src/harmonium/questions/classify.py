@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from os import PathLike
 from typing import Any, ClassVar, Self
 
@@ -20,7 +21,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from harmonium.contract.checks import check_number
+from harmonium.contract.checks import check_choice, check_number
 from harmonium.contract.joint import JointDistribution
 
 __all__ = ["BayesClassifier", "NoveltyDetector"]
@@ -31,15 +32,16 @@ _N_FOLDS = 5
 _FEW_ROWS = 2
 
 
-class _OverModels(BaseEstimator):
+class _OverModels(BaseEstimator, ABC):
     """What the two share: rows of any kind, and files like those of the models they hold."""
 
     _state_version: ClassVar[int] = 1
+    may_hold: ClassVar[frozenset[float]] = frozenset({-np.inf})
     estimator: Any
 
+    @abstractmethod
     def _models(self) -> list[JointDistribution]:
         """The fitted models; the first speaks for all about columns."""
-        raise NotImplementedError
 
     @property
     def n_features_in_(self) -> int:
@@ -57,6 +59,10 @@ class _OverModels(BaseEstimator):
                 "estimator must be a joint distribution such as hm.RBM() or hm.NGram(), "
                 f"got {self.estimator!r}"
             )
+
+    @abstractmethod
+    def check_parameters(self) -> None:
+        """Raise unless `fit` could use the constructor's parameters."""
 
     def _rows(self, X: Any) -> Any:
         """`X` as something that rows can be picked from: a table, images, a list of texts."""
@@ -120,6 +126,12 @@ class BayesClassifier(ClassifierMixin, _OverModels):
     def __init__(self, estimator: Any, *, prior: Any = "empirical") -> None:
         self.estimator = estimator
         self.prior = prior
+
+    def check_parameters(self) -> None:
+        """Raise unless `fit` could use the constructor's parameters."""
+        self._check_estimator()
+        if isinstance(self.prior, str):
+            check_choice("prior", self.prior, ("empirical", "uniform"))
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit one model to the rows of each class.
@@ -266,10 +278,15 @@ class NoveltyDetector(OutlierMixin, _OverModels):
         self.estimator = estimator
         self.contamination = contamination
 
+    def check_parameters(self) -> None:
+        """Raise unless `fit` could use the constructor's parameters."""
+        self._check_estimator()
+        check_number("contamination", self.contamination, 0.0, 0.5, low_open=True)
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the model and set the threshold; `y` is ignored."""
-        self._check_estimator()
-        contamination = check_number("contamination", self.contamination, 0.0, 0.5, low_open=True)
+        self.check_parameters()
+        contamination = float(self.contamination)
         X = self._rows(X)
         n = _num_samples(X)
         if n < 2:

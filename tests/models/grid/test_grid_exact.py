@@ -11,7 +11,6 @@ from tests.support.statistics import ALPHA, assert_drawn_from, chi_square_p_valu
 from harmonium.contract.energy import Chains
 from harmonium.contract.noise import Gaussian, Replace
 from harmonium.models.grid import energy as grid_energy
-from harmonium.models.grid import transfer_matrix as grid_exact
 from harmonium.models.grid.cliques import POTENTIALS, Cliques, filters_for
 from harmonium.models.grid.kernels.choose import Draws, sweep
 from harmonium.models.grid.pseudo import pseudo_moments
@@ -49,7 +48,7 @@ def test_weights_and_log_z_equal_enumeration(model):
 
 def test_the_transfer_matrix_refuses_what_would_not_fit():
     wide = random_grid((30, 30), 4)
-    assert grid_exact.log_partition(wide) is None
+    assert wide.exact_log_partition() is None
     assert wide.exact_moments() is None
 
 

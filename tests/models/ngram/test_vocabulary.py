@@ -12,7 +12,7 @@ _LIMIT = 3 * 2**30
 
 
 @pytest.mark.parametrize(
-    "known,new", [(0, 509), (0, 510), (0, 513), (2_000, 4_000), (20_000, 50_000), (0, 300_000)]
+    ("known", "new"), [(0, 509), (0, 510), (0, 513), (2_000, 4_000), (20_000, 50_000), (0, 300_000)]
 )
 def test_a_text_of_many_new_words_fits(known: int, new: int) -> None:
     code = f"""

@@ -112,6 +112,55 @@ def test_filled_and_corrected_with_attributes_summed_out(kind: str) -> None:
     np.testing.assert_allclose(found, mean, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["label", "bits"])
+def test_modes_sum_the_attributes_out(kind: str) -> None:
+    """The most probable x, not the x of the most probable (x, y): the two differ for some."""
+    differ = 0
+    for seed in range(40):
+        model = machine(kind, seed)
+        xs, _, _, p = joint(model, kind)
+        px, pxy = p.sum((1, 2)), p.sum(2).max(1)
+        blank = np.full((1, N_X), np.nan)
+        assert tuple(model.complete(blank)[0]) == tuple(xs[px.argmax()])
+        differ += px.argmax() != pxy.argmax()
+        noisy, flip = xs[[seed % 16]], 0.3
+        off = np.abs(xs - noisy).sum(1)
+        posterior = px * flip**off * (1 - flip) ** (N_X - off)
+        found = model.correct(noisy, noise=hm.noise.BitFlip(flip))
+        assert tuple(found[0]) == tuple(xs[posterior.argmax()])
+    assert differ > 0
+
+
+def test_few_blanks_beside_a_label_are_counted_without_it(monkeypatch) -> None:
+    """One blank beside ten classes is two states, not 2**11: no chain may run."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 2, (60, N_X)), np.arange(60) % 10
+    model = hm.RBM(N_H, n_updates=50, random_state=0).fit(X, y)
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("chains ran")
+
+    monkeypatch.setattr(type(model), "_answer_by_chains", refuse)
+    row = np.array([[1, 0, np.nan, 1]])
+    both = np.array([[1, 0, 0, 1], [1, 0, 1, 1]])
+    p = np.exp(model.score_samples(both))
+    np.testing.assert_allclose(model.complete(row, how="mean")[0, 2], p[1] / p.sum(), rtol=1e-6)
+    assert model.complete(row)[0, 2] == p.argmax()
+
+
+def test_modes_by_chains_are_local_modes_with_attributes_summed_out() -> None:
+    """Too many blanks to list: no single change may raise P(x)."""
+    rng = np.random.default_rng(1)
+    n_x = 11
+    X, y = rng.integers(0, 2, (60, n_x)), np.arange(60) % 3
+    model = hm.RBM(6, n_updates=1, random_state=0, validation_fraction=0).fit(X, y)
+    model.components_ = rng.normal(0, 2, model.components_.shape)
+    model.attribute_components_ = rng.normal(0, 3, model.attribute_components_.shape)
+    found = model.complete(np.full((1, n_x), np.nan), random_state=0)
+    every = bits(n_x)
+    assert model.score_samples(found)[0] == pytest.approx(model.score_samples(every).max())
+
+
 def test_many_attributes_are_sampled() -> None:
     """Thirteen attributes: Gibbs against the exact posterior of the same machine's halves."""
     rng = np.random.default_rng(0)

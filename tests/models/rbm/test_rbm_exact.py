@@ -11,7 +11,6 @@ import harmonium as hm
 from harmonium.contract.energy import Chains
 from harmonium.learning.trainer import plain_update
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.sampling.enumeration import rbm_exact_moments
 
 
 def energy_of(parameters, dtype=torch.float64, base=None) -> RBMEnergy:
@@ -93,7 +92,7 @@ def test_the_base_is_what_it_says():
 @pytest.mark.parametrize("shape", [(6, 3), (3, 6)])
 def test_exact_moments_equal_brute_force(shape):
     parameters = random_rbm(*shape, 1.5, seed=9)
-    moments = rbm_exact_moments(energy_of(parameters))
+    moments = energy_of(parameters).exact_moments()
     for name, expected in RBMOracle(*parameters).moments().items():
         np.testing.assert_allclose(moments[name].numpy(), expected, atol=1e-12)
 

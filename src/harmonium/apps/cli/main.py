@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -52,6 +53,10 @@ def main() -> None:
     except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
         print(f"harmonium: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    except MemoryError as error:
+        why = " ".join(str(error).split()) or "it does not fit"
+        print(f"harmonium: not enough memory: {why}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _show_warning(message: Any, *_: Any, **__: Any) -> None:
@@ -99,8 +104,14 @@ def _levels(model: Any, levels: int | None) -> int | None:
 
 
 def _check_folder(path: str) -> None:
-    if not Path(path).parent.is_dir():
-        raise ValueError(f"--out: the folder {str(Path(path).parent)!r} does not exist")
+    """Raise unless `path` can be written to: found before any work, not after it."""
+    place = Path(path)
+    if place.suffix and place.is_dir():
+        raise ValueError(f"--out: {path!r} is a folder, wanted a file")
+    if not place.parent.is_dir():
+        raise ValueError(f"--out: the folder {str(place.parent)!r} does not exist")
+    if not os.access(place.parent, os.W_OK | os.X_OK):
+        raise ValueError(f"--out: the folder {str(place.parent)!r} cannot be written to")
 
 
 def _check_out(kind: str, path: str | None) -> str:
@@ -279,7 +290,7 @@ def classify(
     """
     import numpy as np
 
-    from harmonium.data.files import read_data, read_labels, write_texts
+    from harmonium.data.files import read_data, read_labels, write_table
 
     if out is not None:
         if Path(out).suffix.lower() != ".csv":
@@ -302,23 +313,16 @@ def classify(
         raise ValueError(f"--labels: {len(truth)} labels for {len(rows)} rows")
     chances = fitted.attribute_proba(rows) if names else fitted.predict_proba(rows)
     if not len(classes):
-        header = ",".join(f"P({name})" for name in names)
-        write_texts(out or "-", [header, *(",".join(f"{p:.6g}" for p in row) for row in chances)])
+        write_table(out or "-", [f"P({name})" for name in names], chances.tolist())
         return
     said = np.asarray(classes)[np.argmax(chances, axis=1)]
     if truth is not None:
         right = said.astype(str) == truth.astype(str)
         error = float(np.std(right) / np.sqrt(len(right)))
         print(f"accuracy {np.mean(right):.4f} ± {error:.4f} over {len(right)}")
-    lines = [
-        f"{label},{','.join(f'{p:.6g}' for p in row)}"
-        for label, row in zip(said, chances, strict=True)
-    ]
-    header = "label," + ",".join(f"P({label})" for label in classes)
-    if out is not None:
-        write_texts(out, [header, *lines])
-    elif truth is None:
-        write_texts("-", [header, *lines])
+    if out is not None or truth is None:
+        lines = [[label, *row] for label, row in zip(said.tolist(), chances.tolist(), strict=True)]
+        write_table(out or "-", ["label", *(f"P({label})" for label in classes)], lines)
 
 
 @app.command()

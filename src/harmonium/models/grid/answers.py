@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,15 +12,13 @@ from torch import Tensor
 
 from harmonium.compute.progress import stage_bar
 from harmonium.contract.energy import Chains
+from harmonium.models.energy_model import MAX_ENUMERATED, enumerate_free
 from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.readings import Readings
 from harmonium.sampling.gibbs import equilibrate, run_chains
 from harmonium.sampling.modes import climb
 
-if TYPE_CHECKING:
-    from harmonium.models.grid.model import GridMRF
-
-__all__ = ["Question", "answer"]
+__all__ = ["AnswerChains", "Question", "answer"]
 
 #: Levels up to which search="auto" cuts graphs; alpha-expansion costs a cut a level and round.
 _MAX_CUT_LEVELS = 16
@@ -61,44 +58,92 @@ class Question:
 
     def repeated(self, n: int) -> Question:
         """Each row `n` times."""
-        index = torch.arange(len(self.start)).repeat_interleave(n)
+        return self.select(torch.arange(len(self.start)).repeat_interleave(n))
+
+    def select(self, index: Tensor) -> Question:
+        """The rows at `index`."""
         return Question(self.start[index], self.evidence.select(index))
 
 
+@dataclass(frozen=True)
+class AnswerChains:
+    """The chains behind draws and means: how many an image for a mean, sweeps before they
+    count, sweeps averaged or run; `verbose` 1 shows a bar."""
+
+    n_chains: int
+    n_lead_in: int
+    n_averaged: int
+    verbose: int = 0
+
+
 def answer(
-    model: GridMRF,
+    plan: AnswerChains,
     energy: GridEnergy,
     question: Question,
     how: str,
     search: str,
     generator: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Fill the free pixels of every row: ``(n, V)`` float64."""
+    """Fill the free pixels of every row: ``(n, V)`` float64.
+
+    Rows whose free pixels have few joint states are answered by listing them all, unless
+    `search` names another way to the mode.
+    """
+    free = question.evidence.free
+    assert free is not None
+    found = question.start.double().numpy()
+    n_free = free.sum(1)
+    few = float(energy.n_states) ** n_free.double() <= MAX_ENUMERATED
+    if how == "mode" and search != "auto":
+        few[:] = False
+    if few.any():
+        wide = energy.to(torch.float64)
+        for count in torch.unique(n_free[few & (n_free > 0)]).tolist():
+            rows = torch.nonzero(few & (n_free == count)).reshape(-1)
+            part = question.select(rows)
+            found[rows.numpy()] = enumerate_free(
+                wide.log_weight, energy.n_states, part.start.double(), part.evidence, how, generator
+            )
+    rows = torch.nonzero(~few).reshape(-1)
+    if len(rows):
+        part = question.select(rows)
+        if how == "mode":
+            found[rows.numpy()] = _mode(energy, part, search, generator).double().numpy()
+        else:
+            found[rows.numpy()] = _by_chains(plan, energy, part, how, generator)
+    return found
+
+
+def _by_chains(
+    plan: AnswerChains,
+    energy: GridEnergy,
+    question: Question,
+    how: str,
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
     free = question.evidence.free
     assert free is not None
     unread = question.evidence.rows is None and bool(free.all(1).any())
-    if how == "mode":
-        return _mode(energy, question, search, generator).double().numpy()
     if how == "sample":
-        chains = _begin(model, energy, question, generator, unread)
-        chains = run_chains(energy, chains, model._averaged, generator, evidence=question.evidence)
+        chains = _begin(plan.n_lead_in, energy, question, generator, unread)
+        chains = run_chains(energy, chains, plan.n_averaged, generator, evidence=question.evidence)
         return chains.x.double().numpy()
-    many = question.repeated(model._n_answer_chains)
-    chains = _begin(model, energy, many, generator, unread)
+    many = question.repeated(plan.n_chains)
+    chains = _begin(plan.n_lead_in, energy, many, generator, unread)
     total = torch.zeros(chains.x.shape, dtype=torch.float64)
-    with stage_bar(model.verbose, "posterior mean", model._averaged) as show:
-        for done in range(model._averaged):
+    with stage_bar(plan.verbose, "posterior mean", plan.n_averaged) as show:
+        for done in range(plan.n_averaged):
             chains, means = energy.sweep_means(chains, generator, many.evidence)
             total += means
             if show is not None:
                 show(done + 1, float("nan"))
-    total /= model._averaged
-    mean = total.reshape(-1, model._n_answer_chains, energy.n_variables).mean(1)
+    total /= plan.n_averaged
+    mean = total.reshape(-1, plan.n_chains, energy.n_variables).mean(1)
     return torch.where(free, mean, question.start.double()).numpy()
 
 
 def _begin(
-    model: GridMRF,
+    n_lead_in: int,
     energy: GridEnergy,
     question: Question,
     generator: np.random.Generator,
@@ -109,11 +154,9 @@ def _begin(
         chains = Chains(energy.base_sample(len(question.start), generator))
         assert question.evidence.free is not None
         chains.x = torch.where(question.evidence.free, chains.x, question.start)
-        return equilibrate(
-            energy, chains, 5 * model._lead_in, 0, generator, evidence=question.evidence
-        )
+        return equilibrate(energy, chains, 5 * n_lead_in, 0, generator, evidence=question.evidence)
     chains = Chains(question.start.clone())
-    return run_chains(energy, chains, model._lead_in, generator, evidence=question.evidence)
+    return run_chains(energy, chains, n_lead_in, generator, evidence=question.evidence)
 
 
 def _mode(

@@ -18,6 +18,7 @@ from harmonium.models.grid.kernels import choose as grid_run
 from harmonium.models.grid.kernels import plain as grid_plain
 from harmonium.models.grid.kernels.plain import TensorField
 from harmonium.models.grid.readings import Readings
+from harmonium.models.grid.transfer_matrix import is_affordable, log_partition
 
 __all__ = ["GridEnergy", "level_hats"]
 
@@ -287,23 +288,19 @@ class GridEnergy(Energy):
 
     def exact_log_partition(self) -> float | None:
         """By the transfer matrix, for grids narrow enough."""
-        from harmonium.models.grid.transfer_matrix import log_partition
-
-        value = log_partition(self)
+        value = log_partition(self.cliques, self.shape, self.tables(), self.bias())
         return None if value is None else float(value)
 
     def exact_moments(self) -> Parameters | None:
         """The gradient of the exact log Z."""
-        from harmonium.models.grid.transfer_matrix import is_affordable, log_partition
-
-        if not is_affordable(self):
+        if not is_affordable(self.cliques, self.shape):
             return None
         wide = self.to(torch.float64)
         live = wide.parameters()
         for parameter in live.values():
             parameter.requires_grad_(True)
         with torch.enable_grad():
-            value = log_partition(wide)
+            value = log_partition(wide.cliques, wide.shape, wide.tables(), wide.bias())
             assert value is not None
             gradient = torch.autograd.grad(value, list(live.values()))
         return {name: g.to(self.dtype) for name, g in zip(live, gradient, strict=True)}

@@ -11,13 +11,21 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium.compute.random import random_generator
-from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
-from harmonium.contract.estimates import LogZ
+from harmonium.contract import noise as channels
+from harmonium.contract.checks import (
+    check_arrays,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+)
+from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.tables import check_sample_weight
 from harmonium.models.energy_model import EnergyModel
-from harmonium.models.grid.answers import Question, answer
+from harmonium.models.grid.answers import AnswerChains, Question, answer
 from harmonium.models.grid.cliques import POTENTIALS, Cliques, filters_for
 from harmonium.models.grid.energy import GridEnergy
+from harmonium.models.grid.factors import factor_tables
 from harmonium.models.grid.readings import check_images, check_readings, read_channel
 from harmonium.models.grid.start import gather_images, learn
 
@@ -119,7 +127,7 @@ class GridMRF(EnergyModel):
 
         Costs some hundred sweeps of the images or patches.
         """
-        self._check_parameters()
+        self.check_parameters()
         generator = random_generator(self.random_state)
         images = gather_images(self, X, generator)
         weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
@@ -131,7 +139,7 @@ class GridMRF(EnergyModel):
         self._keep(energy)
         return self
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
         check_integer("n_levels", self.n_levels, 2, 256)
         if self.neighbours not in (4, 8):
             raise ValueError(f"neighbours must be 4 or 8, got {self.neighbours!r}")
@@ -157,7 +165,7 @@ class GridMRF(EnergyModel):
         self.place_ = None if energy.place is None else energy.place.numpy().astype(np.float64)
         self._base = energy.base.numpy().astype(np.float64)
         self.filters_ = energy.cliques.filters
-        self._log_partition: LogZ | None = None
+        self._keep_log_partition(None)
 
     def _build_energy(self, dtype: torch.dtype, shape: tuple[int, int] | None = None) -> GridEnergy:
         def tensor(array: NDArray[np.float64]) -> torch.Tensor:
@@ -231,7 +239,9 @@ class GridMRF(EnergyModel):
             posterior mean; ``"sample"``: one draw.
         search : for the mode. ``"graphcut"``: minimum cuts (PyMaxflow; pairs only), the exact
             mode of two attracting levels, alpha-expansion for more; ``"annealing"``: falling
-            temperature, then a climb; ``"auto"``: cuts where they apply, up to 16 levels.
+            temperature, then a climb; ``"auto"``: all fillings are listed where there are at
+            most 1,024, else cuts where they apply, up to 16 levels. Means and draws too are
+            exact where so few fillings are.
         """
         check_is_fitted(self)
         return self._complete(
@@ -274,7 +284,13 @@ class GridMRF(EnergyModel):
         readings = check_readings(X, noise, self.n_levels)
         energy = self._energy_for(readings.shape[1:])
         rows = readings.reshape(len(readings), -1)
-        question = Question.of_readings(rows, read_channel(noise, rows, self.n_levels), energy)
+        known = None
+        if not isinstance(noise, channels.Gaussian):
+            known = channels.certain_values(noise, rows, self.n_levels)
+        if known is None:
+            question = Question.of_readings(rows, read_channel(noise, rows, self.n_levels), energy)
+        else:
+            question = Question.of_blanks(known, energy)
         return self._pictures(question, energy, how, search, random_state, readings.shape)
 
     def _pictures(
@@ -287,7 +303,8 @@ class GridMRF(EnergyModel):
         shape: tuple[int, ...],
     ) -> NDArray[Any]:
         generator = random_generator(random_state)
-        found = answer(self, energy, question, how, search, generator).reshape(shape)
+        chains = AnswerChains(self._n_answer_chains, self._lead_in, self._averaged, self.verbose)
+        found = answer(chains, energy, question, how, search, generator).reshape(shape)
         return found if how == "mean" else found.astype(np.int64)
 
     def to_network(self) -> MarkovNetwork:
@@ -296,9 +313,10 @@ class GridMRF(EnergyModel):
         For tiny grids: a clique's table has ``n_levels ** (pixels of the clique)`` entries.
         """
         check_is_fitted(self)
-        from harmonium.models.grid.transfer_matrix import grid_network
+        from harmonium.models.network.model import Factor, MarkovNetwork
 
-        return grid_network(self._build_energy(torch.float64))
+        tables = factor_tables(self._build_energy(torch.float64))
+        return MarkovNetwork([Factor(names, table) for names, table in tables])
 
     # -- images in and out ---------------------------------------------------------------------
 
@@ -333,37 +351,40 @@ class GridMRF(EnergyModel):
         arrays = {"knots": self.knots_, "level": self.level_, "base": self._base}
         if self.place_ is not None:
             arrays["place"] = self.place_
+        known = self._known_log_partition()
         facts = {
             "image_shape": list(self.image_shape_),
             "pseudo_log_likelihood": self.pseudo_log_likelihood_,
             "history": self.history_,
             "n_updates": self.n_updates_,
             "stop_reason": self.stop_reason_,
-            "log_partition": None if self._log_partition is None else vars(self._log_partition),
+            "log_partition": None if known is None else vars(known),
         }
         return arrays, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        height, width = facts["image_shape"]
-        self.image_shape_ = (int(height), int(width))
+        self.check_parameters()  # what follows is made by them
+        height, width = (check_integer("image_shape", side, 1) for side in facts["image_shape"])
+        self.image_shape_ = (height, width)
         self.n_features_in_ = self.image_shape_[0] * self.image_shape_[1]
         cliques = self._cliques()
-        wanted = {
-            "knots": (sum(cliques.n_knots),),
-            "level": (self.n_levels,),
-            "base": (self.n_features_in_ if self.places else 1, self.n_levels),
-        }
-        for name, shape in wanted.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"{name} has shape {arrays[name].shape}, wanted {shape}")
+        check_arrays(
+            arrays,
+            {
+                "knots": ("float", (sum(cliques.n_knots),)),
+                "level": ("float", (self.n_levels,)),
+                "base": ("float", (self.n_features_in_ if self.places else 1, self.n_levels)),
+                **({"place": ("float", (self.n_features_in_, None))} if self.places else {}),
+            },
+        )
         self.knots_, self.level_, self._base = arrays["knots"], arrays["level"], arrays["base"]
         self.place_ = arrays["place"] if self.places else None
         self.filters_ = cliques.filters
-        self.pseudo_log_likelihood_ = facts["pseudo_log_likelihood"]
-        self.history_, self.n_updates_ = facts["history"], facts["n_updates"]
-        self.stop_reason_ = facts["stop_reason"]
-        known = facts["log_partition"]
-        self._log_partition = None if known is None else LogZ(**known)
+        self.pseudo_log_likelihood_ = float(facts["pseudo_log_likelihood"])
+        self.history_ = check_history(facts["history"])
+        self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
+        self.stop_reason_ = str(facts["stop_reason"])
+        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

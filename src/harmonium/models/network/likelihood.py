@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +44,7 @@ class FittedTables:
     factors: list[Factor]
     n_iter: int
     reason: str
+    history: dict[str, list[float]] = field(default_factory=dict)
 
 
 def fit_tables(
@@ -187,8 +188,8 @@ def _sampled(
 ) -> FittedTables:
     """Stochastic gradient ascent with persistent chains (Younes 1989).
 
-    Tables over the same variable move it together, so the rate is divided by the largest
-    number of them that one variable is in.
+    Tables over the same variable move it together, so the rate is divided by the square
+    root of the largest number of them that one variable is in.
     """
     source = random_generator(model.random_state)
     energy = _Decayed(network.exact, torch.float32)
@@ -212,8 +213,17 @@ def _sampled(
             source,
             progress=None if progress is None else progress.update,
         ).run()
+    if result.reason in {"diverged", "interrupted"}:
+        warnings.warn(
+            f"the fit stopped early ({result.reason}); the model holds the last good tables",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
     flat = result.parameters["tables"].double().numpy()
     flat = np.where(energy.forbidden.numpy(), -np.inf, flat)
     return FittedTables(
-        _factors(network, flat), result.n_updates // _UPDATES_AN_ITERATION, result.reason
+        _factors(network, flat),
+        result.n_updates // _UPDATES_AN_ITERATION,
+        result.reason,
+        result.history,
     )

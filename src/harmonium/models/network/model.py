@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.contract.checks import check_number
+from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.estimates import LogZ
 from harmonium.data.tables import check_sample_weight
 from harmonium.models.network.factor import Factor, Name
@@ -52,6 +52,8 @@ class MarkovNetwork(Questions):
     n_iter_, stop_reason_ : of the last ``fit``.
     """
 
+    may_hold = frozenset({-np.inf})
+
     def __init__(
         self,
         factors: list[Factor],
@@ -87,8 +89,6 @@ class MarkovNetwork(Questions):
         if kept is None or kept.factors is not factors:
             check_number("max_memory", self.max_memory, 0.0, low_open=True)
             kept = Structure(factors, self.max_memory)
-            if self.__dict__.get("_structure") is not None:
-                self._log_partition = None
             self._structure = kept
         kept.exact.max_memory = self.max_memory
         return kept
@@ -106,6 +106,14 @@ class MarkovNetwork(Questions):
         state = dict(super().__getstate__())
         state.pop("_structure", None)  # caches of answers
         return state
+
+    def check_parameters(self) -> None:
+        Structure.check(self.factors)
+        check_choice("learner", self.learner, ("auto", "exact", "pcd"))
+        check_number("weight_decay", self.weight_decay, 0.0)
+        check_integer("max_iter", self.max_iter, 1)
+        check_number("tol", self.tol, 0.0, low_open=True)
+        check_number("max_memory", self.max_memory, 0.0, low_open=True)
 
     # -- learn ---------------------------------------------------------------
 
@@ -133,9 +141,10 @@ class MarkovNetwork(Questions):
         weights = check_sample_weight(sample_weight, table)
         result = fit_tables(self, network, table.astype(np.intp), weights)
         self._learned = (self.factors, result.factors)
-        self._log_partition = None
+        self._keep_log_partition(None)
         self.n_iter_ = result.n_iter
         self.stop_reason_ = result.reason
+        self.history_ = result.history
         return self
 
     # -- files ---------------------------------------------------------------
@@ -148,7 +157,7 @@ class MarkovNetwork(Questions):
                     f"variable {name!r} cannot be kept in a model file; wanted text, a number, "
                     "or a tuple of these"
                 )
-        known = self._log_partition
+        known = self._known_log_partition()
         facts: dict[str, Any] = {
             "variables": [repr(list(factor.variables)) for factor in factors],
             "log_partition": None if known is None else vars(known),
@@ -164,8 +173,7 @@ class MarkovNetwork(Questions):
         ]
         Structure.check(factors)
         self.factors = factors
-        known = facts["log_partition"]
-        self._log_partition = None if known is None else LogZ(**known)
+        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
         n_iter, reason = facts["fit"]
         if reason is not None:
             self.n_iter_, self.stop_reason_ = n_iter, reason

@@ -218,7 +218,15 @@ class Questions(NetworkRows):
         check_number("tol", tol, 0.0, low_open=True)
         network = self._network
         rows, known = network.evidence(evidence)
-        return loopy_beliefs(network, rows[0], known, damping=damping, max_iter=max_iter, tol=tol)
+        return loopy_beliefs(
+            network.exact,
+            network.names,
+            rows[0],
+            known,
+            damping=damping,
+            max_iter=max_iter,
+            tol=tol,
+        )
 
     def most_likely(
         self,

@@ -67,6 +67,17 @@ class NetworkRows(EnergyModel):
         check_choice("how", how, HOW)
         table = np.array(self._check(X, blanks=True), dtype=np.float64)
         sizes = np.array(self.n_states_)
+        generator = random_generator(random_state)
+        certain = [
+            channels.certain_values(noise, table[:, sizes == size], int(size))
+            for size in np.unique(sizes)
+        ]
+        if all(known is not None for known in certain):
+            clean = np.empty_like(table)
+            for size, known in zip(np.unique(sizes), certain, strict=True):
+                clean[:, sizes == size] = known
+            self._check_readable(clean)
+            return self._answer(clean, None, how, generator)
         each = {
             int(size): channels.log_likelihood(noise, table[:, sizes == size], int(size))
             for size in np.unique(sizes)
@@ -79,9 +90,19 @@ class NetworkRows(EnergyModel):
                 found[:, sizes == size, :size] = read(part)
             return found
 
-        return self._answer(
-            np.full_like(table, np.nan), (table, readings), how, random_generator(random_state)
-        )
+        return self._answer(np.full_like(table, np.nan), (table, readings), how, generator)
+
+    def _check_readable(self, table: NDArray[np.float64]) -> None:
+        """Refuse rows that are certain throughout and that the factors forbid; rows with a
+        blank are refused where they are answered."""
+        whole = np.flatnonzero(~np.isnan(table).any(axis=1))
+        weight = self._network.log_weight(table[whole].astype(np.intp))
+        if np.isneginf(weight).any():
+            row = int(whole[np.argmin(weight)])
+            raise ValueError(
+                f"X: noise that changes nothing makes row {row} certain, and the factors give "
+                "it probability zero"
+            )
 
     def _answer(
         self,

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.compute.random import random_generator
-from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
+from harmonium.contract.checks import (
+    check_arrays,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+)
 from harmonium.contract.joint import JointDistribution
 from harmonium.data.texts import Block, TextFile, blocks, tokenizer_for, tokens_of
 from harmonium.models.ngram import smoothing
@@ -30,6 +36,21 @@ __all__ = ["NGram", "TextFile"]
 _BLANK = "___"
 _MARKERS = ("<unk>", "<s>", "</s>")
 _TIGHT = re.compile(r" ([.,;:!?%)\]}…])")
+
+
+#: What a logarithm of a probability may lie above zero by rounding.
+_ROUNDING = 1e-6
+#: Types and axes of the arrays in a file.
+_STORED: dict[str, tuple[str, tuple[int | None, ...]]] = {
+    "blob": ("uint8", (None,)),
+    "offsets": ("int64", (None,)),
+    "word": ("int32", (None,)),
+    "parent": ("int32", (None,)),
+    "level_starts": ("int64", (None,)),
+    "log_prob": ("float64", (None,)),
+    "log_backoff": ("float64", (None,)),
+    "floor": ("float64", (None,)),
+}
 
 
 class NGram(JointDistribution):
@@ -94,6 +115,8 @@ class NGram(JointDistribution):
     0.5
     """
 
+    may_hold = frozenset({-np.inf, np.nan})
+
     def __init__(
         self,
         order: int = 3,
@@ -119,6 +142,14 @@ class NGram(JointDistribution):
 
     # Learning
 
+    def check_parameters(self) -> None:
+        check_integer("order", self.order, 1, 6)
+        check_choice("smoothing", self.smoothing, smoothing.METHODS)
+        check_number("k", self.k, 0.0, low_open=True)
+        check_integer("min_count", self.min_count, 1)
+        check_choice("engine", self.engine, ENGINES)
+        check_flag("lowercase", self.lowercase)
+
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Count the texts of `X`.
 
@@ -135,11 +166,8 @@ class NGram(JointDistribution):
         DiscountWarning
             A text too small for Kneser-Ney's discounts: 0.5, 1, 1.5 are taken instead.
         """
-        order = check_integer("order", self.order, 1, 6)
-        method = check_choice("smoothing", self.smoothing, smoothing.METHODS)
-        k = check_number("k", self.k, 0.0, low_open=True)
-        min_count = check_integer("min_count", self.min_count, 1)
-        check_choice("engine", self.engine, ENGINES)
+        self.check_parameters()
+        order, method, k, min_count = self.order, self.smoothing, self.k, self.min_count
         known = self._given_vocabulary()
         texts, lists = _kind(X)
         if sample_weight is not None:
@@ -149,7 +177,7 @@ class NGram(JointDistribution):
             Workspace(self.engine) as work,
         ):
             parts, vocabulary = counting.read_words(
-                blocks(texts, self.tokenizer, check_flag("lowercase", self.lowercase)),
+                blocks(texts, self.tokenizer, self.lowercase),
                 work,
                 known,
                 progress.read,
@@ -571,20 +599,28 @@ class NGram(JointDistribution):
         return arrays, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        starts = arrays["level_starts"]
+        check_arrays(arrays, _STORED)
+        starts, offsets = arrays["level_starts"], arrays["offsets"]
         word, parent = arrays["word"], arrays["parent"]
         n = len(word)
         fits = (
             len(starts) >= 3
             and starts[-1] == n == len(parent) == len(arrays["log_prob"])
-            and (np.diff(starts) >= 0).all()
-            and starts[2] == len(arrays["offsets"])
+            and starts[0] == 0
+            and _rises(starts)
+            and len(offsets) > END + 1
+            and offsets[0] == 0
+            and _rises(offsets)
+            and offsets[-1] <= len(arrays["blob"])
+            and starts[2] == len(offsets)
             and len(arrays["log_backoff"]) == len(arrays["floor"]) == starts[-2]
             and (parent[1:] >= 0).all()
-            and (np.diff(parent[1:]) >= 0).all()
+            and _rises(parent[1:])
             and parent[-1] < starts[-2]
             and (word >= 0).all()
             and (word < starts[2] - 1).all()
+            and (arrays["log_prob"] <= _ROUNDING).all()
+            and not np.isnan(arrays["log_backoff"]).any()
         )
         if not fits:
             raise ValueError("the n-grams do not form a chain")
@@ -607,6 +643,11 @@ class NGram(JointDistribution):
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _rises(numbers: NDArray[Any]) -> bool:
+    """Whether no number is below the one before it; compared, since a difference may overflow."""
+    return bool((numbers[1:] >= numbers[:-1]).all())
 
 
 def _certain(number: int) -> Choice:

@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from harmonium.contract.energy import Evidence
 from harmonium.models.rbm.energy import RBMEnergy
 
-__all__ = ["MAX_SUMMED_ATTRIBUTES", "Attributes", "log_weights", "mean_hidden"]
+__all__ = ["MAX_SUMMED_ATTRIBUTES", "Attributes", "climb_summed", "log_weights", "mean_hidden"]
 
 #: Yes/no attributes whose joint states are summed over; beyond, they are sampled.
 MAX_SUMMED_ATTRIBUTES = 12
 #: Elements of one block of rows x states x hidden units.
 _BLOCK_ELEMENTS = 2**24
+#: Steps of a climb; each raises some row, and few rows need more than a dozen.
+_MAX_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class Attributes:
     def n_units(self) -> int:
         """Visible units that the attributes take."""
         return len(self.classes) or len(self.names)
+
+    @property
+    def can_be_summed(self) -> bool:
+        """Whether :meth:`states` lists them all."""
+        return bool(self.classes) or len(self.names) <= MAX_SUMMED_ATTRIBUTES
 
     @classmethod
     def read(cls, y: Any, n_rows: int) -> tuple[Self, NDArray[np.uint8]]:
@@ -104,7 +112,7 @@ class Attributes:
         """Every joint state of the units, float64 ``(n_states, n_units)``."""
         if self.classes:
             return torch.eye(len(self.classes), dtype=torch.float64)
-        if len(self.names) > MAX_SUMMED_ATTRIBUTES:
+        if not self.can_be_summed:
             raise ValueError(
                 f"P(x) sums over attributes, of which there are {len(self.names)}; "
                 f"wanted at most {MAX_SUMMED_ATTRIBUTES}"
@@ -139,3 +147,24 @@ def mean_hidden(energy: RBMEnergy, x: Tensor, states: Tensor) -> Tensor:
         posterior = torch.softmax(weights, 1).unsqueeze(1)
         means.append(torch.bmm(posterior, torch.sigmoid(logits)).squeeze(1))
     return torch.cat(means)
+
+
+def climb_summed(energy: RBMEnergy, x: Tensor, evidence: Evidence, states: Tensor) -> Tensor:
+    """Ascend P(x given evidence), the attributes summed out, from each row to a local mode.
+
+    The minorise-maximise step of :meth:`RBMEnergy.ascend` with the attributes among what is
+    latent: x maximises E[log P(x, y, h) given the old x], so P(x) never falls.
+    """
+    n = x.shape[1]
+    alone = RBMEnergy(
+        energy.weights[:n], energy.visible_bias[:n], energy.hidden_bias, energy.base_bias[:n]
+    )
+    for _ in range(_MAX_STEPS):
+        hidden = mean_hidden(energy, x, states).to(energy.dtype)
+        higher = (alone.visible_logits(hidden, evidence=evidence) > 0).to(x.dtype)
+        if evidence.free is not None:
+            higher = torch.where(evidence.free, higher, x)
+        if torch.equal(higher, x):
+            break
+        x = higher
+    return x

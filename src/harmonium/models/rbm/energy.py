@@ -9,7 +9,9 @@ are (1 - beta) b0 + beta b, the rest is scaled by beta (Salakhutdinov, Murray 20
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +20,12 @@ from torch.nn.functional import softplus
 
 from harmonium.compute import draws
 from harmonium.contract.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
+from harmonium.sampling.enumeration import (
+    WeighedBlock,
+    enumerate_bits,
+    exact_log_sum,
+    exact_mean,
+)
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.kernels.persistent import PersistentUpdate
@@ -76,6 +84,10 @@ class RBMEnergy(Energy):
         copy.hidden_mean = self.hidden_mean.to(where, dtype, copy=True)
         copy.centered = self.centered
         return copy
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without buffers and threads, which are made anew."""
+        return {**vars(self), "_compiled": None, "_stack": None}
 
     def set_centered(self, centered: bool) -> None:
         """Whether updates use the centred gradient; offsets of zero make it the plain one."""
@@ -242,14 +254,50 @@ class RBMEnergy(Energy):
         return probability
 
     def exact_log_partition(self) -> float | None:
-        from harmonium.sampling.enumeration import n_smaller, rbm_exact_log_partition
-
-        return rbm_exact_log_partition(self) if n_smaller(self) <= MAX_EXACT_UNITS else None
+        """By enumerating the smaller side: O(2**smaller * larger)."""
+        if min(self.n_variables, self.n_hidden) > MAX_EXACT_UNITS:
+            return None
+        return exact_log_sum(self.to(torch.float64).blocks())
 
     def exact_moments(self) -> Parameters | None:
-        from harmonium.sampling.enumeration import n_smaller, rbm_exact_moments
+        if min(self.n_variables, self.n_hidden) > MAX_EXACT_LEARNING_UNITS:
+            return None
+        found = exact_mean(self.to(torch.float64).blocks())
+        return {name: value.to(self.dtype) for name, value in found.items()}
 
-        return rbm_exact_moments(self) if n_smaller(self) <= MAX_EXACT_LEARNING_UNITS else None
+    def blocks(self) -> Iterator[WeighedBlock]:
+        """log weights of blocks of states of the smaller side, the other summed out in closed
+        form, and a block's moments given weights; together they are all states."""
+        if self.n_variables < self.n_hidden:
+            for v in self._visible_blocks():
+                yield self.log_weight(v), partial(self.moments, v)
+            return
+        first = self.n_variables - self.n_classes
+        for bits in enumerate_bits(self.n_hidden, self.n_variables):
+            h = bits.to(self.device, self.dtype)
+            logits = self.visible_logits(h)
+            log_weights = h @ self.hidden_bias + softplus(logits[:, :first]).sum(1)
+            if self.n_classes:
+                log_weights += torch.logsumexp(logits[:, first:], dim=1)
+            yield log_weights.double(), partial(self._moments_given_hidden, h, logits)
+
+    def _visible_blocks(self) -> Iterator[Tensor]:
+        """Free bits, and each choice of the softmax group if there is one."""
+        for bits in enumerate_bits(self.n_variables - self.n_classes, self.n_hidden):
+            v = bits.to(self.device, self.dtype)
+            if not self.n_classes:
+                yield v
+                continue
+            for label in torch.eye(self.n_classes, dtype=self.dtype, device=self.device):
+                yield torch.cat([v, label.expand(len(v), -1)], dim=1)
+
+    def _moments_given_hidden(self, h: Tensor, logits: Tensor, weights: Tensor) -> Parameters:
+        visible = self._visible_probability(logits) * weights.unsqueeze(1)
+        return {
+            "weights": visible.T @ h,
+            "visible_bias": visible.sum(0),
+            "hidden_bias": weights @ h,
+        }
 
     # -- annealing with one product a step fewer -------------------------------------------
 
@@ -350,6 +398,13 @@ class RBMEnergy(Energy):
             or not isinstance(generator, np.random.Generator)
         ):
             return None
+        widths = (positive.shape[1], chains.x.shape[1])
+        if widths != (self.n_variables, self.n_variables) or (
+            chains.hidden is not None and chains.hidden.shape[1] != self.n_hidden
+        ):
+            raise ValueError(  # the compiled loops check no bounds
+                f"rows and chains of widths {widths} do not fit weights {tuple(self.weights.shape)}"
+            )
         shape = (len(positive), len(chains.x))
         if self._compiled is None or self._compiled.shape != shape:
             from harmonium.models.rbm.kernels.persistent import PersistentUpdate

@@ -20,20 +20,26 @@ from torch import Tensor
 
 from harmonium.compute import draws
 from harmonium.compute.random import generator_for, random_generator
-from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
+from harmonium.contract.checks import (
+    check_arrays,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+)
 from harmonium.contract.energy import Chains, Energy, Evidence
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.tables import check_sample_weight, check_states, dense_rows
 from harmonium.learning.trainer import LEARNERS
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.rbm.attributes import (
-    MAX_SUMMED_ATTRIBUTES,
     Attributes,
+    climb_summed,
     log_weights,
     mean_hidden,
 )
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
-from harmonium.models.rbm.start import fit_energy, initial_energy, partial_update
+from harmonium.models.rbm.start import RunningFit, fit_energy, initial_energy, partial_update
 from harmonium.sampling.gibbs import equilibrate, mean_marginals
 
 if TYPE_CHECKING:
@@ -147,7 +153,7 @@ class RBM(TransformerMixin, EnergyModel):
         Interrupting a fit (Ctrl-C) keeps the best parameters so far, and warns; so does a fit
         whose weights stop being finite.
         """
-        self._check_parameters()
+        self.check_parameters()
         table = check_states(self, X, reset=True)
         weights = check_sample_weight(sample_weight, table)
         self._attributes = None
@@ -161,6 +167,7 @@ class RBM(TransformerMixin, EnergyModel):
                 else np.hstack([np.asarray(table, dtype=np.uint8), units])
             )
         self._check_size(joint.shape[1])
+        self._running = None
         result, energy = fit_energy(self, joint, weights)
         self._take(energy, result.parameters)
         self.history_ = result.history
@@ -174,20 +181,26 @@ class RBM(TransformerMixin, EnergyModel):
 
         Chains persist between calls; nothing is held out and nothing averaged. `y` is ignored.
         """
-        self._check_parameters()
+        self.check_parameters()
         first = not hasattr(self, "components_")
         if first:
             self._attributes = None
         elif self._attributes is not None:
             raise ValueError("partial_fit cannot go on with a model of attributes; use fit")
+        elif len(self.components_) != self.n_components:
+            raise ValueError(
+                f"n_components is {self.n_components}, the model has learned "
+                f"{len(self.components_)} hidden units; partial_fit goes on with them, fit starts "
+                "anew"
+            )
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
         self._check_size(table.shape[1])
-        energy = partial_update(self, table, weights, first)
-        self._take(energy, energy.parameters())
+        self._running = partial_update(self, table, weights, self._running)
+        self._take(self._running.energy, self._running.energy.parameters())
         return self
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
         check_integer("n_components", self.n_components, 1)
         check_choice("visible", self.visible, ("bernoulli",))
         check_choice("hidden", self.hidden, ("bernoulli",))
@@ -250,7 +263,7 @@ class RBM(TransformerMixin, EnergyModel):
         self.intercept_hidden_ = array(parameters["hidden_bias"])
         self._base_bias = energy.base_bias.detach().cpu().numpy().copy()
         self._n_features_out = self.n_components
-        self._log_partition = None
+        self._keep_log_partition(None)
 
     def _report(self, reason: str) -> None:
         if reason == "interrupted":
@@ -294,7 +307,7 @@ class RBM(TransformerMixin, EnergyModel):
                 f"got {arrays['b'].shape[0]} and {arrays['c'].shape[0]}"
             )
         model = cls(n_hidden, **parameters)
-        model._check_parameters()
+        model.check_parameters()
         model.components_ = np.ascontiguousarray(arrays["W"].T)
         model.intercept_visible_, model.intercept_hidden_ = arrays["b"], arrays["c"]
         model.n_features_in_ = n_visible
@@ -302,7 +315,7 @@ class RBM(TransformerMixin, EnergyModel):
         model.attribute_components_ = np.zeros((n_hidden, 0))
         model.intercept_attributes_ = np.zeros(0)
         model._n_features_out = n_hidden
-        model._log_partition = None
+        model._keep_log_partition(None)
         model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
         model._base_bias = initial_energy(model, None)
         return model
@@ -327,6 +340,8 @@ class RBM(TransformerMixin, EnergyModel):
 
     # -- attributes ------------------------------------------------------------
 
+    #: What `partial_fit` goes on from; None until it is called, and after `fit`.
+    _running: RunningFit | None = None
     #: What `y` was; None for a model of rows alone.
     _attributes: Attributes | None = None
 
@@ -351,17 +366,22 @@ class RBM(TransformerMixin, EnergyModel):
             raise ValueError("attributes: this model was fitted without y and has none")
         return self._attributes
 
-    def _beside(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self._attributes is None:
-            return table
-        return np.hstack([table, np.full((len(table), self._attributes.n_units), np.nan)])
+    def _can_weigh(self, energy: Energy, width: int) -> bool:
+        summed = self._attributes is not None and self._attributes.can_be_summed
+        return width == energy.n_variables or summed
+
+    def _climb_rows(self, energy: Energy, x: Tensor, evidence: Evidence) -> Tensor:
+        assert isinstance(energy, RBMEnergy)
+        if self._attributes is None or not self._attributes.can_be_summed:
+            return x
+        return climb_summed(energy, x, evidence, self._attributes.states().to(energy.device))
 
     def _own(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
         return table[:, : self.n_features_in_]
 
     def _log_weight(self, energy: Energy, x: Tensor) -> Tensor:
         assert isinstance(energy, RBMEnergy)
-        if self._attributes is None:
+        if self._attributes is None or x.shape[1] == energy.n_variables:
             return energy.log_weight(x)
         states = self._attributes.states().to(energy.device)
         return torch.logsumexp(log_weights(energy, x, states), 1)
@@ -374,7 +394,7 @@ class RBM(TransformerMixin, EnergyModel):
         """
         attributes = self._wanted_attributes()
         table = np.array(dense_rows(self._check(X), slice(None)), dtype=np.float64)
-        if not attributes.classes and len(attributes.names) > MAX_SUMMED_ATTRIBUTES:
+        if not attributes.can_be_summed:
             return self._gibbs_attributes(table, random_state)
         energy = self._build_energy(torch.float64)
         states = attributes.states().to(energy.device)
@@ -388,7 +408,8 @@ class RBM(TransformerMixin, EnergyModel):
     def _gibbs_attributes(self, table: NDArray[np.float64], seed: Any) -> NDArray[np.float64]:
         energy = self._build_energy(torch.float32)
         generator = generator_for(energy.device, random_generator(seed))
-        joint = self._beside(table)
+        n_units = self.intercept_attributes_.shape[0]
+        joint = np.hstack([table, np.full((len(table), n_units), np.nan)])
         free = torch.from_numpy(np.isnan(joint)).to(energy.device)
         base = energy.base_sample(len(joint), generator)
         known = self._tensor(energy, np.nan_to_num(joint))
@@ -571,7 +592,7 @@ class RBM(TransformerMixin, EnergyModel):
             "attribute_components": self.attribute_components_,
             "intercept_attributes": self.intercept_attributes_,
         }
-        known = self._log_partition
+        known = self._known_log_partition()
         facts: dict[str, Any] = {
             "n_features_in": self.n_features_in_,
             "history": {k: [float(x) for x in v] for k, v in self.history_.items()}
@@ -591,18 +612,27 @@ class RBM(TransformerMixin, EnergyModel):
         return arrays, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        check_arrays(
+            arrays,
+            {
+                "components": ("float", (None, None)),
+                "attribute_components": ("float", (None, None)),
+            },
+        )
         n_hidden, n_visible = arrays["components"].shape
         n_units = arrays["attribute_components"].shape[1]
-        wanted = {
-            "intercept_visible": (n_visible,),
-            "intercept_hidden": (n_hidden,),
-            "base_bias": (n_visible + n_units,),
-            "attribute_components": (n_hidden, n_units),
-            "intercept_attributes": (n_units,),
-        }
-        for name, shape in wanted.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"{name} has shape {arrays[name].shape}, wanted {shape}")
+        check_arrays(
+            arrays,
+            {
+                "intercept_visible": ("float", (n_visible,)),
+                "intercept_hidden": ("float", (n_hidden,)),
+                "base_bias": ("float", (n_visible + n_units,)),
+                "attribute_components": ("float", (n_hidden, n_units)),
+                "intercept_attributes": ("float", (n_units,)),
+            },
+        )
+        if int(facts["n_features_in"]) != n_visible:
+            raise ValueError(f"n_features_in is {facts['n_features_in']!r}, wanted {n_visible}")
         self.components_ = arrays["components"]
         self.intercept_visible_ = arrays["intercept_visible"]
         self.intercept_hidden_ = arrays["intercept_hidden"]
@@ -617,11 +647,10 @@ class RBM(TransformerMixin, EnergyModel):
                 raise ValueError(f"{n_units} units for {self._attributes.n_units} attributes")
         self.n_features_in_ = int(facts["n_features_in"])
         self._n_features_out = n_hidden
-        self.history_ = facts["history"]
-        self.n_updates_ = facts["n_updates"]
-        self.stop_reason_ = facts["stop_reason"]
-        known = facts["log_partition"]
-        self._log_partition = None if known is None else LogZ(**known)
+        self.history_ = check_history(facts["history"])
+        self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
+        self.stop_reason_ = str(facts["stop_reason"])
+        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
         if "feature_names_in" in facts:
             self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
 

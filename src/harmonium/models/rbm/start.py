@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -34,7 +35,7 @@ from harmonium.sampling.particles import Trajectory
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
 
-__all__ = ["fit_energy", "initial_energy", "partial_update"]
+__all__ = ["RunningFit", "fit_energy", "initial_energy", "partial_update"]
 
 #: Standard deviation of the first weights: small enough for a known log Z, enough to part units.
 _INITIAL_SCALE = 0.01
@@ -292,6 +293,10 @@ class _Shown(AbstractContextManager[Any]):
         self.bar.__exit__(*details)
 
 
+#: Rows that a checkpoint's fingerprint is worked out from at a time; it knows all of them.
+_ROWS_HASHED_AT_ONCE = 4096
+
+
 class _Checkpoint:
     """The loop's whole state in a file, tied to the settings and the data it belongs to."""
 
@@ -304,6 +309,7 @@ class _Checkpoint:
     ) -> None:
         self.path = Path(os.fspath(model.checkpoint))  # type: ignore[arg-type]
         self.watch = watch
+        self.told = False
         settings = {
             name: str(value)
             for name, value in sorted(model.get_params().items())
@@ -311,8 +317,9 @@ class _Checkpoint:
         }
         digest = hashlib.sha256(repr(settings).encode())
         digest.update(repr((table.shape, None if weights is None else weights.tolist())).encode())
-        probe = np.linspace(0, table.shape[0] - 1, min(table.shape[0], 1000)).astype(np.int64)
-        digest.update(np.ascontiguousarray(dense_rows(table, probe), dtype=np.uint8).tobytes())
+        for start in range(0, table.shape[0], _ROWS_HASHED_AT_ONCE):
+            block = dense_rows(table, slice(start, start + _ROWS_HASHED_AT_ONCE))
+            digest.update(np.packbits(block.astype(bool)).tobytes())
         self.fingerprint = digest.hexdigest()
 
     def write(self, trainer: Trainer) -> None:
@@ -322,7 +329,17 @@ class _Checkpoint:
                 arrays[f"watch.{name}"] = tensor.cpu().numpy().copy()
             facts["watch_generator"] = generator_state(self.watch.generator)
         facts["fingerprint"] = self.fingerprint
-        write_arrays(self.path, "checkpoint", arrays, facts)
+        try:
+            write_arrays(self.path, "checkpoint", arrays, facts)
+        except OSError as error:
+            if not self.told:  # what was learned is worth more than the file
+                warnings.warn(
+                    f"checkpoint: {str(self.path)!r} cannot be written ({error}); the fit goes on "
+                    "without it",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            self.told = True
 
     def read(self, trainer: Trainer) -> None:
         """Take up the file's state, if there is one; refuse one of another fit."""
@@ -347,43 +364,72 @@ class _Checkpoint:
             restore_generator(self.watch.generator, facts["watch_generator"])
 
 
-def partial_update(
-    model: RBM, table: Table, weights: NDArray[np.float64] | None, first: bool
-) -> RBMEnergy:
-    """One pass over the rows with chains that live on in the estimator."""
-    if first:
-        model._partial_generator = random_generator(model.random_state)
-        energy = _blank_energy(model, initial_energy(model, table), model._partial_generator)
-        model._partial_phase = None
-    else:
-        energy = model._build_energy(torch.float32)
-        energy.set_centered(model.centered)
-        if not hasattr(model, "_partial_generator"):
-            model._partial_generator = random_generator(model.random_state)
-            model._partial_phase = None
-    generator = model._partial_generator
-    settings, n_chains = _settings(model, table.shape[0])
-    source = generator_for(energy.device, generator)
-    if model._partial_phase is None:
-        model._partial_phase = negative_phase(
-            model.learner, energy, n_chains, model.n_gibbs, source
-        )
-    if hasattr(model, "_partial_hidden_mean"):
-        energy.hidden_mean = model._partial_hidden_mean
-    batches = Batches(table.shape[0], settings.batch_size, generator, weights)
-    read = _row_reader(table, energy.device)
-    with (
-        threads_for(model.learner, (settings.batch_size + n_chains) * energy.weights.numel()),
-        torch.no_grad(),
-    ):
-        for _ in range(-(-table.shape[0] // settings.batch_size)):
-            model._partial_phase.update(
-                energy, read(next(batches)), settings.rate, settings.decay, source
+class RunningFit:
+    """What ``partial_fit`` goes on from: energy, chains and randomness, from call to call.
+
+    ``fit`` drops it, so that chains of one model never meet the weights of another.
+    """
+
+    def __init__(
+        self,
+        energy: RBMEnergy,
+        learner: str,
+        n_chains: int,
+        n_gibbs: int,
+        generator: np.random.Generator,
+    ) -> None:
+        self.energy = energy
+        self.learner = learner
+        self.generator = generator
+        self.source = generator_for(energy.device, generator)
+        self.n_chains = n_chains
+        self.negative = negative_phase(learner, energy, n_chains, n_gibbs, self.source)
+
+    def set_parameters(self, parameters: Parameters) -> None:
+        """Go on from these, which somebody may have changed since the last call."""
+        for name, tensor in self.energy.parameters().items():
+            tensor.copy_(parameters[name])
+
+    def learn(self, table: Table, weights: NDArray[np.float64] | None, settings: Settings) -> None:
+        """One pass over the rows. Raises ``FloatingPointError`` where weights stop being finite;
+        parameters and chains are then as they were."""
+        energy = self.energy
+        before = {k: v.clone() for k, v in energy.parameters().items()}
+        chains = {k: v.clone() for k, v in self.negative.tensors().items()}
+        hidden_mean = energy.hidden_mean.clone()
+        batches = Batches(table.shape[0], settings.batch_size, self.generator, weights)
+        read = _row_reader(table, energy.device)
+        work = (settings.batch_size + self.n_chains) * energy.weights.numel()
+        with threads_for(self.learner, work), torch.no_grad():
+            for _ in range(-(-table.shape[0] // settings.batch_size)):
+                self.negative.update(
+                    energy, read(next(batches)), settings.rate, settings.decay, self.source
+                )
+        if not all(torch.isfinite(value).all() for value in energy.parameters().values()):
+            self.set_parameters(before)
+            energy.hidden_mean.copy_(hidden_mean)
+            if chains:
+                self.negative.restore(chains)
+            raise FloatingPointError(
+                "partial_fit diverged (weights are no longer finite); the model is unchanged; "
+                "lower learning_rate"
             )
-    if not all(torch.isfinite(value).all() for value in energy.parameters().values()):
-        raise FloatingPointError(
-            "partial_fit diverged (weights are no longer finite); the model is unchanged; "
-            "lower learning_rate"
-        )
-    model._partial_hidden_mean = energy.hidden_mean
-    return energy
+
+
+def partial_update(
+    model: RBM, table: Table, weights: NDArray[np.float64] | None, running: RunningFit | None
+) -> RunningFit:
+    """One pass over the rows, with the chains of `running` or, for None, fresh ones."""
+    settings, n_chains = _settings(model, table.shape[0])
+    if running is not None and running.learner == model.learner:
+        running.set_parameters(model._build_energy(torch.float32).parameters())
+    else:
+        generator = random_generator(model.random_state)
+        if hasattr(model, "components_"):
+            energy = model._build_energy(torch.float32)
+            energy.set_centered(model.centered)
+        else:
+            energy = _blank_energy(model, initial_energy(model, table), generator)
+        running = RunningFit(energy, model.learner, n_chains, model.n_gibbs, generator)
+    running.learn(table, weights, settings)
+    return running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,7 @@ from harmonium.models.network.factor import Name
 
 if TYPE_CHECKING:
     from harmonium.models.network.exact.contraction import Array
-    from harmonium.models.network.exact.engine import States
-    from harmonium.models.network.structure import Structure
+    from harmonium.models.network.exact.engine import Exact, States
 
 __all__ = ["LoopyBeliefs", "loopy_beliefs"]
 
@@ -39,7 +39,8 @@ class LoopyBeliefs:
 
 
 def loopy_beliefs(
-    network: Structure,
+    exact: Exact,
+    names: Sequence[Name],
     row: States,
     known: frozenset[int],
     *,
@@ -53,7 +54,6 @@ def loopy_beliefs(
     equations 5 and 6); log Z by the Bethe free energy (Yedidia, Freeman, Weiss 2005).
     Cost a round: the entries of all tables times their arity.
     """
-    exact = network.exact
     tables: list[tuple[tuple[int, ...], Array]] = []
     constant = 0.0
     for scope, table in zip(exact.scopes, exact.log_tables, strict=True):
@@ -70,7 +70,7 @@ def loopy_beliefs(
         if residual <= tol:
             break
     marginals: dict[Name, Array] = {}
-    for v, name in enumerate(network.names):
+    for v, name in enumerate(names):
         if v in known:
             marginals[name] = np.eye(exact.sizes[v])[row[v]]
         else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -91,7 +92,7 @@ class _Lines:
             line = next(self._lines)
         except StopIteration:
             raise self.error("the file ends here, before \\end\\") from None
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, zlib.error) as error:
             raise self.error(f"the file is cut short: {error}") from None
         self.number += 1
         return line
