@@ -34,6 +34,7 @@ class Status(_Word):
         "few_effective_chains",
         "The weights of fewer than 10 chains make up the estimate.",
     )
+    UNPROVEN = "unproven", "The error is that of the starts given, not of log Z."
     FEW_EFFECTIVE_SAMPLES = (
         "few_effective_samples",
         "The draws tell no more than fewer than 10 independent ones.",
@@ -84,8 +85,8 @@ class LogZ:
         ``"trajectory"`` particles that followed the fit; ``"trajectory_tempering"`` chains on
         a ladder of models.
     bound : :class:`Bound`: ``"exact"``; ``"lower"`` for AIS and particles (their mean is low,
-        which flatters the log-likelihood); ``"none"`` where neither
-        side is proved (RAISE from draws that are not exactly the model's; tempering).
+        which flatters the log-likelihood); ``"none"`` where neither side is proved (RAISE from
+        draws that are not exactly the model's; trajectory tempering).
     status : :class:`Status`: ``"ok"``, ``"few_effective_chains"``, ``"unproven"`` (RAISE: the
         error is that of the starts given, not of log Z) or ``"nonfinite"``.
     effective_chains : effective number of independent weights (infinite when exact).
@@ -110,6 +111,17 @@ class LogZ:
     def __float__(self) -> float:
         return self.value
 
+    def __str__(self) -> str:
+        if self.std_error == 0.0:
+            return f"{self.value:.4f} ({self.method}, {self.status})"
+        # Two decimals, or as many as show the error's first digit.
+        seen = self.std_error if 0.0 < self.std_error < math.inf else 1.0
+        decimals = min(max(2, -math.floor(math.log10(seen))), 9)
+        return (
+            f"{self.value:.{decimals}f} +- {self.std_error:.{decimals}f} "
+            f"({self.method}, {self.status})"
+        )
+
     @classmethod
     def from_facts(cls, facts: Any) -> LogZ | None:
         """The estimate that ``vars(estimate)`` was kept of; None for None.
@@ -129,17 +141,6 @@ class LogZ:
         if not math.isfinite(facts["value"]) and facts["status"] == "ok":
             raise ValueError(f"log_partition: value is {facts['value']!r} though its status is ok")
         return cls(**facts)
-
-    def __str__(self) -> str:
-        if self.std_error == 0.0:
-            return f"{self.value:.4f} ({self.method}, {self.status})"
-        # Two decimals, or as many as show the error's first digit.
-        seen = self.std_error if 0.0 < self.std_error < math.inf else 1.0
-        decimals = min(max(2, -math.floor(math.log10(seen))), 9)
-        return (
-            f"{self.value:.{decimals}f} +- {self.std_error:.{decimals}f} "
-            f"({self.method}, {self.status})"
-        )
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -53,6 +53,15 @@ class EnergyModel(JointDistribution):
     def _build_energy(self, dtype: torch.dtype) -> Energy:
         """The fitted model's energy in this precision."""
 
+    def build_energy(self, dtype: torch.dtype = torch.float64) -> Energy:
+        """The fitted model as an :class:`Energy` in this precision, on the model's device."""
+        check_is_fitted(self)
+        return self._build_energy(dtype)
+
+    def rows_of(self, states: Tensor) -> NDArray[Any]:
+        """States of the energy ``(n, n_variables)`` as the rows that :meth:`sample` gives."""
+        return self._result(states)
+
     #: The figure that `log_partition` keeps, and the digest of the parameters that it is of.
     _log_partition: LogZ | None = None
     _log_partition_of: bytes | None = None
