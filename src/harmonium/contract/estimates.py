@@ -47,7 +47,6 @@ class Status(_Word):
         "missed_states",
         "Probable states were found where no draw, or hardly one, has fallen.",
     )
-    UNPROVEN = "unproven", "The error is that of the starts given, not of the estimate."
     CHAINS_DISAGREE = (
         "chains_disagree",
         "Chains that began apart have not come to the same answer.",
