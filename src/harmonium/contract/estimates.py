@@ -4,9 +4,72 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, Self
 
-__all__ = ["Estimate", "LogZ", "check_history"]
+__all__ = ["Bound", "Estimate", "LogZ", "Status", "check_history"]
+
+
+class _Word(StrEnum):
+    """A word with its sentence; equal to, and printed as, the plain word."""
+
+    sentence: str
+
+    def __new__(cls, word: str, sentence: str = "") -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.sentence = sentence
+        return member
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class Status(_Word):
+    """Whether an estimate's error bar may be believed, or why not."""
+
+    OK = "ok", "Nothing speaks against the error bar."
+    NONFINITE = "nonfinite", "Some weight is not a finite number."
+    FEW_EFFECTIVE_CHAINS = (
+        "few_effective_chains",
+        "The weights of fewer than 10 chains make up the estimate.",
+    )
+    UNPROVEN = "unproven", "The error is that of the starts given, not of log Z."
+    FEW_EFFECTIVE_SAMPLES = (
+        "few_effective_samples",
+        "The draws tell no more than fewer than 10 independent ones.",
+    )
+    HEAVY_WEIGHTS = (
+        "heavy_weights",
+        "The largest weights have so heavy a tail that their spread says nothing of the error.",
+    )
+    MISSED_STATES = (
+        "missed_states",
+        "Probable states were found where no draw, or hardly one, has fallen.",
+    )
+    CHAINS_DISAGREE = (
+        "chains_disagree",
+        "Chains that began apart have not come to the same answer.",
+    )
+    NOT_STATIONARY = "not_stationary", "The chains were still drifting when they were stopped."
+    NOT_CONVERGED = "not_converged", "The messages had not settled when they were stopped."
+    STRONG_LOOPS = (
+        "strong_loops",
+        "Settled messages need not be near the marginals where loops couple this strongly.",
+    )
+    CONSTANT = (
+        "constant",
+        "The function was the same in every draw, so nothing tells how often it is not.",
+    )
+
+
+class Bound(_Word):
+    """On which side of the truth an estimate falls."""
+
+    EXACT = "exact", "The figure is the truth, but for rounding."
+    LOWER = "lower", "Too low on average, so log-likelihoods made with it are too high."
+    UPPER = "upper", "Too high on average, so log-likelihoods made with it are too low."
+    NONE = "none", "On neither side for certain."
 
 
 @dataclass(frozen=True)
@@ -17,27 +80,46 @@ class LogZ:
     ----------
     value : the estimate.
     std_error : its standard error (0.0 when exact).
-    method : ``"exact"``, ``"ais"``, ``"raise"`` or ``"trajectory_tempering"``.
-    bound : ``"exact"``; ``"lower"`` for AIS (its mean is low, so it flatters the
-        log-likelihood); ``"none"`` where neither side is proved (RAISE from draws that are
-        not exactly the model's; trajectory tempering).
-    status : ``"ok"``, ``"few_effective_chains"``, ``"unproven"`` (RAISE: the error is that of
-        the starts given, not of log Z) or ``"nonfinite"``.
+    method : ``"exact"``; ``"ais"`` annealed importance sampling; ``"raise"`` its reverse;
+        ``"trajectory"`` particles that followed the fit; ``"trajectory_tempering"`` chains on
+        a ladder of models.
+    bound : :class:`Bound`: ``"exact"``; ``"lower"`` for AIS and particles (their mean is low,
+        which flatters the log-likelihood); ``"none"`` where neither side is proved (RAISE from
+        draws that are not exactly the model's; trajectory tempering).
+    status : :class:`Status`: ``"ok"``, ``"few_effective_chains"``, ``"unproven"`` (RAISE: the
+        error is that of the starts given, not of log Z) or ``"nonfinite"``.
     effective_chains : effective number of independent weights (infinite when exact).
     n_chains, n_temperatures : the work done.
+
+    Words may be given as plain text; ``ValueError`` for one that is no bound or no status.
     """
 
     value: float
     std_error: float = 0.0
     method: str = "exact"
-    bound: str = "exact"
-    status: str = "ok"
+    bound: Bound = Bound.EXACT
+    status: Status = Status.OK
     effective_chains: float = math.inf
     n_chains: int = 0
     n_temperatures: int = 0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bound", Bound(self.bound))
+        object.__setattr__(self, "status", Status(self.status))
+
     def __float__(self) -> float:
         return self.value
+
+    def __str__(self) -> str:
+        if self.std_error == 0.0:
+            return f"{self.value:.4f} ({self.method}, {self.status})"
+        # Two decimals, or as many as show the error's first digit.
+        seen = self.std_error if 0.0 < self.std_error < math.inf else 1.0
+        decimals = min(max(2, -math.floor(math.log10(seen))), 9)
+        return (
+            f"{self.value:.{decimals}f} +- {self.std_error:.{decimals}f} "
+            f"({self.method}, {self.status})"
+        )
 
     @classmethod
     def from_facts(cls, facts: Any) -> LogZ | None:
@@ -51,7 +133,7 @@ class LogZ:
         if not isinstance(facts, dict) or set(facts) != set(blank):
             raise ValueError(f"log_partition must have the fields {', '.join(blank)}")
         for name, value in facts.items():
-            wanted = type(blank[name])
+            wanted = str if isinstance(blank[name], str) else type(blank[name])
             numbers = (int, float) if wanted is float else wanted
             if not isinstance(value, numbers) or isinstance(value, bool):
                 raise ValueError(f"log_partition: {name} must be {wanted.__name__}, got {value!r}")
@@ -78,21 +160,29 @@ class Estimate:
         infinite when exact.
     method : ``"exact"``, ``"gibbs"``, ``"tempered"``, ``"uniform"``, ``"importance"`` or
         ``"sample"``.
-    status : ``"ok"``; ``"chains_disagree"`` (R-hat above 1.1); ``"not_stationary"`` (burn-in
-        did not end); ``"few_effective_samples"`` (below 10); ``"constant"`` (f was the same in
-        every draw, so nothing tells how often it is not).
+    status : :class:`Status`: ``"ok"``; ``"chains_disagree"`` (R-hat above 1.1);
+        ``"not_stationary"`` (burn-in did not end); ``"few_effective_samples"`` (below 10);
+        ``"heavy_weights"`` and ``"missed_states"`` (importance sampling that tells little or
+        nothing); ``"constant"`` (f was the same in every draw, so nothing tells how often it
+        is not).
     r_hat : agreement of the chains, 1 at best, of the same shape; nan without chains.
     n_samples : draws that were averaged.  n_burn_in : sweeps of each chain before them.
+    pareto_k : shape of the largest weights' tail (Vehtari, Simpson, Gelman, Yao, Gabry 2024);
+        nan without weights.
     """
 
     value: Any
     std_error: Any = 0.0
     effective_samples: Any = math.inf
     method: str = "exact"
-    status: str = "ok"
+    status: Status = Status.OK
     r_hat: Any = math.nan
     n_samples: int = 0
     n_burn_in: int = 0
+    pareto_k: Any = math.nan
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", Status(self.status))
 
     def __float__(self) -> float:
         return float(self.value)

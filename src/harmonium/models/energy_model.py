@@ -22,11 +22,12 @@ from harmonium.compute.progress import stage_bar
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_choice, check_integer
 from harmonium.contract.energy import Energy
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import Bound, LogZ, Status
 from harmonium.contract.joint import JointDistribution
 from harmonium.data.tables import Table, dense_rows
-from harmonium.models.answers import HOW, Answerer, Question, answer, blanks, named, readings
+from harmonium.models.answers import Answerer, answer, named
 from harmonium.models.codec import Codec
+from harmonium.models.question import HOW, Question, blanks, readings
 from harmonium.sampling.annealing import annealed_importance_sampling, reverse_annealing
 
 __all__ = ["EnergyModel"]
@@ -34,8 +35,7 @@ __all__ = ["EnergyModel"]
 #: Numbers in one block of dense rows; bounds memory, however many rows there are.
 _BLOCK_ELEMENTS = 2**21
 _ROWS_AT_ONCE = 2048
-#: Chains are agreed where so large a part of them counts.
-_AGREED = 0.3
+_AGREED = 0.3  # the part of the chains that must count
 
 
 class EnergyModel(JointDistribution):
@@ -131,20 +131,17 @@ class EnergyModel(JointDistribution):
             return exact
         seed = 0 if random_state is None else random_state
         steps = self._annealing_steps if n_temperatures is None else (n_temperatures,)
-        estimates = (self._anneal(n_chains, n, seed) for n in steps)
-        estimate = next(estimates)
-        while estimate.effective_chains < _AGREED * n_chains:
-            following = next(estimates, None)
-            if following is None:
+        for n_steps in steps:
+            estimate = self._anneal(n_chains, n_steps, seed)
+            if estimate.effective_chains >= _AGREED * n_chains:
                 break
-            estimate = following
         if plain:
             self._keep_log_partition(estimate)
         return estimate
 
     def _anneal(self, n_chains: int, n_temperatures: int, seed: Any) -> LogZ:
         energy = self.build_energy(torch.float32)
-        with stage_bar(self._verbose(), "log Z", n_temperatures) as show:
+        with stage_bar(getattr(self, "verbose", 0), "log Z", n_temperatures) as show:
             return annealed_importance_sampling(
                 energy,
                 n_chains=n_chains,
@@ -170,7 +167,7 @@ class EnergyModel(JointDistribution):
                     "X: method='raise' cannot start at rows without their attributes; leave X out"
                 )
         states = torch.from_numpy(rows).to(energy.device, energy.dtype)
-        with stage_bar(self._verbose(), "log Z", n_temperatures) as show:
+        with stage_bar(getattr(self, "verbose", 0), "log Z", n_temperatures) as show:
             bounds = reverse_annealing(
                 energy,
                 states,
@@ -185,9 +182,8 @@ class EnergyModel(JointDistribution):
             float(each.mean()),
             error,
             "raise",
-            "none",
-            # The rows are not the model's draws, so nothing tells how far it is off.
-            "unproven" if np.isfinite(each).all() else "nonfinite",
+            Bound.NONE,
+            Status.UNPROVEN if np.isfinite(each).all() else Status.NONFINITE,
             float(len(each)),
             len(each),
             n_temperatures,
@@ -197,6 +193,11 @@ class EnergyModel(JointDistribution):
     def log_partition_(self) -> LogZ:
         """log Z as ``log_partition()`` gives it; computed when first asked for, then kept."""
         return self.log_partition()
+
+    @property
+    def known_log_partition(self) -> LogZ | None:
+        """log Z where it has been worked out for the parameters in force, else None."""
+        return self._known_log_partition()
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """log P(x) in nats for each row, ``(n_samples,)``: minus energy minus log Z; -inf for
@@ -328,9 +329,6 @@ class EnergyModel(JointDistribution):
     def rows_of(self, states: Tensor) -> NDArray[Any]:
         """States of the energy, ``(n, n_variables)``, as rows that a user knows."""
         return self._codec().write(states.double().cpu().numpy())
-
-    def _verbose(self) -> int:
-        return int(getattr(self, "verbose", 0))
 
     def _by_rows(
         self, table: Table, result: Callable[[NDArray[np.float64]], Tensor]

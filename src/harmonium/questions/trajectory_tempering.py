@@ -25,7 +25,7 @@ from torch import Tensor
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_integer, check_number
 from harmonium.contract.energy import Chains, Generator, Parameters
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import Bound, LogZ, Status
 from harmonium.sampling.gibbs import run_chains
 from harmonium.sampling.ladder import bennett_ratio, gains, lower_rungs, swap
 
@@ -225,8 +225,8 @@ class TrajectoryTempering:
             value,
             error,
             "trajectory_tempering",
-            "none",
-            "ok" if ok else "nonfinite",
+            Bound.NONE,
+            Status.OK if ok else Status.NONFINITE,
             float(self.n_chains),
             self.n_chains,
             self.n_rungs,

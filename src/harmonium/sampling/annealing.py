@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from torch import Tensor
 
 from harmonium.contract.energy import Chains, Energy, Generator
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import Bound, LogZ, Status
 
 __all__ = [
     "anneal_step",
@@ -92,19 +92,19 @@ def annealed_importance_sampling(
         if progress is not None:
             progress(step + 1, n_temperatures)
     weights = total.cpu().numpy()
-    return summarise(weights, "ais", "lower", n_temperatures), weights, chains
+    return summarise(weights, "ais", Bound.LOWER, n_temperatures), weights, chains
 
 
 def summarise(
-    log_weights: NDArray[np.float64], method: str, bound: str, n_temperatures: int
+    log_weights: NDArray[np.float64], method: str, bound: Bound, n_temperatures: int
 ) -> LogZ:
     """The log of the mean of `log_weights`, with its error and how far to trust it."""
     if not np.isfinite(log_weights).all():
-        return LogZ(
-            math.nan, math.nan, method, bound, "nonfinite", 0.0, len(log_weights), n_temperatures
-        )
+        nothing = (math.nan, math.nan, method, bound, Status.NONFINITE, 0.0)
+        return LogZ(*nothing, len(log_weights), n_temperatures)
     value, error, effective = log_mean_exp(log_weights)
-    status = "ok" if effective >= MIN_EFFECTIVE_CHAINS else "few_effective_chains"
+    few = effective < MIN_EFFECTIVE_CHAINS
+    status = Status.FEW_EFFECTIVE_CHAINS if few else Status.OK
     return LogZ(value, error, method, bound, status, effective, len(log_weights), n_temperatures)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from harmonium.compute.random import _one_uniform
 from harmonium.contract.energy import Chains, Energy, Generator, Parameters
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import Bound, LogZ, Status
 from harmonium.sampling.annealing import anneal_step, log_mean_exp, temperatures
 
 __all__ = ["Trajectory"]
@@ -63,8 +63,8 @@ class Trajectory:
             self.log_z + value,
             math.sqrt(self.variance + error**2),
             "trajectory",
-            "lower",
-            "ok" if math.isfinite(value) else "nonfinite",
+            Bound.LOWER,
+            Status.OK if math.isfinite(value) else Status.NONFINITE,
             effective,
             len(self.log_weights),
             n_steps,

@@ -299,3 +299,39 @@ def test_sampled_learning_comes_close_to_exact():
     ).fit(X)
     gained = exact.score(held_out) - independent.score(held_out)
     assert sampled.score(held_out) > exact.score(held_out) - 0.1 * gained
+
+
+def test_a_sampled_fit_that_is_interrupted_says_so_and_keeps_its_history(monkeypatch):
+    from harmonium.learning import trainer
+
+    X = np.random.default_rng(0).integers(0, 2, (60, 2))
+    step, calls = trainer.Persistent.update, []
+
+    def interrupt(self, *args):
+        calls.append(1)
+        if len(calls) == 130:
+            raise KeyboardInterrupt
+        return step(self, *args)
+
+    monkeypatch.setattr(trainer.Persistent, "update", interrupt)
+    model = hm.MarkovNetwork.chain(2).set_params(learner="pcd", max_iter=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model.fit(X)
+    assert model.stop_reason_ == "interrupted"
+    assert model.n_updates_ == 129
+    assert model.history_["update"] == [100.0, 129.0]
+
+
+def test_a_sampled_fit_that_diverges_says_so(monkeypatch):
+    from harmonium.learning import trainer
+
+    def overflow(self, energy, *_):
+        energy.tables.fill_(torch.inf)
+
+    monkeypatch.setattr(trainer.Persistent, "update", overflow)
+    X = np.random.default_rng(0).integers(0, 2, (60, 2))
+    model = hm.MarkovNetwork.chain(2).set_params(learner="pcd", max_iter=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.fit(X)
+    assert model.stop_reason_ == "diverged"
+    assert np.isfinite(model.score(X))

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Chains
-from harmonium.models.answers import Answerer, Question
+from harmonium.models.answers import Answerer
 from harmonium.models.grid.cuts import expand
 from harmonium.models.grid.energy import GridEnergy
+from harmonium.models.question import Question
 from harmonium.sampling.modes import climb, height
 
 __all__ = ["Annealing", "GraphCuts"]

@@ -15,7 +15,7 @@ from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.energy import Chains, Evidence
 from harmonium.data.tables import check_states, dense_rows, one_row
-from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, blanks, named
+from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
 from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.network.energy import FactorEnergy
@@ -25,6 +25,7 @@ from harmonium.models.network.exact.engine import States
 from harmonium.models.network.factor import Name
 from harmonium.models.network.rows import Elimination, patterns
 from harmonium.models.network.structure import Structure
+from harmonium.models.question import blanks
 from harmonium.sampling.gibbs import Schedule, equilibrate, mean_marginals
 from harmonium.sampling.modes import climb, seek_mode
 
@@ -105,7 +106,7 @@ class Questions(EnergyModel):
             lambda: self.build_energy(torch.float32),
             _SCHEDULE,
             possible=lambda x: ~torch.isneginf(weigh(x)),
-            verbose=self._verbose(),
+            verbose=getattr(self, "verbose", 0),
         )
         enumeration = Enumeration(codec.sizes, lambda: weigh)
         return Elimination(self._network), enumeration, chains

@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harmonium.models.answers import Answerer, Question
+from harmonium.models.answers import Answerer
 from harmonium.models.network.exact.contraction import Array
 from harmonium.models.network.structure import Structure
+from harmonium.models.question import Question
 
 __all__ = ["Elimination", "patterns"]
 

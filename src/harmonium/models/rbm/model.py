@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -29,11 +27,14 @@ from harmonium.contract.checks import (
     check_number,
 )
 from harmonium.contract.estimates import LogZ, check_history
+from harmonium.contract.stopping import tell
 from harmonium.data.tables import Table, check_sample_weight, check_states, dense_rows, one_row
+from harmonium.learning.plan import asked
 from harmonium.learning.trainer import LEARNERS
-from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, blanks, named
+from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
 from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.energy_model import EnergyModel
+from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.models.rbm.hidden import (
@@ -42,7 +43,15 @@ from harmonium.models.rbm.hidden import (
     mean_hidden,
     pseudo_log_likelihood,
 )
-from harmonium.models.rbm.start import RunningFit, fit_energy, initial_energy, partial_update
+from harmonium.models.rbm.start import (
+    RBMParameters,
+    RunningFit,
+    Start,
+    base_bias_of,
+    begin_running,
+    fit_energy,
+    settings_for,
+)
 from harmonium.sampling.gibbs import Schedule
 from harmonium.units.base import Units
 
@@ -174,12 +183,18 @@ class RBM(TransformerMixin, EnergyModel):
             )
         self._check_size(joint.shape[1])
         self._running = None
-        result, energy = fit_energy(self, joint, weights)
+        result, energy = fit_energy(
+            asked(RBMParameters, vars(self)),
+            joint,
+            weights,
+            Start(self._device(), self._units()),
+            getattr(self, "_on_look", None),
+        )
         self._take(energy, result.parameters)
         self.history_ = result.history
         self.n_updates_ = result.n_updates
         self.stop_reason_ = result.reason
-        self._report(result.reason)
+        tell(result.reason)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -202,7 +217,15 @@ class RBM(TransformerMixin, EnergyModel):
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
         self._check_size(table.shape[1])
-        self._running = partial_update(self, table, weights, self._running)
+        wanted = asked(RBMParameters, vars(self))
+        known = None if first else self.build_energy(torch.float32)
+        if self._running is None or self._running.learner != self.learner:
+            self._running = begin_running(
+                wanted, table, Start(self._device(), self._units()), known
+            )
+        elif known is not None:
+            self._running.set_parameters(known.parameters())
+        self._running.learn(table, weights, settings_for(wanted, table.shape[0]))
         self._take(self._running.energy, self._running.energy.parameters())
         return self
 
@@ -271,21 +294,6 @@ class RBM(TransformerMixin, EnergyModel):
         self._n_features_out = self.n_components
         self._keep_log_partition(None)
 
-    def _report(self, reason: str) -> None:
-        if reason == "interrupted":
-            warnings.warn(
-                "the fit was interrupted; the model holds the best parameters so far",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif reason == "diverged":
-            warnings.warn(
-                "the fit diverged (weights are no longer finite); the model holds the last good "
-                "parameters; lower learning_rate, or raise n_gibbs or n_chains",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
     @classmethod
     def from_parameters(cls, W: Any, b: Any, c: Any, **parameters: Any) -> Self:
         """A fitted model with weights `W` ``(n_visible, n_hidden)`` and biases `b`, `c`.
@@ -323,7 +331,8 @@ class RBM(TransformerMixin, EnergyModel):
         model._n_features_out = n_hidden
         model._keep_log_partition(None)
         model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
-        model._base_bias = initial_energy(model, None)
+        model._base_bias = model.intercept_visible_ / model.temperature
+        model._base_bias = base_bias_of(model.build_energy(torch.float64))
         return model
 
     # -- the model itself ------------------------------------------------------------
