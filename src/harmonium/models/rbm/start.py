@@ -30,7 +30,7 @@ from harmonium.contract.storage import ModelFileError, read_arrays, write_arrays
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.trainer import Batches, FitResult, Settings, Trainer, negative_phase
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.sampling.gibbs import mean_states
+from harmonium.sampling.gibbs import mean_marginals
 from harmonium.sampling.particles import Trajectory
 from harmonium.units.base import Units
 from harmonium.units.mixed import Mixed
@@ -97,7 +97,7 @@ def base_bias_of(energy: RBMEnergy) -> NDArray[np.float64]:
     # Half of them uniform: biases alone may know one mode of several, and a base that
     # misses a mode is a bad start for annealing and tempering.
     x[::2] = torch.from_numpy(generator.integers(0, 2, x[::2].shape)).to(x)
-    mean, _ = mean_states(energy, Chains(x), 50, source)
+    mean, _ = mean_marginals(energy, Chains(x), 50, source)
     return torch.logit(mean.mean(0), eps=1e-4).cpu().numpy()
 
 
