@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import COLOURS, INK, PAPER, drawing, svg_picture
 from harmonium.apps.report.description import Description, fact_tables
+from harmonium.apps.report.ending import ending, ending_cautions
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def describe(model: MarkovNetwork, data: Any, seed: int) -> Description:
         (f"draw {i + 1}", *(str(int(x)) for x in row[: len(shown)])) for i, row in enumerate(draws)
     ]
     sections.append(Section("States", [Table(("", *map(str, shown)), rows)]))
-    return Description("A Markov network", lead, log_z_cautions(log_z), sections)
+    cautions = log_z_cautions(log_z) + ending_cautions(getattr(model, "stop_reason_", "given"))
+    return Description(lead, cautions, sections)
 
 
 def _network_blocks(model: MarkovNetwork) -> list[Block]:
@@ -130,7 +132,7 @@ def _network_blocks(model: MarkovNetwork) -> list[Block]:
         ("entries of all tables", f"{entries:,}"),
     ]
     if hasattr(model, "stop_reason_"):
-        rows.append(("fit ended", f"{model.stop_reason_} after {model.n_iter_} iterations"))
+        rows += [("iterations of the fit", f"{model.n_iter_:,}"), ending(model.stop_reason_)]
     return [*blocks, *fact_tables(rows, model)]
 
 
