@@ -22,7 +22,7 @@ __all__ = ["Factor", "MarkovNetwork"]
 
 
 class MarkovNetwork(Questions):
-    """P(x) = product of factors / Z over discrete variables of 2 or more states each.
+    """P(x) = product of factors / Z over discrete variables of one or more states each.
 
     The factors given are the model: every question can be asked at once, and :meth:`fit`
     learns other numbers for tables of the same variables. Exact answers come from eliminating

@@ -14,7 +14,7 @@ from harmonium.models.network.factor import Name
 
 if TYPE_CHECKING:
     from harmonium.models.network.exact.contraction import Array
-    from harmonium.models.network.exact.engine import Exact, States
+    from harmonium.models.network.exact.engine import Engine, States
 
 __all__ = ["LoopyBeliefs", "loopy_beliefs"]
 
@@ -43,7 +43,7 @@ class LoopyBeliefs:
 
 
 def loopy_beliefs(
-    exact: Exact,
+    exact: Engine,
     names: Sequence[Name],
     row: States,
     known: frozenset[int],
