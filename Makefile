@@ -3,7 +3,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: tour test test-slow lint type bench format clean
+# Tests share out over processes, each on one thread: threads that wait would spin on the same cores.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+JOBS ?= $(shell nproc)
+
+.PHONY: tour test test-plain test-slow system lint type bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -14,11 +18,20 @@ $(STAMP): pyproject.toml constraints.txt
 tour: $(STAMP)  ## the main job, on real data that ships with a dependency
 	$(BIN)/harmonium tour -o tour
 
-test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow"
+system:  ## what no wheel holds: Java for Spark, Chromium for the pages
+	sh tests/system_packages.sh
 
-test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow
+test: $(STAMP) system
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -k "not array_api" -n $(JOBS) --durations=15
+	$(ONE_THREAD) SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -k array_api \
+	  tests/models/rbm/test_rbm_fit.py tests/questions/test_classify.py
+
+test-plain: $(STAMP)  ## the kernels' plain twins carry the same tests
+	$(ONE_THREAD) HARMONIUM_PLAIN=1 $(BIN)/python -m pytest -n $(JOBS) -m "not slow" \
+	  tests/models/rbm/test_rbm_exact.py tests/models/rbm/test_rbm_attributes.py
+
+test-slow: $(STAMP) system
+	$(ONE_THREAD) $(BIN)/python -m pytest -m slow -n $(JOBS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

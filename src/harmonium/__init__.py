@@ -9,73 +9,53 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from harmonium.contract.registry import MODELS as _MODELS
+
 if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
-    from harmonium.contract import noise
-    from harmonium.contract.estimates import Estimate, LogZ
-    from harmonium.contract.joint import JointDistribution
-    from harmonium.contract.storage import ModelFileError, load
-    from harmonium.data.texts import TextFile
-    from harmonium.models.energy_model import EnergyModel
-    from harmonium.models.grid.model import GridMRF
-    from harmonium.models.network.factor import Factor
-    from harmonium.models.network.model import MarkovNetwork
-    from harmonium.models.ngram.model import NGram
-    from harmonium.models.rbm.model import RBM
-    from harmonium.questions import latents, trajectory_tempering
-    from harmonium.questions.classify import BayesClassifier, NoveltyDetector
-    from harmonium.questions.expectation import expectation
+    from harmonium.contract import noise as noise
+    from harmonium.contract.estimates import Estimate as Estimate
+    from harmonium.contract.estimates import LogZ as LogZ
+    from harmonium.contract.joint import JointDistribution as JointDistribution
+    from harmonium.contract.storage import ModelFileError as ModelFileError
+    from harmonium.contract.storage import load as load
+    from harmonium.data.texts import TextFile as TextFile
+    from harmonium.models.energy_model import EnergyModel as EnergyModel
+    from harmonium.models.grid.model import GridMRF as GridMRF
+    from harmonium.models.network.factor import Factor as Factor
+    from harmonium.models.network.model import MarkovNetwork as MarkovNetwork
+    from harmonium.models.ngram.model import NGram as NGram
+    from harmonium.models.rbm.model import RBM as RBM
+    from harmonium.questions import latents as latents
+    from harmonium.questions import trajectory_tempering as trajectory_tempering
+    from harmonium.questions.classify import BayesClassifier as BayesClassifier
+    from harmonium.questions.classify import NoveltyDetector as NoveltyDetector
+    from harmonium.questions.expectation import expectation as expectation
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "BayesClassifier": "questions.classify",
+_HOME = {entry.name: entry.home for entry in _MODELS} | {
     "EnergyModel": "models.energy_model",
     "Estimate": "contract.estimates",
-    "Factor": "models.network.model",
-    "GridMRF": "models.grid.model",
+    "Factor": "models.network.factor",
     "JointDistribution": "contract.joint",
     "LogZ": "contract.estimates",
-    "MarkovNetwork": "models.network.model",
     "ModelFileError": "contract.storage",
-    "NGram": "models.ngram.model",
-    "NoveltyDetector": "questions.classify",
     "TextFile": "data.texts",
-    "RBM": "models.rbm.model",
     "expectation": "questions.expectation",
     "load": "contract.storage",
 }
-_MODULES = {
+_ROOMS = {
     "latents": "questions.latents",
     "noise": "contract.noise",
     "trajectory_tempering": "questions.trajectory_tempering",
 }
 
-__all__ = [
-    "RBM",
-    "BayesClassifier",
-    "EnergyModel",
-    "Estimate",
-    "Factor",
-    "GridMRF",
-    "JointDistribution",
-    "LogZ",
-    "MarkovNetwork",
-    "ModelFileError",
-    "NGram",
-    "NoveltyDetector",
-    "TextFile",
-    "__version__",
-    "expectation",
-    "latents",
-    "load",
-    "noise",
-    "trajectory_tempering",
-]
+__all__ = sorted([*_HOME, *_ROOMS, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"harmonium.{_MODULES[name]}")
+    if name in _ROOMS:
+        return import_module(f"harmonium.{_ROOMS[name]}")
     if name in _HOME:
         # Kept in the namespace afterwards: `hm.expectation` is the function, not its module.
         value = getattr(import_module(f"harmonium.{_HOME[name]}"), name)

@@ -8,15 +8,21 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from tests.support.cli import run
 
 import harmonium as hm
 from harmonium.data.files import read_rows
 
 
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harmonium", *map(str, words)], capture_output=True, text=True
+def test_the_command_is_there(tmp_path):
+    """Once as a user's shell starts it: a new process, the entry point, the exit status."""
+    done = subprocess.run(
+        [sys.executable, "-m", "harmonium", "info", str(tmp_path / "none")],
+        capture_output=True,
+        text=True,
     )
+    assert done.returncode == 2
+    assert done.stderr == f"harmonium: path: no file at '{tmp_path / 'none'}'\n"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def folder(digits, tmp_path_factory):
         "--quiet",
     )
     assert done.returncode == 0, done.stderr
-    assert "200 updates, done" in done.stdout
+    assert "fit ended: done after 200 updates" in done.stdout
     return place
 
 
@@ -85,6 +91,21 @@ def test_each_question_is_a_command(folder):
         (["fit", "rows.npy", "-o", "x", "--model", "oracle"], "--model must be"),
         (["correct", "model.safetensors", "rows.npy", "-o", "x.npy", "--noise", "fog"], "--noise"),
         (["complete", "model.safetensors", "holes.csv", "-o", "x.npy", "--how", "x"], "how must"),
+        (
+            ["sample", "model.safetensors", "-o", "x.npy", "--temperature", "2"],
+            "--temperature does",
+        ),
+        (["sample", "model.safetensors", "-o", "x.npy", "--evidence", "a=1"], "--evidence does"),
+        (["sample", "model.safetensors", "-o", "x.npy", "--shape", "8x8"], "--shape is for rows"),
+        (["complete", "model.safetensors", "holes.csv", "-o", "x.npy", "--mask", "m"], "--mask"),
+        (["score", "model.safetensors", "rows.npy", "--key", "a"], "--key chooses"),
+        (["fit", "rows.npy", "-o", "x", "--levels", "4"], "--levels does not apply"),
+        (["fit", "rows.npy", "-o", "x", "--structure", "n.uai"], "--structure does not apply"),
+        (["fit", "rows.npy", "-o", "x", "--model", "network"], "wants --structure"),
+        (["fit", "rows.npy", "-o", "x.uai"], "a .uai file holds a MarkovNetwork"),
+        (["marginal", "model.safetensors"], "does not answer 'marginals'"),
+        (["score", "model.safetensors"], "Missing argument"),
+        (["fly"], "No such command"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_two(folder, words, message, monkeypatch):

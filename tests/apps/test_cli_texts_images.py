@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.support.cli import run
 
 import harmonium as hm
-from harmonium.data.files import read_data
+from harmonium.data.kinds import Images
 
 TEXTS = ["the movie was good", "the movie was bad", "the plot was good", "a good movie"] * 6
-
-
-def run(*words: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harmonium", *map(str, words)],
-        capture_output=True,
-        text=True,
-        input=stdin,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +23,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "t.txt.gz").write_bytes(gzip.compress((place / "t.txt").read_bytes()))
     done = run("fit", place / "t.txt", "--model", "ngram", "-o", place / "m", "--quiet")
     assert done.returncode == 0, done.stderr
-    assert "90 words in 24 texts" in done.stdout
+    assert "texts, words counted: 24, 90" in done.stdout
     return place
 
 
@@ -108,7 +98,7 @@ def test_images_in_every_question(images: Path) -> None:
         *("-o", images / "filled.npy", "--seed", 0),
     )
     assert done.returncode == 0, done.stderr
-    filled, given = np.load(images / "filled.npy"), read_data("grid", str(images / "in"), None, 4)
+    filled, given = np.load(images / "filled.npy"), Images(4).read(str(images / "in"))
     assert filled.shape == given.shape
     np.testing.assert_array_equal(filled[:, mask == 0], given[:, mask == 0])
     done = run(

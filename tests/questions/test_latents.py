@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
+from tests.support.statistics import ALPHA
 
 import harmonium as hm
 from harmonium.questions.latents import neighbour_table, switch_unit, unit_summary, walk
@@ -107,13 +109,60 @@ def test_walk_begins_and_ends_at_the_reconstructions() -> None:
     np.testing.assert_allclose(path, walk(model, end, start, n_steps=7)[::-1])
 
 
-def test_walk_with_sweeps_is_reproducible_and_probable() -> None:
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def expected_walk(model: hm.RBM, line: np.ndarray, n_gibbs: int) -> np.ndarray:
+    """E[picture] for hidden units drawn at the odds in each row of `line`, moved by `n_gibbs`
+    sweeps: sums over all hidden and visible states."""
+    W, b, c = model.components_.T, model.intercept_visible_, model.intercept_hidden_
+    v = np.array(list(product([0, 1], repeat=W.shape[0])), dtype=float)
+    h = np.array(list(product([0, 1], repeat=W.shape[1])), dtype=float)
+
+    def odds(p: np.ndarray, states: np.ndarray) -> np.ndarray:
+        """P(state) of independent units, ``(len(p), len(states))``."""
+        return np.where(states[None] == 1, p[:, None], 1 - p[:, None]).prod(axis=2)
+
+    pictures = sigmoid(b + h @ W.T)
+    sweep = odds(pictures, v) @ odds(sigmoid(c + v @ W), h)  # from each h to each h
+    return odds(line, h) @ np.linalg.matrix_power(sweep, n_gibbs) @ pictures
+
+
+def test_walk_with_sweeps_is_reproducible() -> None:
     model = random_rbm(12)
     start, end = np.zeros(6), np.ones(6)
     walks = [walk(model, start, end, n_gibbs=2, random_state=seed) for seed in (0, 0, 1, 2, 3)]
     np.testing.assert_array_equal(walks[0], walks[1])
     assert not all(np.array_equal(walks[0], other) for other in walks[2:])
-    assert all(((path > 0) & (path < 1)).all() for path in walks)
+
+
+def test_walk_with_sweeps_goes_where_the_sweeps_lead() -> None:
+    """Each picture's mean over 300 walks against the sum over all states, at alpha 1e-5; rejected
+    are one sweep too many, forgotten hidden biases, and a temperature."""
+    # Units pull each other, and all towards zero: from all ones it drifts, sweep by sweep.
+    W, b, c = np.random.default_rng(0).normal(1, 0.3, (6, 4)), np.full(6, -3.0), np.full(4, -3.0)
+    model = hm.RBM.from_parameters(W, b, c)
+    start, end = np.zeros(6), np.ones(6)
+    first, last = model.transform([start, end])
+    truth = expected_walk(model, np.stack([first, (first + last) / 2, last]), 1)
+    # Of the sum itself: after very many sweeps it no longer matters where a walk began.
+    states = np.array(list(product([0, 1], repeat=6)))
+    mean = np.exp(model.score_samples(states)) @ states
+    np.testing.assert_allclose(expected_walk(model, first[None], 10_000)[0], mean)
+
+    def furthest(walked: hm.RBM, n_gibbs: int = 1) -> float:
+        """The largest deviation of a mean from the truth, in standard errors."""
+        ways: dict[str, Any] = {"n_steps": 3, "n_gibbs": n_gibbs}
+        walks = [walk(walked, start, end, random_state=seed, **ways) for seed in range(300)]
+        error = np.std(walks, axis=0, ddof=1) / np.sqrt(len(walks))
+        return float((np.abs(np.mean(walks, axis=0) - truth) / error).max())
+
+    limit = norm.isf(ALPHA / (2 * truth.size))
+    assert furthest(model) < limit
+    assert furthest(model, n_gibbs=2) > limit
+    assert furthest(hm.RBM.from_parameters(W, b, 0 * c)) > limit
+    assert furthest(hm.RBM.from_parameters(0.7 * W, 0.7 * b, 0.7 * c)) > limit
 
 
 def test_neighbours_where_the_answer_is_known() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from harmonium.contract.energy import Generator
+if TYPE_CHECKING:  # torch is loaded where its generators are used: chains of words want none
+    import torch
+
+    from harmonium.contract.energy import Generator
 
 __all__ = ["generator_for", "generator_state", "random_generator", "restore_generator", "uniform"]
 
@@ -40,6 +42,8 @@ def generator_for(device: torch.device, source: np.random.Generator) -> Generato
     """`source` itself on the CPU; on an accelerator a torch generator seeded from it."""
     if device.type == "cpu":
         return source
+    import torch
+
     generator = torch.Generator(device=device)
     generator.manual_seed(int(source.integers(0, 2**63)))
     return generator
@@ -49,6 +53,8 @@ def uniform(shape: tuple[int, ...], generator: Generator) -> NDArray[np.float64]
     """Uniform numbers in (0, 1], whose log is finite."""
     if isinstance(generator, np.random.Generator):
         return 1.0 - generator.random(shape)
+    import torch
+
     drawn = torch.rand(shape, dtype=torch.float64, device=generator.device, generator=generator)
     return 1.0 - drawn.cpu().numpy()
 
@@ -56,6 +62,8 @@ def uniform(shape: tuple[int, ...], generator: Generator) -> NDArray[np.float64]
 def _one_uniform(generator: Generator) -> float:
     if isinstance(generator, np.random.Generator):
         return float(generator.random())
+    import torch
+
     return float(torch.rand(1, device=generator.device, generator=generator).item())
 
 
@@ -90,4 +98,6 @@ def restore_generator(generator: Generator, state: Any) -> None:
     if isinstance(generator, np.random.Generator):
         generator.bit_generator.state = _numbered(state)
     else:
+        import torch
+
         generator.set_state(torch.tensor(state, dtype=torch.uint8))

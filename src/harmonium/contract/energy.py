@@ -151,3 +151,8 @@ class Energy(ABC):
 
     def observe(self, positive: Parameters) -> None:  # noqa: B027  (a hook: most need nothing)
         """Told of a batch's :meth:`moments` after each update (running means live on this)."""
+
+    @property
+    @abstractmethod
+    def running_means(self) -> Parameters:
+        """What :meth:`observe` keeps, by name: the live tensors, saved and restored with a fit."""

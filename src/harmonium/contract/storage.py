@@ -7,11 +7,11 @@ is kept in the header, so that a flipped byte is noticed rather than believed.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any
@@ -21,25 +21,18 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from harmonium.contract.registry import by_name
+
 __all__ = [
     "ModelFileError",
+    "check_place",
     "load",
+    "models_inside",
     "read_arrays",
     "save_model",
     "write_arrays",
     "write_atomically",
 ]
-
-# The only classes a file can name, and where they live: a file picks from this list, no more.
-_MODELS = {
-    "RBM": "harmonium.models.rbm.model",
-    "NGram": "harmonium.models.ngram.model",
-    "GridMRF": "harmonium.models.grid.model",
-    "MarkovNetwork": "harmonium.models.network.model",
-    "BayesClassifier": "harmonium.questions.classify",
-    "NoveltyDetector": "harmonium.questions.classify",
-}
-
 
 #: Parameters about a machine rather than a model: a file that names them is not followed.
 _MACHINE = frozenset({"checkpoint", "device"})
@@ -47,6 +40,26 @@ _MACHINE = frozenset({"checkpoint", "device"})
 
 class ModelFileError(ValueError):
     """A file that is not a readable harmonium model: truncated, altered, foreign or newer."""
+
+
+def check_place(path: str | PathLike[str], name: str = "path") -> None:
+    """Whether a file can be written at `path`: tried now, so that no work is lost later.
+
+    Raises ``FileNotFoundError`` where its folder does not exist, ``IsADirectoryError`` where it
+    is a folder, ``PermissionError`` or another ``OSError`` where nothing can be written.
+    """
+    target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{name}: the folder {str(target.parent)!r} does not exist")
+    if target.is_dir():
+        raise IsADirectoryError(f"{name}: {str(path)!r} is a folder; wanted a file")
+    try:
+        with suppress(FileNotFoundError):
+            target.stat()  # a name that is too long shows here
+        with tempfile.TemporaryFile(dir=target.parent):  # trying is the one proof
+            pass
+    except OSError as error:
+        raise type(error)(f"{name}: nothing can be written at {str(path)!r}: {error}") from error
 
 
 def write_atomically(path: str | PathLike[str], write: Callable[[IO[bytes]], None]) -> None:
@@ -181,6 +194,12 @@ def _decode_parameter(value: Any) -> Any:
     return value
 
 
+def models_inside(model: Any) -> list[Any]:
+    """The fitted models that a question over models (a classifier) holds; of a model, none."""
+    held = list(getattr(model, "estimators_", ())) or [getattr(model, "estimator_", None)]
+    return [one for one in held if one is not None]
+
+
 def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """A fitted model as arrays and facts; the models inside it (a classifier's) likewise.
 
@@ -188,16 +207,14 @@ def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     `to_state` leaves them out of ``facts["parameters"]`` says so itself.
     """
     name = type(model).__name__
-    if name not in _MODELS:
+    if by_name(name) is None:
         raise TypeError(f"model: {name} is not a kind of model that harmonium files hold")
     arrays, facts = model.to_state()
     try:
         _check_numbers(arrays, type(model))
     except ValueError as error:
         raise ValueError(f"this {name} is not kept in a file: {error}") from error
-    inside = list(getattr(model, "estimators_", ())) or [
-        one for one in [getattr(model, "estimator_", None)] if one is not None
-    ]
+    inside = models_inside(model)
     left_out = facts.get("parameters_left_out", ["estimator"] if inside else ())
     parameters = {
         key: _encode_parameter(key, value)
@@ -223,9 +240,10 @@ def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -> Any:
     """The inverse of :func:`_pack`."""
     name = facts.get("model")
-    if not isinstance(name, str) or name not in _MODELS:
+    entry = by_name(name) if isinstance(name, str) else None
+    if entry is None:  # the only classes a file can name are those of the registry
         raise ModelFileError(f"{path} holds a model of unknown kind {name!r}")
-    cls = getattr(importlib.import_module(_MODELS[name]), name)
+    cls = entry.load()
     if facts.get("state_version") != cls._state_version:
         raise ModelFileError(
             f"{path} holds version {facts.get('state_version')!r} of {name}; "

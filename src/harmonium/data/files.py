@@ -9,7 +9,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,8 +20,8 @@ from harmonium.contract.storage import write_atomically
 
 __all__ = [
     "read_attributes",
-    "read_data",
     "read_labels",
+    "read_named_rows",
     "read_rows",
     "write_rows",
     "write_table",
@@ -50,51 +50,6 @@ _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-
-_TEXT_ENDINGS = (".txt", ".gz", ".text")
-
-
-def read_data(kind: str, path: str, key: str | None = None, n_levels: int | None = None) -> Any:
-    """DATA as a model of `kind` takes it: ``"ngram"``, ``"grid"`` or ``"rbm"``.
-
-    Texts: a file with a text a line, plain or gzip, ``-`` for the standard input. Images: a
-    folder, a picture, or an array ``(n, height, width)``; gray values are brought to `n_levels`
-    levels. Rows: as :func:`read_rows`, or pictures in black and white, a row each.
-    """
-    if kind == "ngram":
-        from harmonium.data.texts import TextFile
-
-        if path != "-" and Path(path).suffix.lower() not in _TEXT_ENDINGS:
-            raise ValueError(f"DATA: texts come from .txt, .txt.gz or -, got {path!r}")
-        return TextFile(path)
-    pictures = Path(path).is_dir() or Path(path).suffix.lower() in _picture_endings()
-    if kind == "grid":
-        levels = 256 if n_levels is None else n_levels
-        if pictures:
-            from harmonium.data.images import read_images
-
-            return read_images(path, levels)
-        images = np.asarray(read_rows(path, key))
-        finite = images[np.isfinite(images)] if images.dtype.kind == "f" else images
-        if finite.size and finite.max() >= levels and images.dtype.kind in "ui":
-            from harmonium.data.images import quantise
-
-            return quantise(images, levels)
-        return images
-    if pictures:
-        from harmonium.data.images import read_images
-
-        images = read_images(path, 2)
-        if isinstance(images, list):
-            raise ValueError(f"DATA: the pictures of {path!r} differ in size; an RBM wants one")
-        return images.reshape(len(images), -1)
-    return read_rows(path, key)
-
-
-def _picture_endings() -> tuple[str, ...]:
-    from harmonium.data.images import IMAGE_ENDINGS
-
-    return IMAGE_ENDINGS
 
 
 def read_labels(path: str, key: str | None = None, option: str = "--labels") -> NDArray[Any]:
@@ -287,9 +242,23 @@ def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def write_rows(path: str, rows: NDArray[Any]) -> None:
-    """Rows to ``.npy``, ``.npz`` or ``.csv`` by the path's ending, atomically."""
+def read_named_rows(path: str, key: str | None = None) -> tuple[Any, list[str]]:
+    """Rows as :func:`read_rows`, and the columns' names where a ``.csv`` gives them."""
+    rows = read_rows(path, key)
+    if Path(path).suffix.lower() != ".csv":
+        return rows, []
+    return rows, _column_names(Path(path).read_text(encoding="utf-8-sig"))
+
+
+def write_rows(path: str, rows: NDArray[Any], names: Sequence[str] = ()) -> None:
+    """Rows to ``.npy``, ``.npz`` or ``.csv`` by the path's ending, atomically.
+
+    A ``.csv`` begins with the columns' `names` where they are given.
+    """
     ending = Path(path).suffix.lower()
+    if names and ending == ".csv":
+        write_table(path, names, np.atleast_2d(rows).tolist())
+        return
 
     def write(stream: IO[bytes]) -> None:
         if ending == ".npy":

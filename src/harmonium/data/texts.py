@@ -18,7 +18,18 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Block", "TextFile", "Tokenizer", "blocks", "tokenizer_for", "tokens_of"]
+__all__ = [
+    "END_OF_TEXT",
+    "FORBIDDEN",
+    "ORDINARY",
+    "SEPARATOR",
+    "Block",
+    "TextFile",
+    "Tokenizer",
+    "blocks",
+    "tokenizer_for",
+    "tokens_of",
+]
 
 Tokenizer = Callable[[str], Sequence[str]]
 
@@ -27,7 +38,8 @@ _BLOCK_TEXTS = 2**15
 
 # ASCII white space splits, as in KenLM and SRILM; other Unicode spaces are part of words.
 _SPACES = b" \t\r\v\f"
-_ORDINARY, _SEPARATOR, _END_OF_TEXT, _FORBIDDEN = range(4)
+#: The class of a byte: part of a word, between words, the end of a text, refused.
+ORDINARY, SEPARATOR, END_OF_TEXT, FORBIDDEN = range(4)
 #: Between the tokens of a list, and at the end of a text that is not a line.
 _UNIT, _END = "\x1f", "\0"
 
@@ -36,9 +48,9 @@ _WORDS = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 
 def _classes(separators: bytes, end: int, forbidden: bytes = b"") -> NDArray[np.uint8]:
     table = np.zeros(256, dtype=np.uint8)
-    table[list(separators)] = _SEPARATOR
-    table[list(forbidden)] = _FORBIDDEN
-    table[end] = _END_OF_TEXT
+    table[list(separators)] = SEPARATOR
+    table[list(forbidden)] = FORBIDDEN
+    table[end] = END_OF_TEXT
     return table
 
 
@@ -55,6 +67,19 @@ class Block:
     classes: NDArray[np.uint8]
     first: int
     what: str = "text"
+
+    @property
+    def _end(self) -> bytes:
+        return bytes([int(np.flatnonzero(self.classes == END_OF_TEXT)[0])])
+
+    @property
+    def n_texts(self) -> int:
+        """How many texts there are."""
+        return self.data.count(self._end)
+
+    def name_at(self, position: int) -> str:
+        """The text that the byte at `position` belongs to, as an error names it."""
+        return f"{self.what} {self.first + self.data.count(self._end, 0, position)}"
 
 
 @dataclass(frozen=True)
@@ -91,23 +116,26 @@ class TextFile:
         """Blocks of whole lines, valid UTF-8, each with the number of its first line from 1."""
         line = 1
         with self.open() as stream:
-            rest = b""
-            while True:
-                try:
-                    block = stream.read(_BLOCK_BYTES)
-                except (EOFError, OSError, zlib.error) as error:
-                    raise ValueError(f"{self.path}: cannot be read: {error}") from error
+            rest: list[bytes] = []  # of a line that has not ended yet; joined once
+            while block := self._read(stream):
                 if line == 1 and not rest:
                     block = block.removeprefix(b"\xef\xbb\xbf")
-                if not block:
-                    break
                 cut = block.rfind(b"\n") + 1
-                whole, rest = (rest + block[:cut], block[cut:]) if cut else (b"", rest + block)
-                if whole:
+                if cut:
+                    whole = b"".join([*rest, block[:cut]])
+                    rest = []
                     yield self._valid(whole, line), line
                     line += whole.count(b"\n")
-            if rest:
-                yield self._valid(rest + b"\n", line), line
+                rest.append(block[cut:])
+            last = b"".join(rest)
+            if last:
+                yield self._valid(last + b"\n", line), line
+
+    def _read(self, stream: IO[bytes]) -> bytes:
+        try:
+            return stream.read(_BLOCK_BYTES)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{self.path}: cannot be read: {error}") from error
 
     def _valid(self, block: bytes, line: int) -> bytes:
         try:

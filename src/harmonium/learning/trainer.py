@@ -427,15 +427,13 @@ class Trainer:
             "average": self.average,
             "best": self.best,
             "negative": self.negative.tensors(),
+            "energy": self.energy.running_means,
         }
         arrays = {
             f"{group}.{name}": tensor.detach().cpu().numpy().copy()
             for group, tensors in groups.items()
             for name, tensor in tensors.items()
         }
-        for name, value in vars(self.energy).items():
-            if name.endswith("_mean") and isinstance(value, Tensor):
-                arrays[f"energy.{name}"] = value.cpu().numpy().copy()
         arrays["order"] = self.batches.order
         facts = {
             "update": self.update,
@@ -465,7 +463,11 @@ class Trainer:
         for name, tensor in group("now").items():
             self.energy.parameters()[name].copy_(tensor)
         for name, tensor in group("energy").items():
-            getattr(self.energy, name).copy_(tensor)
+            means = self.energy.running_means
+            if name in means:
+                means[name].copy_(tensor)
+            else:
+                means[name] = tensor
         self.average, self.best = group("average"), group("best")
         self.negative.restore(group("negative"))
         self.batches.order = arrays["order"].copy()

@@ -201,6 +201,11 @@ class EnergyModel(JointDistribution):
         parameters."""
         return self.log_partition()
 
+    @property
+    def known_log_partition(self) -> LogZ | None:
+        """log Z where it has been worked out for the parameters in force, else None."""
+        return self._known_log_partition()
+
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """log P(x) in nats for each row, ``(n_samples,)``: minus energy minus log Z.
 

@@ -9,9 +9,11 @@ from scipy.ndimage import uniform_filter
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from tests.support.grid_oracle import GridOracle, random_grid
+from tests.support.statistics import assert_drawn_from
 
 import harmonium as hm
 from harmonium.models.grid import start as grid_fit
+from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.model import GridMRF
 
 
@@ -145,11 +147,12 @@ def test_annealing_finds_the_mode_of_most_small_grids():
     assert right >= 17
 
 
-def test_expansion_is_no_worse_than_annealing():
+@pytest.mark.parametrize("seed", range(4))
+def test_expansion_is_no_worse_than_annealing(seed):
     pytest.importorskip("maxflow")
-    energy = attracting(0, (8, 8), 5)
+    energy = attracting(seed, (8, 8), 5)
     model = model_of(energy, neighbours=8)
-    noisy = np.random.default_rng(0).integers(0, 5, (1, 8, 8))
+    noisy = np.random.default_rng(seed).integers(0, 5, (1, 8, 8))
     noise = hm.noise.Replace(0.4)
     heights = {}
     for search in ("graphcut", "annealing"):
@@ -158,30 +161,41 @@ def test_expansion_is_no_worse_than_annealing():
         heights[search] = float(energy.log_weight(torch.from_numpy(x.reshape(1, -1)))) + same
     start = float(energy.log_weight(torch.from_numpy(noisy.reshape(1, -1)))) + 64 * np.log(0.68)
     assert heights["graphcut"] > start
-    assert heights["graphcut"] > heights["annealing"] - 1.0
+    assert heights["graphcut"] >= heights["annealing"] - 1e-4  # float32 weights
 
 
-def test_samples_follow_the_condition_and_the_model(fitted):
-    condition = np.full((12, 12), np.nan)
-    condition[:, :6] = 1
-    drawn = fitted.sample(300, condition=condition, random_state=0)
-    assert (drawn[:, :, :6] == 1).all()
-    # Next to a wall of ones, ones are likelier than far from it.
-    assert drawn[:, :, 6].mean() > drawn[:, :, 11].mean() + 0.1
-    plain = fitted.sample(200, random_state=0)
-    assert plain.shape == (200, 12, 12)
-    energy = fitted._build_energy(torch.float64)
-    each = [
-        energy.moments(
-            torch.from_numpy(part.reshape(len(part), -1)).double(), torch.ones(len(part))
-        )
-        for part in (plain, fitted.sample(200, random_state=1))
-    ]
-    expected = energy.exact_moments()
-    for name, value in expected.items():
-        spread = 6 * torch.sqrt(200 * 10 * value.abs()) + 6
-        for found in each:
-            assert ((found[name] - 200 * value).abs() < spread).all()
+def drawn_and_wanted():
+    """States drawn by chains (4,096 and 2,048 are too many to list), and their probabilities."""
+    energy = random_grid((3, 4), 2, "block", 8, True, seed=1)
+    for parameter in energy.parameters().values():
+        parameter *= 1.5
+    model, oracle = model_of(energy, potential="block", neighbours=8), GridOracle(energy)
+    condition = np.full((3, 4), np.nan)
+    condition[1, 1] = 1
+    free = model.sample(8000, random_state=0).reshape(-1, 12)
+    held = model.sample(8000, condition=condition, random_state=1).reshape(-1, 12)
+    assert (held[:, 5] == 1).all()
+    given = np.where(oracle.X[:, 5] == 1, oracle.p, 0)
+    return (oracle.index(free), oracle.p), (oracle.index(held), given / given.sum())
+
+
+@pytest.mark.slow
+def test_samples_follow_the_condition_and_the_model():
+    for drawn, wanted in drawn_and_wanted():
+        assert_drawn_from(drawn, wanted)
+
+
+@pytest.mark.slow
+def test_sweeps_a_little_too_hot_are_caught(monkeypatch):
+    right = GridEnergy.sweep
+
+    def hot(self, chains, generator, *, beta=1.0, evidence=None):
+        return right(self, chains, generator, beta=0.9 * beta, evidence=evidence)
+
+    monkeypatch.setattr(GridEnergy, "sweep", hot)
+    for drawn, wanted in drawn_and_wanted():
+        with pytest.raises(AssertionError, match="chi-square"):
+            assert_drawn_from(drawn, wanted)
 
 
 def test_correcting_and_completing_help(fitted):

@@ -13,6 +13,7 @@ from tests.support.statistics import assert_drawn_from
 
 import harmonium as hm
 from harmonium.contract.energy import Chains, Evidence
+from harmonium.models import energy_model
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.structure import Structure
 
@@ -162,16 +163,44 @@ def test_networks_too_wide_are_answered_by_chains():
     estimate = wide.log_partition()
     assert estimate.method == "ais"
     assert abs(estimate.value - exact) < 5 * estimate.std_error
-    draws = wide.sample(300, random_state=0)
-    assert draws.shape == (300, 16)
-    rows = np.where(source.random((4, 16)) < 0.3, draws[:4], np.nan)
+    draws = wide.sample(1500, random_state=0)
+    first_two = network.marginal(["0,0", "0,1"]).reshape(-1)
+    assert_drawn_from((draws[:, 0] * 3 + draws[:, 1]).astype(int), first_two)
+
+
+def modes_too_wide():
+    """log P of what chains and what elimination fill in, and the same of noise taken out."""
+    source = np.random.default_rng(0)
+    pair = np.exp(source.normal(0, 0.7, (3, 3)))
+    network = hm.MarkovNetwork.grid(4, 4, pair)
+    wide = hm.MarkovNetwork.grid(4, 4, pair).set_params(max_memory=1e-6)
+    draws = network.sample(12, random_state=0)
+    rows = np.where(source.random((12, 16)) < 0.3, draws, np.nan)
     filled = wide.complete(rows, how="mode", random_state=0)
     assert (filled[~np.isnan(rows)] == rows[~np.isnan(rows)]).all()
-    # What chains climb to is at best the exact mode.
-    exact_fill = network.complete(rows, how="mode")
-    assert (network.log_prob(filled) <= network.log_prob(exact_fill) + 1e-9).all()
-    noisy = wide.correct(draws[:3].astype(float), noise=hm.noise.Replace(0.2), random_state=0)
-    assert noisy.shape == (3, 16)
+    noise = hm.noise.Replace(0.4)
+    clean, best = (m.correct(draws, noise=noise, random_state=0) for m in (wide, network))
+    kept, changed = np.log(0.6 + 0.4 / 3), np.log(0.4 / 3)
+
+    def height(x):
+        return network.log_prob(x) + np.where(x == draws, kept, changed).sum(1)
+
+    return (
+        np.concatenate([network.log_prob(filled), height(clean)]),
+        np.concatenate([network.log_prob(network.complete(rows, how="mode")), height(best)]),
+    )
+
+
+def test_modes_of_networks_too_wide_are_found_by_chains():
+    found, exact = modes_too_wide()
+    np.testing.assert_allclose(found, exact, rtol=1e-9)
+
+
+def test_chains_that_do_not_search_are_caught(monkeypatch):
+    monkeypatch.setattr(energy_model, "seek_mode", lambda energy, chains, *rest: chains.x)
+    monkeypatch.setattr(energy_model, "climb", lambda energy, x, evidence: x)
+    found, exact = modes_too_wide()
+    assert (found < exact - 0.1).any()
 
 
 # -- loopy belief propagation --------------------------------------------------------------------
@@ -268,3 +297,39 @@ def test_sampled_learning_comes_close_to_exact():
     ).fit(X)
     gained = exact.score(held_out) - independent.score(held_out)
     assert sampled.score(held_out) > exact.score(held_out) - 0.1 * gained
+
+
+def test_a_sampled_fit_that_is_interrupted_says_so_and_keeps_its_history(monkeypatch):
+    from harmonium.learning import trainer
+
+    X = np.random.default_rng(0).integers(0, 2, (60, 2))
+    step, calls = trainer.Persistent.update, []
+
+    def interrupt(self, *args):
+        calls.append(1)
+        if len(calls) == 130:
+            raise KeyboardInterrupt
+        return step(self, *args)
+
+    monkeypatch.setattr(trainer.Persistent, "update", interrupt)
+    model = hm.MarkovNetwork.chain(2).set_params(learner="pcd", max_iter=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model.fit(X)
+    assert model.stop_reason_ == "interrupted"
+    assert model.n_updates_ == 129
+    assert model.history_["update"] == [100.0, 129.0]
+
+
+def test_a_sampled_fit_that_diverges_says_so(monkeypatch):
+    from harmonium.learning import trainer
+
+    def overflow(self, energy, *_):
+        energy.tables.fill_(torch.inf)
+
+    monkeypatch.setattr(trainer.Persistent, "update", overflow)
+    X = np.random.default_rng(0).integers(0, 2, (60, 2))
+    model = hm.MarkovNetwork.chain(2).set_params(learner="pcd", max_iter=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.fit(X)
+    assert model.stop_reason_ == "diverged"
+    assert np.isfinite(model.score(X))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from harmonium.apps.pages.page import Picture
+from harmonium.apps.pages.blocks import Picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.apps.pages.blocks import Block, Caution, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import drawing, png_picture, svg_picture
-from harmonium.apps.pages.page import (
-    Block,
-    Picture,
-    Section,
-    Table,
-    Text,
-    Warning,
-    parameters_table,
-)
 from harmonium.apps.pages.pictures import tile
-from harmonium.apps.report.likelihood import log_z_row, log_z_warnings, score_row
+from harmonium.apps.report.description import Description, fact_tables
+from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
+from harmonium.contract import noise
+from harmonium.models.grid.cliques import Cliques
 
 if TYPE_CHECKING:
     from harmonium.models.grid.model import GridMRF
@@ -34,7 +29,7 @@ _CHEAP = 4_000
 
 def potential_picture(model: GridMRF, caption: str = "") -> Picture:
     """The log of each clique's factor against the response of its filter."""
-    cliques = model._cliques()
+    cliques = Cliques(model.filters_, model.n_levels)
     with drawing(2.7) as figure:
         axes = figure.subplots()
         start = 0
@@ -75,10 +70,8 @@ def _written(kernel: NDArray[np.int64]) -> str:
     return f"({' / '.join(lines)})".replace("-", "−")
 
 
-def describe(
-    model: GridMRF, data: Any, shape: tuple[int, int] | None, seed: int
-) -> tuple[str, list[Warning], list[Section]]:
-    """Lead, warnings and sections of a report; `data` are images, `shape` is not used."""
+def describe(model: GridMRF, data: Any, seed: int) -> Description:
+    """A grid of pixels; `data` are images."""
     height, width = model.image_shape_
     kinds = len(model.filters_)
     lead = (
@@ -87,7 +80,7 @@ def describe(
         + (" Each place has potentials of its own." if model.places else "")
     )
     images = None if data is None else _images(model, data)
-    likelihood, warnings = _likelihood(model, images)
+    likelihood, cautions = _likelihood(model, images)
     sections = [
         Section("The model", _facts(model)),
         Section("Potentials", _potentials(model)),
@@ -97,7 +90,7 @@ def describe(
     if images is not None:
         sections.append(Section("Noise taken away", _denoised(model, images, seed)))
         sections.append(Section("Holes filled", _filled(model, images, seed)))
-    return lead, warnings, sections
+    return Description("A grid of pixels", lead, cautions, sections)
 
 
 def _facts(model: GridMRF) -> list[Block]:
@@ -109,7 +102,7 @@ def _facts(model: GridMRF) -> list[Block]:
             f"{model.pseudo_log_likelihood_:.3f} nats",
         ),
     ]
-    return [Table(("", ""), rows), parameters_table(model)]
+    return fact_tables(rows, model)
 
 
 def _potentials(model: GridMRF) -> list[Block]:
@@ -142,17 +135,17 @@ def _images(model: GridMRF, data: Any) -> list[NDArray[np.float64]]:
 
 def _likelihood(
     model: GridMRF, images: list[NDArray[np.float64]] | None
-) -> tuple[list[Block], list[Warning]]:
+) -> tuple[list[Block], list[Caution]]:
     """log Z where it is known or cheap; else the pseudo-likelihood alone, under its own name."""
-    known = getattr(model, "_log_partition", None)
+    known = model.known_log_partition
     rows: list[tuple[str, str]] = []
-    warnings: list[Warning] = []
+    cautions: list[Caution] = []
     blocks: list[Block] = []
     if known is None and model.n_features_in_ * model.n_levels <= _CHEAP:
         known = model.log_partition_
     if known is not None:
         rows.append(log_z_row(known))
-        warnings = log_z_warnings(known)
+        cautions = log_z_cautions(known)
         if images is not None and images[0].shape == model.image_shape_:
             rows.append(score_row(model, np.stack(images), known))
     if images is not None:
@@ -173,7 +166,7 @@ def _likelihood(
                 "at this size it takes minutes. log_partition() does it, and keeps it."
             )
         )
-    return blocks, warnings
+    return blocks, cautions
 
 
 def _samples(model: GridMRF, seed: int) -> list[Block]:
@@ -200,8 +193,6 @@ def _sheet(model: GridMRF, images: list[Any], alt: str, caption: str, columns: i
 
 
 def _denoised(model: GridMRF, images: list[NDArray[np.float64]], seed: int) -> list[Block]:
-    from harmonium.contract import noise
-
     clean = np.stack(images)
     generator = np.random.default_rng(seed)
     top = model.n_levels - 1

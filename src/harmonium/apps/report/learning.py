@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harmonium.apps.pages.blocks import Caution, Picture
 from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
-from harmonium.apps.pages.page import Picture, Warning
 from harmonium.contract.estimates import LogZ
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REASONS",
-    "fit_warnings",
+    "fit_cautions",
     "held_out",
     "independent_log_likelihood",
     "learning_curves",
@@ -40,17 +40,17 @@ def stop_reason(model: RBM) -> str:
     return str(getattr(model, "stop_reason_", "partial_fit"))
 
 
-def fit_warnings(model: RBM) -> list[Warning]:
+def fit_cautions(model: RBM) -> list[Caution]:
     reason = stop_reason(model)
     if reason == "diverged":
         return [
-            Warning(
+            Caution(
                 "The fit diverged: its weights stopped being finite, and these are the last good "
                 "ones. A lower learning rate helps."
             )
         ]
     if reason == "interrupted":
-        return [Warning("The fit was interrupted: these are the best parameters until then.")]
+        return [Caution("The fit was interrupted: these are the best parameters until then.")]
     return []
 
 
@@ -99,7 +99,7 @@ def learning_curves(history: dict[str, list[float]], *, baseline: float | None =
         )
 
 
-def overfitting(history: dict[str, list[float]]) -> list[Warning]:
+def overfitting(history: dict[str, list[float]]) -> list[Caution]:
     """Whether held-out rows became less likely while learned ones became more so."""
     validation, train = np.asarray(history["validation"]), np.asarray(history["train"])
     best = int(np.argmax(validation))
@@ -109,7 +109,7 @@ def overfitting(history: dict[str, list[float]]) -> list[Warning]:
         n = len(validation)
         update = int(history["update"][-n:][best])
         return [
-            Warning(
+            Caution(
                 f"Over-fitting: after update {update:,} held-out rows lost {lost:.1f} nats while "
                 "learned ones still gained. The parameters kept are those of the best moment; "
                 "fewer hidden units, more weight decay or more data would help."
@@ -118,7 +118,7 @@ def overfitting(history: dict[str, list[float]]) -> list[Warning]:
     return []
 
 
-def held_out(history: dict[str, list[float]], log_z: LogZ) -> tuple[tuple[str, str], list[Warning]]:
+def held_out(history: dict[str, list[float]], log_z: LogZ) -> tuple[tuple[str, str], list[Caution]]:
     """Held-out rows under the parameters that were kept, and whether the curve is to be believed.
 
     Along the fit log Z is followed by particles, whose own error does not show when they all
@@ -134,7 +134,7 @@ def held_out(history: dict[str, list[float]], log_z: LogZ) -> tuple[tuple[str, s
     if abs(apart) <= max(3 * float(np.hypot(history["std_error"][best], log_z.std_error)), 0.5):
         return row, []
     return row, [
-        Warning(
+        Caution(
             f"log Z along the fit was {abs(apart):.1f} nats too {'low' if apart > 0 else 'high'} "
             f"at its best moment, so the learning curves lie too {'high' if apart > 0 else 'low'}. "
             "The table takes the better estimate. Slower learning, or more updates, keeps the "
@@ -143,14 +143,14 @@ def held_out(history: dict[str, list[float]], log_z: LogZ) -> tuple[tuple[str, s
     ]
 
 
-def worse_than_rates(model: RBM, data: Any, independent: float, log_z: LogZ) -> list[Warning]:
+def worse_than_rates(model: RBM, data: Any, independent: float, log_z: LogZ) -> list[Caution]:
     """Whether units that ignore each other, at the data's own rates, would do better."""
     scores = model.score_samples(data)
     error = float(np.hypot(scores.std() / np.sqrt(len(scores)), log_z.std_error))
     if scores.mean() > independent - 3 * error:
         return []
     return [
-        Warning(
+        Caution(
             "These rows are less likely under the model than under independent units at their "
             f"own rates ({scores.mean():,.2f} against {independent:,.2f} nats): the model has "
             "learned from other data than these."

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.apps.pages.page import Warning
+from harmonium.apps.pages.blocks import Caution
 from harmonium.contract.estimates import LogZ
 
-__all__ = ["log_z_row", "log_z_warnings", "score_row"]
+__all__ = ["log_z_cautions", "log_z_row", "score_row"]
 
 _METHODS = {
     "exact": "exact",
@@ -41,17 +41,24 @@ def _figure(value: float, error: float) -> str:
     return f"{value:,.2f}" + (f" ± {error:.2f}" if error else "")
 
 
-def log_z_warnings(log_z: LogZ) -> list[Warning]:
+def log_z_cautions(log_z: LogZ) -> list[Caution]:
     """Why the likelihood is not to be trusted, if it is not."""
     name = log_z.method.upper()
     if log_z.status == "few_effective_chains":
         return [
-            Warning(
+            Caution(
                 f"{name} kept {log_z.effective_chains:.0f} of {log_z.n_chains} chains: do not "
                 "trust the log-likelihood. It is likely to flatter the model. More temperatures "
-                "help, or method='raise', which errs on the safe side."
+                "help."
             )
         ]
+    if log_z.status == "nonfinite":
+        return [Caution(f"{name} found no finite log Z: there is no log-likelihood to trust.")]
     if log_z.status != "ok":
-        return [Warning(f"{name} found no finite log Z: there is no log-likelihood to trust.")]
+        return [
+            Caution(
+                f"Do not trust the log-likelihood: the error of log Z by {name} is not known "
+                f"({log_z.status})."
+            )
+        ]
     return []

@@ -7,17 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import COLOURS, INK, PAPER, drawing, svg_picture
-from harmonium.apps.pages.page import (
-    Block,
-    Picture,
-    Section,
-    Table,
-    Text,
-    Warning,
-    parameters_table,
-)
-from harmonium.apps.report.likelihood import log_z_row, log_z_warnings, score_row
+from harmonium.apps.report.description import Description, fact_tables
+from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 
 if TYPE_CHECKING:
     from harmonium.models.network.model import MarkovNetwork
@@ -63,26 +56,7 @@ def network_picture(
         )
         middle = places[:n].mean(0)
         for v in single:
-            away = places[v] - middle
-            away = away / max(float(np.hypot(*away)), 1e-9)
-            axes.annotate(
-                "",
-                xy=tuple(places[v]),
-                xytext=tuple(away * (size**0.5 * 0.85)),
-                textcoords="offset points",
-                arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.7, "alpha": 0.55},
-                zorder=1,
-            )
-            axes.annotate(
-                "\N{BLACK SQUARE}",
-                xy=tuple(places[v]),
-                xytext=tuple(away * (size**0.5 * 0.85)),
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize=float(np.clip(size**0.5 * 0.33, 3, 8)),
-                color=COLOURS[1],
-            )
+            _own_factor(axes, places[v], places[v] - middle, size**0.5)
         # Discs in the page's paper hide the lines behind them.
         x, y = places[:n].T
         axes.scatter(x, y, s=size, facecolor=PAPER, edgecolor=COLOURS[0], zorder=3)
@@ -95,22 +69,36 @@ def network_picture(
         )
 
 
+def _own_factor(
+    axes: Any, place: NDArray[np.float64], away: NDArray[np.float64], width: float
+) -> None:
+    """A factor over one variable: a small square beside its circle, in the direction `away`."""
+    offset = away / max(float(np.hypot(*away)), 1e-9) * (width * 0.85)
+    where: dict[str, Any] = {
+        "xy": tuple(place),
+        "xytext": tuple(offset),
+        "textcoords": "offset points",
+    }
+    line = {"arrowstyle": "-", "color": INK, "linewidth": 0.7, "alpha": 0.55}
+    axes.annotate("", arrowprops=line, zorder=1, **where)
+    fontsize = float(np.clip(width * 0.33, 3, 8))
+    centred = {"ha": "center", "va": "center", "color": COLOURS[1]}
+    axes.annotate("\N{BLACK SQUARE}", fontsize=fontsize, **centred, **where)
+
+
 def _amid(places: NDArray[np.float64]) -> NDArray[np.float64]:
     """A place for a factor: nearer to its first variable, so that crossing edges stay apart."""
     return np.asarray(places[0] + 0.32 * (places[1:].mean(0) - places[0]))
 
 
-def describe(
-    model: MarkovNetwork, data: Any, shape: tuple[int, int] | None, seed: int
-) -> tuple[str, list[Warning], list[Section]]:
-    """Lead, warnings and sections of a report; `shape` is not used."""
+def describe(model: MarkovNetwork, data: Any, seed: int) -> Description:
+    """A network of factors; `data` are rows in the order of its variables."""
     n, factors = len(model.variables_), len(model.factors_)
     log_z = model.log_partition()
     lead = (
         f"A Markov network: {n} discrete variables, {factors} factors between them; "
         "P(x) is the product of the factors divided by Z."
     )
-    warnings = log_z_warnings(log_z)
     sections = [Section("The network", _network_blocks(model))]
     sections.append(Section("How likely", [_likelihood(model, data, log_z)]))
     sections.append(Section("What to expect", _marginal_blocks(model)))
@@ -122,7 +110,7 @@ def describe(
         (f"draw {i + 1}", *(str(int(x)) for x in row[: len(shown)])) for i, row in enumerate(draws)
     ]
     sections.append(Section("States", [Table(("", *map(str, shown)), rows)]))
-    return lead, warnings, sections
+    return Description("A Markov network", lead, log_z_cautions(log_z), sections)
 
 
 def _network_blocks(model: MarkovNetwork) -> list[Block]:
@@ -143,7 +131,7 @@ def _network_blocks(model: MarkovNetwork) -> list[Block]:
     ]
     if hasattr(model, "stop_reason_"):
         rows.append(("fit ended", f"{model.stop_reason_} after {model.n_iter_} iterations"))
-    return [*blocks, Table(("", ""), rows), parameters_table(model)]
+    return [*blocks, *fact_tables(rows, model)]
 
 
 def _likelihood(model: MarkovNetwork, data: Any, log_z: Any) -> Table:

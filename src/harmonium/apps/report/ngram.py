@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harmonium.apps.pages.blocks import Block, Caution, Section, Table, Text
 from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
-from harmonium.apps.pages.page import Block, Section, Table, Text, Warning, parameters_table
+from harmonium.apps.report.description import Description, fact_tables
+from harmonium.data.texts import tokenizer_for, tokens_of
+from harmonium.models.ngram.vocabulary import END
 
 if TYPE_CHECKING:
     from harmonium.models.ngram.model import NGram
@@ -21,36 +24,34 @@ _N_WORDS = 15
 _N_COMPLETIONS = 5
 #: Texts that are scored and completed; a report is to be read, not waited for.
 _N_TEXTS = 20_000
-_MARKERS = 3  # <unk>, <s>, </s> come first in the vocabulary
+_N_MARKERS = END + 1  # they come first in the vocabulary
 
 
-def describe(
-    model: NGram, data: Any, shape: tuple[int, int] | None, seed: int
-) -> tuple[str, list[Warning], list[Section]]:
-    """Lead, warnings and sections of a report; `data` are texts, `shape` is not used."""
+def describe(model: NGram, data: Any, seed: int) -> Description:
+    """A chain of words; `data` are texts."""
     texts = None if data is None else list(islice(iter(data), _N_TEXTS))
-    words = len(model.vocabulary_) - _MARKERS
+    words = len(model.vocabulary_) - _N_MARKERS
     lead = (
         f"A chain over words: each of {words:,} words given the {model.order - 1} before it, "
         f"smoothed by {model.smoothing}."
     )
     sections = [Section("The model", _facts(model))]
-    warnings: list[Warning] = []
+    cautions: list[Caution] = []
     if texts:
-        blocks, warnings = _likelihood(model, texts)
+        blocks, cautions = _likelihood(model, texts)
         sections.append(Section("How likely", blocks))
     sections.append(Section("Samples", _samples(model, seed)))
     sections.append(Section("Words", _words(model)))
     if texts:
         sections += _completions(model, texts, seed)
-    return lead, warnings, sections
+    return Description("A chain of words", lead, cautions, sections)
 
 
 def _facts(model: NGram) -> list[Block]:
-    rows = [("words known", f"{len(model.vocabulary_) - _MARKERS:,}")]
+    rows = [("words known", f"{len(model.vocabulary_) - _N_MARKERS:,}")]
     if hasattr(model, "n_texts_"):
         rows += [("texts counted", f"{model.n_texts_:,}"), ("words counted", f"{model.n_words_:,}")]
-    blocks: list[Block] = [Table(("", ""), rows), parameters_table(model)]
+    blocks: list[Block] = fact_tables(rows, model)
     discounts = getattr(model, "discounts_", [])
     headings = ["n-grams of", "distinct"]
     if discounts:
@@ -66,7 +67,7 @@ def _facts(model: NGram) -> list[Block]:
     return blocks
 
 
-def _likelihood(model: NGram, texts: list[Any]) -> tuple[list[Block], list[Warning]]:
+def _likelihood(model: NGram, texts: list[Any]) -> tuple[list[Block], list[Caution]]:
     scores = np.asarray(model.score_samples(texts))
     rows = [
         ("texts scored", f"{len(texts):,}"),
@@ -74,11 +75,11 @@ def _likelihood(model: NGram, texts: list[Any]) -> tuple[list[Block], list[Warni
         ("mean log-likelihood of a text (nats)", f"{scores.mean():,.2f}"),
     ]
     blocks: list[Block] = [Table(("", ""), rows)]
-    warnings = []
+    cautions = []
     impossible = int(np.isneginf(scores).sum())
     if impossible:
-        warnings.append(
-            Warning(
+        cautions.append(
+            Caution(
                 f"{impossible:,} of {len(scores):,} texts have probability zero: they hold what "
                 "was never counted, and this model is not smoothed. smoothing='kneser-ney' "
                 "gives every text a probability."
@@ -92,7 +93,7 @@ def _likelihood(model: NGram, texts: list[Any]) -> tuple[list[Block], list[Warni
             axes.grid(axis="x", visible=False)
             axes.set(xlabel="log-likelihood of a text (nats)", ylabel="texts")
             blocks.append(svg_picture(figure, "Histogram of the log-likelihoods of the texts"))
-    return blocks, warnings
+    return blocks, cautions
 
 
 def _samples(model: NGram, seed: int) -> list[Block]:
@@ -117,7 +118,7 @@ def _text(text: Any) -> str:
 def _words(model: NGram) -> list[Block]:
     """The most frequent words, and what follows each."""
     rows = []
-    for word in model.vocabulary_[_MARKERS : _MARKERS + _N_WORDS]:
+    for word in model.vocabulary_[_N_MARKERS : _N_MARKERS + _N_WORDS]:
         after = model.next_words([word], n=4)
         rows.append((word, ", ".join(f"{w} ({p:.1%})" for w, p in after if w != "<unk>")))
     return [
@@ -133,10 +134,10 @@ def _words(model: NGram) -> list[Block]:
 def _completions(model: NGram, texts: list[Any], seed: int) -> list[Section]:
     """Some texts with a word in the middle taken out, and the words that fit best."""
     generator = np.random.default_rng(seed)
+    split = tokenizer_for(model.tokenizer, model.lowercase)
     rows = []
     for index in generator.permutation(len(texts)):
-        tokens = texts[index]
-        tokens = list(model._split()(tokens)) if isinstance(tokens, str) else list(tokens)
+        tokens = tokens_of(texts[index], split)
         if not 3 <= len(tokens) <= _MAX_WORDS:
             continue
         place = len(tokens) // 2

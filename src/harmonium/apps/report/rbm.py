@@ -7,20 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import png_picture
-from harmonium.apps.pages.page import (
-    Block,
-    Picture,
-    Section,
-    Table,
-    Text,
-    Warning,
-    parameters_table,
-)
 from harmonium.apps.pages.pictures import picture_shape, tile
+from harmonium.apps.report.description import Description, fact_tables
 from harmonium.apps.report.learning import (
     REASONS,
-    fit_warnings,
+    fit_cautions,
     held_out,
     independent_log_likelihood,
     learning_curves,
@@ -28,7 +21,7 @@ from harmonium.apps.report.learning import (
     stop_reason,
     worse_than_rates,
 )
-from harmonium.apps.report.likelihood import log_z_row, log_z_warnings, score_row
+from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 from harmonium.apps.report.units import hidden_units, known_labels, neighbours
 
 if TYPE_CHECKING:
@@ -45,9 +38,10 @@ Shape = tuple[int, int] | None
 
 
 def describe(
-    model: RBM, data: Any, shape: Shape, seed: int, labels: NDArray[Any] | None = None
-) -> tuple[str, list[Warning], list[Section]]:
-    """Lead, warnings and sections of a report; pictures where rows are pictures."""
+    model: RBM, data: Any, seed: int, *, shape: Shape = None, labels: NDArray[Any] | None = None
+) -> Description:
+    """An RBM; pictures where rows are pictures, of height and width `shape`; `labels` of `data`
+    that the model has not seen."""
     n_hidden, n_visible = model.components_.shape
     shape = _picture(n_visible, shape)
     chosen = None if data is None else _chosen(data.shape[0], seed)
@@ -57,23 +51,23 @@ def describe(
         f"A restricted Boltzmann machine: {n_visible} visible and {n_hidden} hidden binary "
         f"units, trained {_taught(model)} to make its data likely."
     )
-    warnings = [*log_z_warnings(log_z), *fit_warnings(model)]
+    cautions = [*log_z_cautions(log_z), *fit_cautions(model)]
     sections = [Section("The model", _facts(model))]
     history = getattr(model, "history_", {})
     if history.get("validation"):
         blocks: list[Block] = [learning_curves(history)]
         sections.append(Section("Learning", blocks))
-        warnings += overfitting(history)
+        cautions += overfitting(history)
     likely = [log_z_row(log_z)]
     if history.get("validation"):
         row, found = held_out(history, log_z)
         likely.append(row)
-        warnings += found
+        cautions += found
     if data is not None:
         likely.append(score_row(model, data, log_z))
         independent = independent_log_likelihood(data)
         likely.append(("the same rows under their own rates", f"{independent:,.2f}"))
-        warnings += worse_than_rates(model, data, independent, log_z)
+        cautions += worse_than_rates(model, data, independent, log_z)
     sections.append(Section("How likely", [Table(("", "nats"), likely)]))
     sections.append(Section("Samples", _samples(model, shape, seed)))
     if model.attributes_:
@@ -81,13 +75,13 @@ def describe(
     if rows is not None and len(rows):
         sections.append(Section("Completions", _completions(model, rows, shape, seed)))
     hidden, found = hidden_units(model, rows, shape)
-    warnings += found
+    cautions += found
     sections.append(Section("Hidden units", hidden))
     if rows is not None and len(rows) > 1:
         sections.append(Section("Neighbours", neighbours(model, rows, shape)))
         if labels is not None:
             sections.append(Section("Known labels", known_labels(model, rows, labels[chosen])))
-    return lead, warnings, sections
+    return Description("A restricted Boltzmann machine", lead, cautions, sections)
 
 
 def _facts(model: RBM) -> list[Block]:
@@ -97,7 +91,7 @@ def _facts(model: RBM) -> list[Block]:
         ("updates done", f"{getattr(model, 'n_updates_', 0):,}"),
         ("the fit ended because", REASONS.get(stop_reason(model), stop_reason(model))),
     ]
-    return [Table(("", ""), rows), parameters_table(model)]
+    return fact_tables(rows, model)
 
 
 def _picture(n_visible: int, shape: Shape) -> Shape:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.apps.pages.blocks import Block, Caution, Picture, Table
 from harmonium.apps.pages.figures import COLOURS, drawing, png_picture, svg_picture
-from harmonium.apps.pages.page import Block, Picture, Table, Warning
 from harmonium.apps.pages.pictures import tile, weights_picture
 from harmonium.questions.latents import UnitSummary, neighbour_table, unit_summary
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
 
-__all__ = ["hidden_units", "known_labels", "neighbours", "unit_warnings"]
+__all__ = ["hidden_units", "known_labels", "neighbours", "unit_cautions"]
 
 _COLUMNS = 12
 _N_UNITS = 60
@@ -27,7 +27,7 @@ Shape = tuple[int, int] | None
 
 def hidden_units(
     model: RBM, rows: NDArray[Any] | None, shape: Shape
-) -> tuple[list[Block], list[Warning]]:
+) -> tuple[list[Block], list[Caution]]:
     weights = model.components_
     strongest = np.argsort(-np.linalg.norm(weights, axis=1))[:_N_UNITS]
     blocks: list[Block] = []
@@ -65,7 +65,7 @@ def hidden_units(
         )
     if shape is not None and len(rows) >= _N_EXCITING:
         blocks.append(_exciting(rows, summary, shape))
-    return blocks, unit_warnings(summary)
+    return blocks, unit_cautions(summary)
 
 
 def _exciting(rows: NDArray[Any], summary: UnitSummary, shape: tuple[int, int]) -> Picture:
@@ -79,13 +79,13 @@ def _exciting(rows: NDArray[Any], summary: UnitSummary, shape: tuple[int, int]) 
     )
 
 
-def unit_warnings(summary: UnitSummary) -> list[Warning]:
+def unit_cautions(summary: UnitSummary) -> list[Caution]:
     """Dead and duplicated units, named."""
     found = []
     if summary.dead:
         one = len(summary.dead) == 1
         found.append(
-            Warning(
+            Caution(
                 f"{_units(summary.dead)} of {len(summary.on)} hidden units "
                 f"{'is' if one else 'are'} the same for every row and "
                 f"{'says' if one else 'say'} nothing about it."
@@ -95,7 +95,7 @@ def unit_warnings(summary: UnitSummary) -> list[Warning]:
         named = "; ".join(" and ".join(map(str, group)) for group in summary.duplicates[:5])
         more = len(summary.duplicates) - 5
         rest = f"; and {more} more groups" if more > 0 else ""
-        found.append(Warning(f"Hidden units that say the same: {named}{rest}."))
+        found.append(Caution(f"Hidden units that say the same: {named}{rest}."))
     return found
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 from importlib import import_module
+from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,6 @@ _HOME = {
     "MarkovNetwork": "harmonium.apps.report.network",
 }
 
-_TITLES = {
-    "RBM": "A restricted Boltzmann machine",
-    "NGram": "A chain of words",
-    "GridMRF": "A grid of pixels",
-    "MarkovNetwork": "A Markov network",
-}
-
 
 def write_report(
     model: JointDistribution,
@@ -51,11 +44,12 @@ def write_report(
     path : the file to write, whole or not at all.
     data : what the model's ``score_samples`` takes (rows, texts or images), best data it has
         not seen: for log-likelihoods, completions, neighbours. None leaves those out.
-    shape : (height, width) of a row of an RBM seen as a picture; None: a square where it fits.
-    labels : a label for each row of `data`, of an RBM: what hidden units tell about them.
+    shape : (height, width) of a row seen as a picture; None: a square where it fits. An RBM's.
+    labels : a label for each row of `data`: what hidden units tell about them. An RBM's.
     random_state : seed of what is drawn.
 
-    Raises ``ImportError`` with the extra's name where Jinja2 is missing. Costs one estimate of
+    Raises ``ValueError`` for what the model's report does not take, and ``ImportError`` with the
+    extra's name where Jinja2 is missing; nothing is written then. Costs one estimate of
     log Z, unless the model has one already, and a few hundred Gibbs sweeps.
     """
     name = next((cls.__name__ for cls in type(model).__mro__ if cls.__name__ in _HOME), None)
@@ -64,17 +58,18 @@ def write_report(
     check_is_fitted(model)
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"path: the folder {str(Path(path).parent)!r} does not exist")
-    data = _as_array(data)
     describe = import_module(_HOME[name]).describe
+    given: dict[str, Any] = {"shape": shape, "labels": labels}
+    given = {key: value for key, value in given.items() if value is not None}
+    for key in given:
+        if key not in signature(describe).parameters:
+            raise ValueError(f"{key}: the report of a {name} takes none, got {given[key]!r}")
+    data = _as_array(data)
     if labels is not None:
-        describe = partial(describe, labels=_labels(labels, name, data))
-    lead, warnings, sections = describe(model, data, shape, random_state)
+        given["labels"] = _labels(labels, data)
     html = render(
         "report",
-        title=_TITLES[name],
-        lead=lead,
-        warnings=warnings,
-        sections=sections,
+        page=describe(model, data, random_state, **given),
         version=harmonium.__version__,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
@@ -88,9 +83,7 @@ def _as_array(data: Any) -> Any:
     return data.to_numpy() if hasattr(data, "to_numpy") else data
 
 
-def _labels(labels: Any, name: str, data: Any) -> NDArray[Any]:
-    if name != "RBM":
-        raise ValueError(f"labels: wanted with an RBM alone, got a model of kind {name}")
+def _labels(labels: Any, data: Any) -> NDArray[Any]:
     if data is None:
         raise ValueError("labels: wanted only together with data, one for each row")
     column = column_or_1d(labels)

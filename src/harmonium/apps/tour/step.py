@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from harmonium.apps.pages.page import Block, Code
+from harmonium.apps.pages.blocks import Block, Code
 
 __all__ = ["Page", "Snippet", "Workshop"]
 

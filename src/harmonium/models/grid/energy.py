@@ -278,6 +278,10 @@ class GridEnergy(Energy):
     def _floor(self, name: str) -> float:
         return 0.05 if name == "place" else 1e-3 * self.n_variables
 
+    @property
+    def running_means(self) -> Parameters:
+        return self._seen
+
     def observe(self, positive: Parameters) -> None:
         """Running mean of the data's counts."""
         for name, value in positive.items():

@@ -20,14 +20,16 @@ from harmonium.contract.checks import (
     check_number,
 )
 from harmonium.contract.estimates import LogZ, check_history
+from harmonium.contract.stopping import tell
 from harmonium.data.tables import check_sample_weight
+from harmonium.learning.plan import asked
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.grid.answers import AnswerChains, Question, answer
 from harmonium.models.grid.cliques import POTENTIALS, Cliques, filters_for
 from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.factors import factor_tables
 from harmonium.models.grid.readings import check_images, check_readings, read_channel
-from harmonium.models.grid.start import gather_images, learn
+from harmonium.models.grid.start import GridParameters, gather_images, learn
 
 if TYPE_CHECKING:
     from harmonium.models.network.model import MarkovNetwork
@@ -129,14 +131,20 @@ class GridMRF(EnergyModel):
         """
         self.check_parameters()
         generator = random_generator(self.random_state)
-        images = gather_images(self, X, generator)
+        wanted = asked(GridParameters, vars(self))
+        images = gather_images(wanted, X, generator)
         weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
         if weights is not None and images.source is not None:
             weights = weights[images.source]
-        energy = learn(self, images.pixels, weights, self._cliques(), generator)
+        found = learn(wanted, images.pixels, weights, self._cliques(), generator)
+        energy = found.energy
+        self.pseudo_log_likelihood_ = found.pseudo_log_likelihood
+        self.history_, self.n_updates_ = found.history, found.n_updates
+        self.stop_reason_ = found.reason
         self.image_shape_ = energy.shape
         self.n_features_in_ = energy.n_variables
         self._keep(energy)
+        tell(self.stop_reason_)
         return self
 
     def check_parameters(self) -> None:

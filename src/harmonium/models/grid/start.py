@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from harmonium.compute.progress import stage_bar
 from harmonium.contract.energy import Chains, Parameters
-from harmonium.learning.trainer import Batches, Exact, NegativePhase, Persistent, Settings, Trainer
+from harmonium.learning.trainer import (
+    Batches,
+    Exact,
+    FitResult,
+    NegativePhase,
+    Persistent,
+    Settings,
+    Trainer,
+)
 from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.energy import GridEnergy, level_hats
 from harmonium.models.grid.pseudo import fit_pseudo_likelihood
 from harmonium.models.grid.readings import check_images
 
-if TYPE_CHECKING:
-    from harmonium.models.grid.model import GridMRF
-
-__all__ = ["Images", "base_table", "gather_images", "initial_energy", "learn"]
+__all__ = [
+    "GridFit",
+    "GridParameters",
+    "Images",
+    "base_table",
+    "gather_images",
+    "initial_energy",
+    "learn",
+]
 
 #: Images larger than this are learned from patches of `_PATCH` unless the user says otherwise.
 _LARGE, _PATCH = 64, 32
@@ -36,6 +47,34 @@ _N_UPDATES = 600
 _PIXELS_A_STEP = 2**16
 
 
+@dataclass(frozen=True)
+class GridParameters:
+    """What the fit of a grid reads of the model's parameters, checked; named as they are."""
+
+    n_levels: int
+    places: bool
+    learner: str
+    n_updates: int | str
+    n_chains: int | str
+    learning_rate: float
+    n_gibbs: int
+    patch_size: int | str | None
+    n_patches: int
+    verbose: int
+
+
+@dataclass(frozen=True)
+class GridFit:
+    """A fitted energy, and what happened on the way to it."""
+
+    energy: GridEnergy
+    #: Mean log P(pixel given the others) after the first stage, in nats.
+    pseudo_log_likelihood: float
+    history: dict[str, list[float]]
+    n_updates: int
+    reason: str
+
+
 @dataclass
 class Images:
     """Images of one shape, ``pixels (n, H, W)``; `source`: the row each patch was taken from."""
@@ -44,25 +83,25 @@ class Images:
     source: NDArray[np.int64] | None = None
 
 
-def gather_images(model: GridMRF, X: Any, generator: np.random.Generator) -> Images:
-    """The images, or patches of them, that `model` is to learn from; checked."""
+def gather_images(wanted: GridParameters, X: Any, generator: np.random.Generator) -> Images:
+    """The images, or patches of them, that are `wanted` to learn from; checked."""
     uneven = isinstance(X, list | tuple) and len({np.shape(image) for image in X}) > 1
     if not uneven:
-        whole = check_images(X, model.n_levels)
+        whole = check_images(X, wanted.n_levels)
         images = list(whole)
     else:
-        images = [check_images(np.asarray(image)[None], model.n_levels)[0] for image in X]
-    size = model.patch_size
+        images = [check_images(np.asarray(image)[None], wanted.n_levels)[0] for image in X]
+    size = wanted.patch_size
     if size == "auto":
         size = _PATCH if uneven or max(images[0].shape) > _LARGE else None
-    if model.places or size is None:
+    if wanted.places or size is None:
         if uneven:
-            wish = "places=True" if model.places else "patch_size=None"
+            wish = "places=True" if wanted.places else "patch_size=None"
             raise ValueError(f"X: with {wish} all images must have one shape")
         return Images(whole)
     assert isinstance(size, int)
     side = min(size, *(min(image.shape) for image in images))
-    return _patches(images, side, model.n_patches, generator)
+    return _patches(images, side, wanted.n_patches, generator)
 
 
 def _patches(
@@ -123,31 +162,31 @@ def initial_energy(
 
 
 def learn(
-    model: GridMRF,
+    wanted: GridParameters,
     images: NDArray[np.float64],
     weights: NDArray[np.float64] | None,
     cliques: Cliques,
     generator: np.random.Generator,
-) -> GridEnergy:
-    """A fitted energy; what happened on the way is kept with the model."""
+) -> GridFit:
+    """Pseudo-likelihood first, then, unless that was all that was asked for, likelihood."""
     n, height, width = images.shape
     share = np.ones(n) if weights is None else weights * (n / weights.sum())
     rows = images.reshape(n, -1)
-    base = base_table(rows.astype(np.int64), share, cliques.n_levels, model.places)
-    energy = initial_energy(cliques, (height, width), base, model.places)
+    base = base_table(rows.astype(np.int64), share, cliques.n_levels, wanted.places)
+    energy = initial_energy(cliques, (height, width), base, wanted.places)
     x = torch.from_numpy(rows).float()
-    goes_on = model.learner != "pseudo" and len(energy.knots) > 0
+    goes_on = wanted.learner != "pseudo" and len(energy.knots) > 0
     start = np.arange(n)
     if goes_on:
         start = _some(share, _PSEUDO_WORK // (rows.shape[1] * cliques.n_levels), generator)
-    with stage_bar(model.verbose, "pseudo-likelihood", _PSEUDO_STEPS) as show:
-        model.pseudo_log_likelihood_ = fit_pseudo_likelihood(
+    with stage_bar(wanted.verbose, "pseudo-likelihood", _PSEUDO_STEPS) as show:
+        pseudo = fit_pseudo_likelihood(
             energy, x[start], torch.from_numpy(share[start]), _PSEUDO_STEPS, show
         )
-    model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "pseudo"
-    if goes_on:
-        _ascend_likelihood(model, energy, x, weights, generator)
-    return energy
+    if not goes_on:
+        return GridFit(energy, pseudo, {}, 0, "pseudo")
+    result = _ascend_likelihood(wanted, energy, x, weights, generator)
+    return GridFit(energy, pseudo, result.history, result.n_updates, result.reason)
 
 
 def _some(
@@ -160,27 +199,27 @@ def _some(
 
 
 def _ascend_likelihood(
-    model: GridMRF,
+    wanted: GridParameters,
     energy: GridEnergy,
     x: torch.Tensor,
     weights: NDArray[np.float64] | None,
     generator: np.random.Generator,
-) -> None:
+) -> FitResult:
     """The shared training loop, from where the pseudo-likelihood left off."""
     fitting = max(1, _PIXELS_A_STEP // energy.n_variables)
     batch = min(len(x), fitting)
-    n_chains = fitting if model.n_chains == "auto" else int(model.n_chains)
-    if model.n_chains == "auto":
+    n_chains = fitting if wanted.n_chains == "auto" else int(wanted.n_chains)
+    if wanted.n_chains == "auto":
         n_chains = min(n_chains, 256)
-    n_updates = _N_UPDATES if model.n_updates == "auto" else int(model.n_updates)
+    n_updates = _N_UPDATES if wanted.n_updates == "auto" else int(wanted.n_updates)
     batches = Batches(len(x), batch, generator, weights)
     negative: NegativePhase = Exact()
-    if model.learner == "pcd":
+    if wanted.learner == "pcd":
         first = generator.choice(len(x), n_chains, replace=n_chains > len(x))
-        negative = Persistent(Chains(x[torch.from_numpy(first)].clone()), model.n_gibbs)
-    settings = Settings(n_updates, batch, model.learning_rate, 0.0)
+        negative = Persistent(Chains(x[torch.from_numpy(first)].clone()), wanted.n_gibbs)
+    settings = Settings(n_updates, batch, wanted.learning_rate, 0.0)
     energy.observe(energy.moments(x, torch.full((len(x),), 1.0 / len(x))))
-    with stage_bar(model.verbose, "likelihood", n_updates) as show, torch.no_grad():
+    with stage_bar(wanted.verbose, "likelihood", n_updates) as show, torch.no_grad():
         trainer = Trainer(
             energy,
             negative,
@@ -192,14 +231,7 @@ def _ascend_likelihood(
         )
         result = trainer.run()
     _set(energy, result.parameters)
-    model.history_, model.n_updates_ = result.history, result.n_updates
-    model.stop_reason_ = result.reason
-    if result.reason in {"diverged", "interrupted"}:
-        warnings.warn(
-            f"the fit stopped early ({result.reason}); the model holds the last good parameters",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
+    return result
 
 
 def _set(energy: GridEnergy, parameters: Parameters) -> None:

@@ -247,6 +247,10 @@ class FactorEnergy(Energy):
             start += table.size
         return self.exact.with_tables(tables)
 
+    @property
+    def running_means(self) -> Parameters:
+        return {}
+
     def exact_log_partition(self) -> float | None:
         try:
             return float(self._current().log_sum())

@@ -6,7 +6,7 @@ import math
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from torch import Tensor
 
 from harmonium.compute.progress import FitProgress
 from harmonium.compute.random import random_generator
-from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.learning.trainer import Batches, Settings, Trainer, negative_phase
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.contraction import Array
@@ -25,10 +24,9 @@ from harmonium.models.network.exact.engine import States
 from harmonium.models.network.factor import Factor
 
 if TYPE_CHECKING:
-    from harmonium.models.network.model import MarkovNetwork
     from harmonium.models.network.structure import Structure
 
-__all__ = ["FittedTables", "fit_tables"]
+__all__ = ["FittedTables", "TableParameters", "fit_tables"]
 
 _N_CHAINS = 256
 _BATCH = 256
@@ -38,26 +36,35 @@ _RATE = 0.5
 
 
 @dataclass(frozen=True)
+class TableParameters:
+    """What the fit of tables reads of the model's parameters, checked; named as they are."""
+
+    learner: str
+    weight_decay: float
+    max_iter: int
+    tol: float
+    random_state: Any
+    verbose: int
+
+
+@dataclass(frozen=True)
 class FittedTables:
-    """Learned factors, how many iterations they took, and why those ended."""
+    """Learned factors; iterations, and the steps they took; why those ended; what was seen."""
 
     factors: list[Factor]
     n_iter: int
+    n_updates: int
     reason: str
     history: dict[str, list[float]] = field(default_factory=dict)
 
 
 def fit_tables(
-    model: MarkovNetwork,
+    wanted: TableParameters,
     network: Structure,
     states: States,
     weights: NDArray[np.float64] | None,
 ) -> FittedTables:
-    """Maximum likelihood for rows of states, by the parameters of `model`."""
-    check_choice("learner", model.learner, ("auto", "exact", "pcd"))
-    decay = check_number("weight_decay", model.weight_decay, 0.0)
-    max_iter = check_integer("max_iter", model.max_iter, 1)
-    tol = check_number("tol", model.tol, 0.0, low_open=True)
+    """Maximum likelihood for rows of states, as `wanted`."""
     if not len(states):
         raise ValueError("X has no rows; wanted at least one")
     forbidden = np.isneginf(network.log_weight(states))
@@ -70,10 +77,10 @@ def fit_tables(
         )
     share = np.ones(len(states)) if weights is None else weights
     share = share / share.sum()
-    sampled = model.learner == "pcd" or (model.learner == "auto" and not network.fits())
+    sampled = wanted.learner == "pcd" or (wanted.learner == "auto" and not network.fits())
     if sampled:
-        return _sampled(model, network, states, weights, decay, max_iter)
-    return _exact(model, network, _counts(network, states, share), decay, max_iter, tol)
+        return _sampled(wanted, network, states, weights)
+    return _exact(wanted, network, _counts(network, states, share))
 
 
 def _counts(network: Structure, states: States, share: Array) -> Array:
@@ -103,12 +110,9 @@ def _factors(network: Structure, flat: Array) -> list[Factor]:
 
 
 def _exact(
-    model: MarkovNetwork,
+    wanted: TableParameters,
     network: Structure,
     counts: Array,
-    decay: float,
-    max_iter: int,
-    tol: float,
 ) -> FittedTables:
     """L-BFGS on the mean log-likelihood: concave in the log tables, with exact gradient.
 
@@ -124,11 +128,15 @@ def _exact(
         now = exact.with_tables(_unflatten(network, flat))
         log_z = float(now.log_sum())
         expected = np.concatenate([p.reshape(-1) for p in now.marginals(exact.scopes)])
-        mean = float(counts[free] @ values) - log_z - 0.5 * decay * float(values @ values)
-        return -mean, -(counts - expected)[free] + decay * values
+        mean = (
+            float(counts[free] @ values)
+            - log_z
+            - 0.5 * wanted.weight_decay * float(values @ values)
+        )
+        return -mean, -(counts - expected)[free] + wanted.weight_decay * values
 
     # Learning starts near even odds: an invented table far from the data is a poor start.
-    bar = FitProgress(max_iter) if model.verbose else nullcontext()
+    bar = FitProgress(wanted.max_iter) if wanted.verbose else nullcontext()
     with bar as progress:
         done = 0
 
@@ -144,12 +152,17 @@ def _exact(
             jac=True,
             method="L-BFGS-B",
             callback=show,
-            options={"maxiter": max_iter, "maxfun": 4 * max_iter, "gtol": tol, "ftol": 0.0},
+            options={
+                "maxiter": wanted.max_iter,
+                "maxfun": 4 * wanted.max_iter,
+                "gtol": wanted.tol,
+                "ftol": 0.0,
+            },
         )
     slack = float(np.abs(found.jac).max())
-    if slack > tol:
+    if slack > wanted.tol:
         warnings.warn(
-            f"fit stopped with expected counts off by {slack:.2g} a row, tol={tol:g}: "
+            f"fit stopped with expected counts off by {slack:.2g} a row, tol={wanted.tol:g}: "
             f"{found.message}; combinations that no row shows have no finite best entry, "
             "weight_decay gives them one",
             ConvergenceWarning,
@@ -157,9 +170,8 @@ def _exact(
         )
     flat = np.where(free, 0.0, -np.inf)
     flat[free] = found.x
-    return FittedTables(
-        _factors(network, flat), int(found.nit), "done" if slack <= tol else "max_iter"
-    )
+    reason = "done" if slack <= wanted.tol else "max_iter"
+    return FittedTables(_factors(network, flat), int(found.nit), int(found.nit), reason)
 
 
 class _Decayed(FactorEnergy):
@@ -179,30 +191,28 @@ class _Decayed(FactorEnergy):
 
 
 def _sampled(
-    model: MarkovNetwork,
+    wanted: TableParameters,
     network: Structure,
     states: States,
     weights: NDArray[np.float64] | None,
-    decay: float,
-    max_iter: int,
 ) -> FittedTables:
     """Stochastic gradient ascent with persistent chains (Younes 1989).
 
     Tables over the same variable move it together, so the rate is divided by the square
     root of the largest number of them that one variable is in.
     """
-    source = random_generator(model.random_state)
+    source = random_generator(wanted.random_state)
     energy = _Decayed(network.exact, torch.float32)
-    energy.decay = decay
+    energy.decay = wanted.weight_decay
     degree = np.zeros(len(network.names))
     for scope in network.exact.scopes:
         degree[list(scope)] += 1
-    n_updates = max_iter * _UPDATES_AN_ITERATION
+    n_updates = wanted.max_iter * _UPDATES_AN_ITERATION
     rows = torch.from_numpy(states).to(energy.dtype)
     settings = Settings(
         n_updates, min(_BATCH, len(states)), _RATE * math.sqrt(1.0 / max(degree.max(), 1.0)), 0.0
     )
-    bar = FitProgress(n_updates) if model.verbose else nullcontext()
+    bar = FitProgress(n_updates) if wanted.verbose else nullcontext()
     with bar as progress:
         result = Trainer(
             energy,
@@ -213,17 +223,12 @@ def _sampled(
             source,
             progress=None if progress is None else progress.update,
         ).run()
-    if result.reason in {"diverged", "interrupted"}:
-        warnings.warn(
-            f"the fit stopped early ({result.reason}); the model holds the last good tables",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
     flat = result.parameters["tables"].double().numpy()
     flat = np.where(energy.forbidden.numpy(), -np.inf, flat)
     return FittedTables(
         _factors(network, flat),
         result.n_updates // _UPDATES_AN_ITERATION,
+        result.n_updates,
         result.reason,
         result.history,
     )

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.estimates import LogZ
+from harmonium.contract.stopping import tell
 from harmonium.data.tables import check_sample_weight
+from harmonium.learning.plan import asked
 from harmonium.models.network.factor import Factor, Name
 from harmonium.models.network.forms import shapes, uai
 from harmonium.models.network.questions import Questions
@@ -49,7 +51,9 @@ class MarkovNetwork(Questions):
     n_states_ : number of states of each variable.
     factors_ : the factors in force: those given, or after ``fit`` the learned ones.
     n_features_in_ : number of variables.
-    n_iter_, stop_reason_ : of the last ``fit``.
+    n_iter_, n_updates_, stop_reason_ : of the last ``fit``: iterations (of ``"pcd"``: hundreds of
+        updates), steps done, and why it ended.
+    history_ : of ``"pcd"``: lists by name, ``update``, ``seconds``, ``learning_rate``.
     """
 
     may_hold = frozenset({-np.inf})
@@ -133,18 +137,22 @@ class MarkovNetwork(Questions):
 
         Cost: an up and down pass an iteration with ``"exact"``.
         """
-        from harmonium.models.network.likelihood import fit_tables
+        from harmonium.models.network.likelihood import TableParameters, fit_tables
 
+        self.check_parameters()
         network = Structure(self.factors, self.max_memory)
         self._learned = None
         table = self._check(X)
         weights = check_sample_weight(sample_weight, table)
-        result = fit_tables(self, network, table.astype(np.intp), weights)
+        wanted = asked(TableParameters, vars(self))
+        result = fit_tables(wanted, network, table.astype(np.intp), weights)
         self._learned = (self.factors, result.factors)
         self._keep_log_partition(None)
         self.n_iter_ = result.n_iter
+        self.n_updates_ = result.n_updates
         self.stop_reason_ = result.reason
         self.history_ = result.history
+        tell(result.reason)
         return self
 
     # -- files ---------------------------------------------------------------

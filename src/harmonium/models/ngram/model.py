@@ -29,12 +29,11 @@ from harmonium.models.ngram.files import arpa, tables
 from harmonium.models.ngram.progress import CountProgress
 from harmonium.models.ngram.threads import in_order
 from harmonium.models.ngram.trie import Trie
-from harmonium.models.ngram.vocabulary import END, START, UNKNOWN, Vocabulary
+from harmonium.models.ngram.vocabulary import END, MARKERS, N_MARKERS, START, UNKNOWN, Vocabulary
 
 __all__ = ["NGram", "TextFile"]
 
 _BLANK = "___"
-_MARKERS = ("<unk>", "<s>", "</s>")
 _TIGHT = re.compile(r" ([.,;:!?%)\]}…])")
 
 
@@ -202,7 +201,7 @@ class NGram(JointDistribution):
             return None
         if isinstance(self.vocabulary, str | bytes):
             raise ValueError(f"vocabulary must be a list of words, got {self.vocabulary!r}")
-        words = [word for word in self.vocabulary if word not in _MARKERS]
+        words = [word for word in self.vocabulary if word not in MARKERS]
         if not all(isinstance(word, str) and word for word in words):
             raise ValueError("vocabulary: every word must be a string that is not empty")
         if len(set(words)) < len(words):
@@ -223,7 +222,7 @@ class NGram(JointDistribution):
         with Workspace("memory") as work:
             parts, vocabulary = counting.read_words(blocks(X, self.tokenizer, self.lowercase), work)
             _, vocabulary = counting.trim(parts, work, vocabulary, self.min_count)
-        return {"vocabulary": vocabulary.words[3:]}
+        return {"vocabulary": vocabulary.words[N_MARKERS:]}
 
     @property
     def vocabulary_(self) -> list[str]:
@@ -514,7 +513,7 @@ class NGram(JointDistribution):
         for token in tokens:
             if token is not None and (not isinstance(token, str) or token in ("<s>", "</s>")):
                 raise ValueError(f"{name}: a token must be a word or None, got {token!r}")
-        free = np.arange(3, len(self._vocabulary))
+        free = np.arange(N_MARKERS, len(self._vocabulary))
         if not len(free) and None in tokens:
             raise ValueError(f"{name}: no word is known that could fill a blank")
         anything = Choice(free, np.zeros(len(free)))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.ngram import kernels
+from harmonium.models.ngram.kernels import chain as kernels
 from harmonium.models.ngram.threads import in_parts
 from harmonium.models.ngram.vocabulary import START
 

@@ -11,13 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.data.texts import Block
-from harmonium.models.ngram import kernels
+from harmonium.models.ngram.kernels import words as kernels
+from harmonium.models.ngram.kernels.words import Words
 
-__all__ = ["END", "START", "UNKNOWN", "Vocabulary"]
+__all__ = ["END", "MARKERS", "N_MARKERS", "START", "UNKNOWN", "Vocabulary"]
 
-#: Numbers of the three markers, which every vocabulary begins with.
-UNKNOWN, START, END = 0, 1, 2
-_MARKERS = ("<unk>", "<s>", "</s>")
+#: The markers that every vocabulary begins with, and their numbers.
+MARKERS = ("<unk>", "<s>", "</s>")
+UNKNOWN, START, END = range(3)
+N_MARKERS = len(MARKERS)
+
+_FAULTS = {
+    kernels.FORBIDDEN_BYTE: "holds a NUL byte",
+    kernels.MARKER: "has <s> or </s> written as a word",
+}
 
 
 class Vocabulary:
@@ -29,32 +36,17 @@ class Vocabulary:
 
     def __init__(self, blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
         self._n_words = len(offsets) - 1
-        self._blob = blob
-        self._offsets = offsets
-        self._hashes = np.empty(self._n_words, dtype=np.uint64)
-        kernels.hash_words(blob, offsets, self._hashes)
-        self._build_slots(max(1024, 1 << (4 * self._n_words).bit_length()))
+        hashes = np.empty(self._n_words, dtype=np.uint64)
+        kernels.hash_words(blob, offsets, hashes)
+        self._table = Words(blob, offsets, hashes, _slots(hashes, self._n_words, len(offsets)))
 
     @classmethod
     def of(cls, words: Iterable[str] = ()) -> Vocabulary:
         """The vocabulary of the three markers and these `words`, in their order."""
-        coded = [word.encode("utf-8") for word in (*_MARKERS, *words)]
+        coded = [word.encode("utf-8") for word in (*MARKERS, *words)]
         offsets = np.zeros(len(coded) + 1, dtype=np.int64)
         np.cumsum([len(word) for word in coded], out=offsets[1:])
         return cls(np.frombuffer(b"".join(coded), dtype=np.uint8).copy(), offsets)
-
-    def _build_slots(self, n_slots: int) -> None:
-        self._slots = np.full(n_slots, -1, dtype=np.int32)
-        kernels.build_slots(self._hashes, self._n_words, self._slots)
-
-    def _grow(self) -> None:
-        """Twice the room there is now. Not twice what is known: a text that did not fit is
-        forgotten and met again, so its words are not among those."""
-        room = 2 * len(self._offsets) + 1024
-        self._blob = _longer(self._blob, max(1024, 2 * len(self._blob)))
-        self._offsets = _longer(self._offsets, room)
-        self._hashes = _longer(self._hashes, room)
-        self._build_slots(1 << (2 * room).bit_length())
 
     def __len__(self) -> int:
         return self._n_words
@@ -62,12 +54,12 @@ class Vocabulary:
     @property
     def blob(self) -> NDArray[np.uint8]:
         """All words' bytes."""
-        return self._blob[: self._offsets[self._n_words]]
+        return self._table.blob[: self._table.offsets[self._n_words]]
 
     @property
     def offsets(self) -> NDArray[np.int64]:
         """Where each word begins in :attr:`blob`."""
-        return self._offsets[: self._n_words + 1]
+        return self._table.offsets[: self._n_words + 1]
 
     @cached_property
     def words(self) -> list[str]:
@@ -87,54 +79,51 @@ class Vocabulary:
         byte and for ``<s>`` or ``</s>`` written as words.
         """
         buffer = np.frombuffer(block.data, dtype=np.uint8)
-        mark = bytes([int(np.flatnonzero(block.classes == 2)[0])])
-        n_texts = block.data.count(mark)
-        ids = np.empty(len(buffer) // 2 + 3 * n_texts + 2, dtype=np.int32)
-        state = np.array([self._n_words, 0], dtype=np.int64)
-        position = 0
+        ids = np.empty(len(buffer) // 2 + 3 * block.n_texts + 2, dtype=np.int32)
+        state = np.array([0, self._n_words, 0], dtype=np.int64)
         while True:
-            position, status = kernels.intern(
-                buffer,
-                position,
-                block.classes,
-                self._blob,
-                self._offsets,
-                self._hashes,
-                self._slots,
-                state,
-                ids,
-                learn,
-            )
+            status = kernels.intern(self._table, buffer, block.classes, state, ids, learn)
             if learn:
-                # Only whole texts are counted; words of the text cut short are met again.
-                self._forget(int(state[0]), status)
-            if status == 0:
-                break
-            if status != 1:
-                ends = block.data.count(mark, 0, position)
-                fault = "holds a NUL byte" if status == 2 else "has <s> or </s> written as a word"
-                raise ValueError(f"{block.what} {block.first + ends} {fault}")
+                self._learned(int(state[1]))
+            if status == kernels.DONE:
+                return ids[: state[2]]
+            if status != kernels.FULL:
+                raise ValueError(f"{block.name_at(int(state[0]))} {_FAULTS[status]}")
             self._grow()
-        return ids[: state[1]]
 
-    def _forget(self, n_words: int, status: int) -> None:
+    def _learned(self, n_words: int) -> None:
         self._n_words = n_words
         for name in ("words", "numbers"):
             self.__dict__.pop(name, None)
-        if status not in (0, 1):  # the table may hold words of the refused text
-            self._build_slots(len(self._slots))
+
+    def _grow(self) -> None:
+        """Twice the room of what is full: the table of words, or their bytes."""
+        blob, offsets, hashes, slots = self._table
+        if self._n_words + 1 < len(offsets):
+            blob = _longer(blob, 2 * len(blob) + 1024)
+        else:
+            room = 2 * len(offsets) + 1024
+            offsets, hashes = _longer(offsets, room), _longer(hashes, room)
+            slots = _slots(hashes, self._n_words, room)
+        self._table = Words(blob, offsets, hashes, slots)
 
     def reordered(self, order: NDArray[np.int64]) -> Vocabulary:
         """The vocabulary of the words numbered `order`, in that order."""
-        lengths = np.diff(self.offsets)[order]
         offsets = np.zeros(len(order) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        begin = np.repeat(self.offsets[order] - offsets[:-1], lengths)
-        return Vocabulary(self.blob[begin + np.arange(offsets[-1])], offsets)
+        np.cumsum(np.diff(self.offsets)[order], out=offsets[1:])
+        blob = np.empty(int(offsets[-1]), dtype=np.uint8)
+        kernels.gather(self.blob, self.offsets, order, blob)
+        return Vocabulary(blob, offsets)
 
 
-def _longer(array: NDArray[Any], length: int) -> NDArray[Any]:
-    """`array` with room behind it."""
-    grown = np.empty(length, dtype=array.dtype)
-    grown[: len(array)] = array
-    return grown
+def _longer(array: NDArray[Any], room: int) -> NDArray[Any]:
+    longer = np.empty(room, dtype=array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+def _slots(hashes: NDArray[np.uint64], n_words: int, room: int) -> NDArray[np.int32]:
+    """The open table of `n_words` words, at most half full with `room` of them."""
+    slots = np.full(1 << max(10, (2 * room - 1).bit_length()), -1, dtype=np.int32)
+    kernels.build_slots(hashes, n_words, slots)
+    return slots

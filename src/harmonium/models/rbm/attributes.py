@@ -18,7 +18,14 @@ from torch.nn.functional import softplus
 from harmonium.contract.energy import Evidence
 from harmonium.models.rbm.energy import RBMEnergy
 
-__all__ = ["MAX_SUMMED_ATTRIBUTES", "Attributes", "climb_summed", "log_weights", "mean_hidden"]
+__all__ = [
+    "MAX_SUMMED_ATTRIBUTES",
+    "Attributes",
+    "climb_summed",
+    "log_weights",
+    "mean_hidden",
+    "pseudo_log_likelihood",
+]
 
 #: Yes/no attributes whose joint states are summed over; beyond, they are sampled.
 MAX_SUMMED_ATTRIBUTES = 12
@@ -168,3 +175,31 @@ def climb_summed(energy: RBMEnergy, x: Tensor, evidence: Evidence, states: Tenso
             break
         x = higher
     return x
+
+
+def pseudo_log_likelihood(energy: RBMEnergy, x: Tensor, states: Tensor | None) -> Tensor:
+    """sum over i of log P(x_i given the other columns), float64 ``(n,)``; the attributes with
+    joint `states`, where there are any, summed out.
+
+    The hidden logits of each row are made once; turning x_i moves them by W_i.
+    """
+    if states is None:
+        states = torch.zeros((1, energy.n_variables - x.shape[1]), dtype=torch.float64)
+        states = states.to(energy.device)
+    n = x.shape[1]
+    block = max(1, _BLOCK_ELEMENTS // (len(states) * energy.n_hidden))
+    totals = []
+    for part in torch.split(x.double(), block):
+        weights, logits = _summed(energy, part, states)
+        # All of a row's log weight but the hidden units' share, which is made anew for each i.
+        linear = weights - softplus(logits).sum(2)
+        here = torch.logsumexp(weights, 1)
+        total = torch.zeros_like(here)
+        for i in range(n):
+            change = 1.0 - 2.0 * part[:, i]
+            moved = logits + change[:, None, None] * energy.weights[i].double()
+            turned = linear + (change * energy.visible_bias[i].double()).unsqueeze(1)
+            there = torch.logsumexp(turned + softplus(moved).sum(2), 1)
+            total += torch.nn.functional.logsigmoid(here - there)
+        totals.append(total)
+    return torch.cat(totals)

@@ -334,6 +334,10 @@ class RBMEnergy(Energy):
             "hidden_bias": gradient["hidden_bias"] - self.visible_mean @ weights,
         }
 
+    @property
+    def running_means(self) -> Parameters:
+        return {"visible_mean": self.visible_mean, "hidden_mean": self.hidden_mean}
+
     def observe(self, positive: Parameters) -> None:
         """Let the hidden units' offset follow their mean under the data."""
         if self.centered:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -29,7 +27,9 @@ from harmonium.contract.checks import (
 )
 from harmonium.contract.energy import Chains, Energy, Evidence
 from harmonium.contract.estimates import LogZ, check_history
+from harmonium.contract.stopping import tell
 from harmonium.data.tables import check_sample_weight, check_states, dense_rows
+from harmonium.learning.plan import asked
 from harmonium.learning.trainer import LEARNERS
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.rbm.attributes import (
@@ -37,9 +37,18 @@ from harmonium.models.rbm.attributes import (
     climb_summed,
     log_weights,
     mean_hidden,
+    pseudo_log_likelihood,
 )
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
-from harmonium.models.rbm.start import RunningFit, fit_energy, initial_energy, partial_update
+from harmonium.models.rbm.start import (
+    RBMParameters,
+    RunningFit,
+    Start,
+    base_bias_of,
+    begin_running,
+    fit_energy,
+    settings_for,
+)
 from harmonium.sampling.gibbs import equilibrate, mean_marginals
 
 if TYPE_CHECKING:
@@ -168,12 +177,18 @@ class RBM(TransformerMixin, EnergyModel):
             )
         self._check_size(joint.shape[1])
         self._running = None
-        result, energy = fit_energy(self, joint, weights)
+        result, energy = fit_energy(
+            asked(RBMParameters, vars(self)),
+            joint,
+            weights,
+            Start(self._device(), self._n_classes()),
+            getattr(self, "_on_look", None),
+        )
         self._take(energy, result.parameters)
         self.history_ = result.history
         self.n_updates_ = result.n_updates
         self.stop_reason_ = result.reason
-        self._report(result.reason)
+        tell(result.reason)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -196,7 +211,13 @@ class RBM(TransformerMixin, EnergyModel):
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
         self._check_size(table.shape[1])
-        self._running = partial_update(self, table, weights, self._running)
+        wanted = asked(RBMParameters, vars(self))
+        known = None if first else self._build_energy(torch.float32)
+        if self._running is None or self._running.learner != self.learner:
+            self._running = begin_running(wanted, table, Start(self._device(), 0), known)
+        elif known is not None:
+            self._running.set_parameters(known.parameters())
+        self._running.learn(table, weights, settings_for(wanted, table.shape[0]))
         self._take(self._running.energy, self._running.energy.parameters())
         return self
 
@@ -265,21 +286,6 @@ class RBM(TransformerMixin, EnergyModel):
         self._n_features_out = self.n_components
         self._keep_log_partition(None)
 
-    def _report(self, reason: str) -> None:
-        if reason == "interrupted":
-            warnings.warn(
-                "the fit was interrupted; the model holds the best parameters so far",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif reason == "diverged":
-            warnings.warn(
-                "the fit diverged (weights are no longer finite); the model holds the last good "
-                "parameters; lower learning_rate, or raise n_gibbs or n_chains",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
     @classmethod
     def from_parameters(cls, W: Any, b: Any, c: Any, **parameters: Any) -> Self:
         """A fitted model with weights `W` ``(n_visible, n_hidden)`` and biases `b`, `c`.
@@ -317,7 +323,8 @@ class RBM(TransformerMixin, EnergyModel):
         model._n_features_out = n_hidden
         model._keep_log_partition(None)
         model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
-        model._base_bias = initial_energy(model, None)
+        model._base_bias = model.intercept_visible_ / model.temperature
+        model._base_bias = base_bias_of(model._build_energy(torch.float64))
         return model
 
     # -- the model itself ------------------------------------------------------------
@@ -474,9 +481,13 @@ class RBM(TransformerMixin, EnergyModel):
 
     def free_energy(self, V: Any) -> NDArray[np.float64]:
         """-T log sum over h of exp(-E(v, h) / T), ``(n_samples,)``, in units of energy."""
+        check_is_fitted(self)
         energy = self._build_energy(torch.float64)
-        weights = self._log_weight(energy, torch.from_numpy(self._visible(V)).to(energy.device))
-        return -self.temperature * weights.cpu().numpy()
+        weights = self._by_rows(
+            self._check(V),
+            lambda rows: self._log_weight(energy, self._tensor(energy, rows)).cpu().numpy(),
+        )
+        return -self.temperature * weights
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``."""
@@ -500,15 +511,21 @@ class RBM(TransformerMixin, EnergyModel):
 
     def sample_hidden(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of h given each row of `X`, ``(n_samples, n_components)``."""
-        visible = self._visible(X)
+        check_is_fitted(self)
         energy = self._build_energy(torch.float64)
         generator = generator_for(energy.device, random_generator(random_state))
-        states = torch.from_numpy(visible).to(energy.device)
-        if self._attributes is not None:  # y given x first, then h given both
+        units = None
+        if self._attributes is not None:
             units = self._attributes.states().to(energy.device)
-            choice = draws.categorical(log_weights(energy, states, units), generator)
-            states = torch.cat([states, units[choice]], dim=1)
-        return energy.draw_hidden(states, generator).cpu().numpy()
+
+        def draw(rows: Any) -> NDArray[Any]:
+            states = self._tensor(energy, rows)
+            if units is not None:  # y given x first, then h given both
+                choice = draws.categorical(log_weights(energy, states, units), generator)
+                states = torch.cat([states, units[choice]], dim=1)
+            return energy.draw_hidden(states, generator).cpu().numpy()
+
+        return self._by_rows(self._check(X), draw)
 
     def sample_visible(self, H: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of v given each row of `H`, ``(n_samples, n_features)``."""
@@ -526,16 +543,21 @@ class RBM(TransformerMixin, EnergyModel):
 
     def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
         """sum over i of log P(v_i given the other units), ``(n_samples,)``: exact, needs no Z,
-        and is not a log-likelihood."""
+        and is not a log-likelihood.
+
+        One product with the weights a row, then for each unit what turning it changes: costs
+        ``n_features * n_components`` additions and softplus a row.
+        """
+        check_is_fitted(self)
         energy = self._build_energy(torch.float64)
-        states = torch.from_numpy(self._visible(X)).to(energy.device)
-        here = self._log_weight(energy, states)
-        total = torch.zeros_like(here)
-        for i in range(states.shape[1]):
-            flipped = states.clone()
-            flipped[:, i] = 1.0 - flipped[:, i]
-            total += torch.nn.functional.logsigmoid(here - self._log_weight(energy, flipped))
-        return total.cpu().numpy()
+        units = None
+        if self._attributes is not None:
+            units = self._attributes.states().to(energy.device)
+
+        def pseudo(rows: Any) -> NDArray[Any]:
+            return pseudo_log_likelihood(energy, self._tensor(energy, rows), units).cpu().numpy()
+
+        return self._by_rows(self._check(X), pseudo)
 
     def to_network(self) -> MarkovNetwork:
         """The same distribution over visible and hidden units as a Markov network of factors."""

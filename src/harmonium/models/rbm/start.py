@@ -7,8 +7,9 @@ import os
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from harmonium.compute.random import (
     restore_generator,
 )
 from harmonium.compute.threads import threads_for
-from harmonium.contract.energy import Parameters
+from harmonium.contract.energy import Chains, Parameters
 from harmonium.contract.estimates import LogZ
 from harmonium.contract.storage import ModelFileError, read_arrays, write_arrays
 from harmonium.data.tables import Table, dense_rows
@@ -32,10 +33,15 @@ from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.sampling.gibbs import mean_marginals
 from harmonium.sampling.particles import Trajectory
 
-if TYPE_CHECKING:
-    from harmonium.models.rbm.model import RBM
-
-__all__ = ["RunningFit", "fit_energy", "initial_energy", "partial_update"]
+__all__ = [
+    "RBMParameters",
+    "RunningFit",
+    "Start",
+    "base_bias_of",
+    "begin_running",
+    "fit_energy",
+    "settings_for",
+]
 
 #: Standard deviation of the first weights: small enough for a known log Z, enough to part units.
 _INITIAL_SCALE = 0.01
@@ -51,56 +57,80 @@ _MOST_HELD = 2000
 _N_SHOWN = 2000
 
 
-def initial_energy(model: RBM, table: Table | None) -> Any:
-    """Where annealing starts: visible biases that match the rows' base rates.
+@dataclass(frozen=True)
+class RBMParameters:
+    """What a fit reads of the model's parameters, checked; named as they are."""
 
-    With a table, an :class:`RBMEnergy` whose hidden units are still silent. Without one (a
-    model given by its parameters), base biases matched to the model's own mean, from a short
-    run of its chains.
-    """
-    if table is None:
-        model._base_bias = model.intercept_visible_ / model.temperature
-        energy = model._build_energy(torch.float64)
-        generator = random_generator(0)
-        from harmonium.contract.energy import Chains
+    n_components: int
+    learner: str
+    n_updates: int | str
+    batch_size: int | str
+    learning_rate: float | str
+    n_chains: int | str
+    n_gibbs: int
+    centered: bool
+    weight_decay: float | str
+    temperature: float
+    validation_fraction: float | str
+    checkpoint: str | os.PathLike[str] | None
+    time_limit: float | None
+    random_state: Any
+    verbose: int
 
-        source = generator_for(energy.device, generator)
-        x = energy.base_sample(100, source)
-        # Half of them uniform: biases alone may know one mode of several, and a base that
-        # misses a mode is a bad start for annealing and tempering.
-        x[::2] = torch.from_numpy(generator.integers(0, 2, x[::2].shape)).to(x)
-        chains = Chains(x)
-        mean, _ = mean_marginals(energy, chains, 50, source)
-        return torch.logit(mean.mean(0), eps=1e-4).cpu().numpy()
+
+@dataclass(frozen=True)
+class Start:
+    """Where a fit runs, and how many of the last visible units are one softmax group."""
+
+    device: torch.device
+    n_classes: int
+
+
+def base_bias_of(energy: RBMEnergy) -> NDArray[np.float64]:
+    """Where annealing of a model given by its parameters starts: visible biases matched to its
+    own mean, from a short run of its chains."""
+    generator = random_generator(0)
+    source = generator_for(energy.device, generator)
+    x = energy.base_sample(100, source)
+    # Half of them uniform: biases alone may know one mode of several, and a base that
+    # misses a mode is a bad start for annealing and tempering.
+    x[::2] = torch.from_numpy(generator.integers(0, 2, x[::2].shape)).to(x)
+    mean, _ = mean_marginals(energy, Chains(x), 50, source)
+    return torch.logit(mean.mean(0), eps=1e-4).cpu().numpy()
+
+
+def initial_bias(table: Table, n_classes: int) -> Tensor:
+    """Where learning and annealing start: visible biases that match the rows' base rates."""
     counts = np.asarray(table.sum(axis=0), dtype=np.float64).reshape(-1)
     bias = np.log((counts + 0.5) / (table.shape[0] - counts + 0.5))
-    n_classes = model._n_classes()
     if n_classes:  # one group: its log-weights are the labels' log-frequencies
         bias[-n_classes:] = np.log((counts[-n_classes:] + 0.5) / table.shape[0])
     return torch.from_numpy(bias)
 
 
-def _blank_energy(model: RBM, base_bias: Tensor, generator: np.random.Generator) -> RBMEnergy:
-    device = model._device()
-    shape = (len(base_bias), model.n_components)
+def _blank_energy(
+    wanted: RBMParameters, start: Start, base_bias: Tensor, generator: np.random.Generator
+) -> RBMEnergy:
+    device = start.device
+    shape = (len(base_bias), wanted.n_components)
     weights = torch.from_numpy(generator.normal(0.0, _INITIAL_SCALE, shape).astype(np.float32))
     bias = base_bias.to(device, torch.float32)
     energy = RBMEnergy(
         weights.to(device),
         bias.clone(),
-        torch.zeros(model.n_components, device=device),
+        torch.zeros(wanted.n_components, device=device),
         bias.clone(),
-        model._n_classes(),
+        start.n_classes,
     )
-    energy.set_centered(model.centered)
+    energy.set_centered(wanted.centered)
     return energy
 
 
-def _settings(model: RBM, n_rows: int) -> tuple[Settings, int]:
+def _settings(wanted: RBMParameters, n_rows: int) -> tuple[Settings, int]:
     """Every number the user left to us; docs/design_notes.md has the measurements behind them."""
 
     def chosen(name: str, automatic: Any) -> Any:
-        value = getattr(model, name)
+        value = getattr(wanted, name)
         return automatic if value == "auto" else value
 
     batch_size = min(int(chosen("batch_size", 100)), n_rows)
@@ -110,16 +140,16 @@ def _settings(model: RBM, n_rows: int) -> tuple[Settings, int]:
         batch_size=batch_size,
         rate=float(chosen("learning_rate", 0.05 if n_rows < _FEW_ROWS else 0.1)),
         decay=float(chosen("weight_decay", max(_PRIOR_PRECISION / n_rows, _LEAST_DECAY))),
-        time_limit=model.time_limit,
+        time_limit=wanted.time_limit,
     )
     return settings, n_chains
 
 
-def _n_held(model: RBM, n_rows: int) -> int:
+def _n_held(wanted: RBMParameters, n_rows: int) -> int:
     """How many rows are watched instead of learned from."""
-    if model.validation_fraction == "auto":
+    if wanted.validation_fraction == "auto":
         return min(n_rows // 10, _MOST_HELD)
-    return int(float(model.validation_fraction) * n_rows)
+    return int(float(wanted.validation_fraction) * n_rows)
 
 
 def _row_reader(table: Table, device: torch.device) -> Callable[[NDArray[np.int64]], Tensor]:
@@ -200,10 +230,14 @@ _BRIDGE_STEPS = 40
 
 
 def fit_energy(
-    model: RBM, table: Table, weights: NDArray[np.float64] | None
+    wanted: RBMParameters,
+    table: Table,
+    weights: NDArray[np.float64] | None,
+    start: Start,
+    on_look: Callable[[Trainer], None] | None = None,
 ) -> tuple[FitResult, RBMEnergy]:
     """Run the training loop for a checked table; the result's parameters are the best seen."""
-    generator = random_generator(model.random_state)
+    generator = random_generator(wanted.random_state)
     # Separate streams, so that what is watched never changes what is learned.
     order, split, watching, noise = (
         np.random.Generator(np.random.SFC64(int(seed)))
@@ -211,25 +245,25 @@ def fit_energy(
     )
     n_rows = table.shape[0]
     usable = np.arange(n_rows) if weights is None else np.flatnonzero(weights)
-    n_held = _n_held(model, len(usable))
+    n_held = _n_held(wanted, len(usable))
     shuffled = split.permutation(usable)
     held, kept = np.sort(shuffled[:n_held]), np.sort(shuffled[n_held:])
-    settings, n_chains = _settings(model, len(kept))
-    base = initial_energy(model, table if weights is None else _weighted(table, weights))
-    energy = _blank_energy(model, base, noise)
+    settings, n_chains = _settings(wanted, len(kept))
+    base = initial_bias(table if weights is None else _weighted(table, weights), start.n_classes)
+    energy = _blank_energy(wanted, start, base, noise)
     read = _row_reader(table, energy.device)
     source = generator_for(energy.device, noise)
-    negative = negative_phase(model.learner, energy, n_chains, model.n_gibbs, source)
+    negative = negative_phase(wanted.learner, energy, n_chains, wanted.n_gibbs, source)
     batches = Batches(
         len(kept), settings.batch_size, order, None if weights is None else weights[kept]
     )
     watch = None
     if n_held:
         watch = Watch(energy, read(held), read(kept[:_N_SHOWN]), watching)
-    checkpoint = _Checkpoint(model, table, weights, watch) if model.checkpoint else None
+    checkpoint = _Checkpoint(wanted, table, weights, watch) if wanted.checkpoint else None
     with (
-        threads_for(model.learner, (settings.batch_size + n_chains) * energy.weights.numel()),
-        _progress(model, settings) as show,
+        threads_for(wanted.learner, (settings.batch_size + n_chains) * energy.weights.numel()),
+        _progress(wanted.verbose, settings) as show,
         torch.no_grad(),
     ):
         trainer = Trainer(
@@ -241,7 +275,7 @@ def fit_energy(
             source,
             watch=watch,
             progress=show,
-            keep=_keeper(checkpoint, getattr(model, "_on_look", None)),
+            keep=_keeper(checkpoint, on_look),
         )
         if checkpoint is not None:
             checkpoint.read(trainer)
@@ -272,8 +306,8 @@ def _weighted(table: Any, weights: NDArray[np.float64]) -> Any:
     return np.asarray(table) * share[:, None]
 
 
-def _progress(model: RBM, settings: Settings) -> Any:
-    if not model.verbose:
+def _progress(verbose: int, settings: Settings) -> Any:
+    if not verbose:
         return nullcontext(None)
     from harmonium.compute.progress import FitProgress
 
@@ -302,17 +336,17 @@ class _Checkpoint:
 
     def __init__(
         self,
-        model: RBM,
+        wanted: RBMParameters,
         table: Table,
         weights: NDArray[np.float64] | None,
         watch: Watch | None,
     ) -> None:
-        self.path = Path(os.fspath(model.checkpoint))  # type: ignore[arg-type]
+        self.path = Path(os.fspath(wanted.checkpoint))  # type: ignore[arg-type]
         self.watch = watch
         self.told = False
         settings = {
             name: str(value)
-            for name, value in sorted(model.get_params().items())
+            for name, value in sorted(vars(wanted).items())
             if name not in {"checkpoint", "verbose"}
         }
         digest = hashlib.sha256(repr(settings).encode())
@@ -416,20 +450,20 @@ class RunningFit:
             )
 
 
-def partial_update(
-    model: RBM, table: Table, weights: NDArray[np.float64] | None, running: RunningFit | None
+def begin_running(
+    wanted: RBMParameters, table: Table, start: Start, energy: RBMEnergy | None
 ) -> RunningFit:
-    """One pass over the rows, with the chains of `running` or, for None, fresh ones."""
-    settings, n_chains = _settings(model, table.shape[0])
-    if running is not None and running.learner == model.learner:
-        running.set_parameters(model._build_energy(torch.float32).parameters())
+    """A running fit of fresh chains, from `energy` or, for None, from nothing learned."""
+    generator = random_generator(wanted.random_state)
+    if energy is None:
+        bias = initial_bias(table, start.n_classes)
+        energy = _blank_energy(wanted, start, bias, generator)
     else:
-        generator = random_generator(model.random_state)
-        if hasattr(model, "components_"):
-            energy = model._build_energy(torch.float32)
-            energy.set_centered(model.centered)
-        else:
-            energy = _blank_energy(model, initial_energy(model, table), generator)
-        running = RunningFit(energy, model.learner, n_chains, model.n_gibbs, generator)
-    running.learn(table, weights, settings)
-    return running
+        energy.set_centered(wanted.centered)
+    _, n_chains = _settings(wanted, table.shape[0])
+    return RunningFit(energy, wanted.learner, n_chains, wanted.n_gibbs, generator)
+
+
+def settings_for(wanted: RBMParameters, n_rows: int) -> Settings:
+    """Every number of a fit to so many rows."""
+    return _settings(wanted, n_rows)[0]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.apps.pages.page import Formula, Table, Text
+from harmonium.apps.pages.blocks import Formula, Table, Text
 from harmonium.apps.report.network import network_picture
-from harmonium.apps.tour import mathml as m
+from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
+from harmonium.models.rbm.model import RBM
 
 __all__ = ["SNIPPET", "page"]
 
@@ -43,18 +44,22 @@ _PLACES = np.array([[0.0, 0.0], [0.5, 1.0], [1.5, 1.0], [1.0, 0.0], [2.0, 0.0]])
 _VISIBLE, _HIDDEN = ("v1", "v2", "v3"), ("h1", "h2")
 
 
+_PRODUCT = Formula(
+    display(r"P(v,h)=\frac{1}{Z}∏_{i,j}ϕ_{i j}(v_i,h_j)∏_i ψ_i(v_i)∏_j ξ_j(h_j)"),
+    "Z is the same product, summed over all 32 states.",
+)
+_WEIGHT = Formula(display(r"w_{i j}=log\frac{ϕ_{i j}(0,0)ϕ_{i j}(1,1)}{ϕ_{i j}(0,1)ϕ_{i j}(1,0)}"))
+
+State = tuple[int, ...]
+
+
 def page(workshop: Workshop) -> Page:
     snippet, made = workshop.run(SNIPPET)
-    pairs, singles, network = made["pairs"], made["singles"], made["network"]
-    weights = _count(pairs, singles)
+    weights = _count(made["pairs"], made["singles"])
     z = sum(weights.values())
     asked = weights[tuple(made["question"].values())]
-    by_energies = _as_machine(pairs, singles)
-    found = network.marginal(_VISIBLE).reshape(-1)
-    worst = float(np.abs(by_energies - found).max())
-    best = max(weights, key=weights.__getitem__)
-    states = sorted(weights, key=weights.__getitem__, reverse=True)[:5]
-    likely = "".join(str(made["likely"][name]) for name in (*_VISIBLE, *_HIDDEN))
+    by_energies = _as_machine(made["pairs"], made["singles"])
+    worst = float(np.abs(by_energies - made["network"].marginal(_VISIBLE).reshape(-1)).max())
     return Page(
         title="From factors to a probability",
         lead="A factor says how well a few states go together; it need not be a probability. "
@@ -63,55 +68,14 @@ def page(workshop: Workshop) -> Page:
         finding=f"P(V=000, H=11) = {asked:,} / {z:,} = {_power(asked / z)}.",
         blocks=[
             network_picture(
-                network,
+                made["network"],
                 "Three visible and two hidden variables, a factor between each visible and "
                 "each hidden one, and one at each variable. Squares are factors.",
                 places=_PLACES,
             ),
-            Formula(
-                m.display(
-                    "P(v,h)=",
-                    m.frac("1", "Z"),
-                    m.total("∏", "i,j"),
-                    m.sub("ϕ", "i j"),
-                    "(",
-                    m.sub("v", "i"),
-                    ",",
-                    m.sub("h", "j"),
-                    ")",
-                    m.total("∏", "i"),
-                    m.sub("ψ", "i"),
-                    "(",
-                    m.sub("v", "i"),
-                    ")",
-                    m.total("∏", "j"),
-                    m.sub("ξ", "j"),
-                    "(",
-                    m.sub("h", "j"),
-                    ")",
-                ),
-                "Z is the same product, summed over all 32 states.",
-            ),
+            _PRODUCT,
             snippet.block(),
-            Table(
-                ("", "counted in whole numbers", "harmonium"),
-                [
-                    ("Z", f"{z:,}", f"{made['z']:,.0f}"),
-                    (
-                        "P(V=000, H=11)",
-                        f"{asked:,} / {z:,} = {asked / z:.6g}",
-                        f"{made['answer']:.6g}",
-                    ),
-                    ("most probable state", "".join(map(str, best)), likely),
-                    (
-                        "P(H=11 | V=000)",
-                        f"{asked / sum(w for s, w in weights.items() if s[:3] == (0, 0, 0)):.6g}",
-                        f"{made['given'][1, 1]:.6g}",
-                    ),
-                ],
-                caption="Every state visited one by one, beside the library, which sums "
-                "variables out one at a time and never lists the states.",
-            ),
+            _compared(weights, made),
             Text(
                 "The same with energies: E = −log of the product, so that P = exp(−E) / Z. "
                 "Products of factors become sums of energies, and a table of two binary "
@@ -119,29 +83,8 @@ def page(workshop: Workshop) -> Page:
                 "Boltzmann machine. Written as one, with W, b and c from the logarithms of "
                 f"the tables, it gives all eight P(V) the same to {worst:.0e}."
             ),
-            Formula(
-                m.display(
-                    m.sub("w", "i j"),
-                    "=log",
-                    m.frac(
-                        m.row(m.sub("ϕ", "i j"), "(0,0)", m.sub("ϕ", "i j"), "(1,1)"),
-                        m.row(m.sub("ϕ", "i j"), "(0,1)", m.sub("ϕ", "i j"), "(1,0)"),
-                    ),
-                )
-            ),
-            Table(
-                ("v1 v2 v3 h1 h2", "product of factors", "energy", "probability"),
-                [
-                    (
-                        " ".join(map(str, s)),
-                        f"{weights[s]:,}",
-                        f"{-np.log(weights[s]):.3f}",
-                        f"{weights[s] / z:.4f}",
-                    )
-                    for s in states
-                ],
-                caption="The five most probable of the 32 states.",
-            ),
+            _WEIGHT,
+            _most_probable(weights),
         ],
         summary=[
             f"Z = {z:,} by counting 32 states; harmonium: {made['z']:,.0f}.",
@@ -149,6 +92,40 @@ def page(workshop: Workshop) -> Page:
             f"harmonium: {made['answer']:.6g}.",
             f"the same network as an RBM, by energies: P(V) agrees to {worst:.0e}.",
         ],
+    )
+
+
+def _compared(weights: dict[State, int], made: dict[str, Any]) -> Table:
+    """What counting finds, beside the answers of the lines shown."""
+    z = sum(weights.values())
+    asked = weights[tuple(made["question"].values())]
+    seen = sum(weight for state, weight in weights.items() if state[:3] == (0, 0, 0))
+    best = max(weights, key=weights.__getitem__)
+    likely = "".join(str(made["likely"][name]) for name in (*_VISIBLE, *_HIDDEN))
+    counted = f"{asked:,} / {z:,} = {asked / z:.6g}"
+    rows = [
+        ("Z", f"{z:,}", f"{made['z']:,.0f}"),
+        ("P(V=000, H=11)", counted, f"{made['answer']:.6g}"),
+        ("most probable state", "".join(map(str, best)), likely),
+        ("P(H=11 | V=000)", f"{asked / seen:.6g}", f"{made['given'][1, 1]:.6g}"),
+    ]
+    return Table(
+        ("", "counted in whole numbers", "harmonium"),
+        rows,
+        caption="Every state visited one by one, beside the library, which sums "
+        "variables out one at a time and never lists the states.",
+    )
+
+
+def _most_probable(weights: dict[State, int]) -> Table:
+    z = sum(weights.values())
+    return Table(
+        ("v1 v2 v3 h1 h2", "product of factors", "energy", "probability"),
+        [
+            (" ".join(map(str, state)), f"{w:,}", f"{-np.log(w):.3f}", f"{w / z:.4f}")
+            for state, w in sorted(weights.items(), key=lambda item: -item[1])[:5]
+        ],
+        caption="The five most probable of the 32 states.",
     )
 
 
@@ -161,7 +138,7 @@ def _power(value: float) -> str:
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def _count(pairs: dict[Any, Any], singles: dict[Any, Any]) -> dict[tuple[int, ...], int]:
+def _count(pairs: dict[Any, Any], singles: dict[Any, Any]) -> dict[State, int]:
     """The product of all factors for each of the 32 states, in whole numbers."""
     weights = {}
     for state in itertools.product((0, 1), repeat=len(_VISIBLE) + len(_HIDDEN)):
@@ -174,8 +151,6 @@ def _count(pairs: dict[Any, Any], singles: dict[Any, Any]) -> dict[tuple[int, ..
 
 def _as_machine(pairs: dict[Any, Any], singles: dict[Any, Any]) -> NDArray[np.float64]:
     """P(V) of the RBM with the same energies, for V = 000, 001, ..., 111."""
-    from harmonium.models.rbm.model import RBM
-
     W = np.zeros((len(_VISIBLE), len(_HIDDEN)))
     b = np.array([np.log(singles[v][1] / singles[v][0]) for v in _VISIBLE])
     c = np.array([np.log(singles[h][1] / singles[h][0]) for h in _HIDDEN])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.apps.pages.blocks import Block, Caution, Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
-from harmonium.apps.pages.page import Block, Formula, Picture, Table, Text, Warning
 from harmonium.apps.report.learning import learning_curves
-from harmonium.apps.tour import mathml as m
+from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
+from harmonium.contract.estimates import LogZ
+from harmonium.contract.storage import load
+from harmonium.models.rbm.model import RBM
 
 __all__ = ["SNIPPET", "page"]
 
@@ -38,98 +42,102 @@ small = hm.RBM(6, n_updates=$n_updates, **ways).fit(middle)
 )
 
 _STEP = 1e-4
+_GRADIENT = Formula(
+    display(
+        r"\frac{∂}{∂w_{i j}}log P(v)=E_{\text{data}}[v_i h_j]−E_{\text{model}}[v_i h_j]",
+    ),
+    "What the data show together, minus what the model dreams together.",
+)
+
+
+@dataclass(frozen=True)
+class _Unseen:
+    """Log-likelihood of an unseen digit, in nats: the mean, its error, and log Z inside it."""
+
+    mean: float
+    error: float
+    independent: float
+    n_rows: int
+    log_z: LogZ
 
 
 def page(workshop: Workshop) -> Page:
     quick = workshop.quick
     snippet, made = workshop.run(SNIPPET, n_chains=1_000, n_updates=500 if quick else 3_000)
-    start, middle, exact = made["start"], made["middle"], made["exact"]
-    gradient = made["data"] - exact
-    drawn = made["drawn"]
+    start, middle, drawn = made["start"], made["middle"], made["drawn"]
+    gradient = made["data"] - made["exact"]
     sampled = made["data"] - drawn.T @ start.transform(drawn) / len(drawn)
-    slopes = _finite_differences(made["W"], middle)
-    worst = float(np.abs(slopes - gradient).max())
-    from harmonium.contract.storage import load
-
+    worst = float(np.abs(_finite_differences(made["W"], middle) - gradient).max())
+    test = made["test"]
+    middles = test.reshape(-1, 8, 8)[:, 2:6, 2:6].reshape(-1, 16)
+    before, after = start.score(middles), made["small"].score(middles)
     digits = load(workshop.folder / "digits.safetensors")
-    test, train = made["test"], made["train"]
-    scores = digits.score_samples(test)
-    log_z = digits.log_partition()
-    error = float(np.hypot(scores.std(ddof=1) / np.sqrt(len(scores)), log_z.std_error))
-    rates = (train.sum(0) + 0.5) / (len(train) + 1)
-    independent = float((test @ np.log(rates) + (1 - test) @ np.log(1 - rates)).mean())
-    unseen = test.reshape(-1, 8, 8)[:, 2:6, 2:6].reshape(-1, 16)
-    before, after = start.score(unseen), made["small"].score(unseen)
-    blocks: list[Block] = [
-        Formula(
-            m.display(
-                m.frac("∂", m.row("∂", m.sub("w", "i j"))),
-                "log P(v)=",
-                m.sub("E", m.words("data")),
-                "[",
-                m.sub("v", "i"),
-                m.sub("h", "j"),
-                "]−",
-                m.sub("E", m.words("model")),
-                "[",
-                m.sub("v", "i"),
-                m.sub("h", "j"),
-                "]",
-            ),
-            "What the data show together, minus what the model dreams together.",
-        ),
-        snippet.block(),
-        Text(
-            "Here the model is small enough to count all its 65,536 states. The difference of "
-            f"the two expectations agrees with the slope of the likelihood itself, measured by "
-            f"moving each weight by {_STEP:g}, to {worst:.0e}. With {len(drawn)} samples "
-            "in place of the count, it is right on average and noisy, and that is enough to "
-            "learn from. Learned with the exact slope, unseen middles rise from "
-            f"{before:.2f} to {after:.2f} nats."
-        ),
-        _scatter(gradient, sampled),
-        Text(
-            "The model of the digits is too large to count. Its second expectation comes from "
-            "persistent chains, and digits held out from learning tell when to stop."
-        ),
-        learning_curves(digits.history_, baseline=independent),
-        Table(
-            ("log-likelihood of an unseen digit (nats)", "harmonium", "independent pixels"),
-            [
-                (
-                    f"{len(test)} digits",
-                    f"{scores.mean():.2f} ± {error:.2f}",
-                    f"{independent:.2f}",
-                )
-            ],
-            caption=f"log Z by {log_z.method}: {log_z.value:.2f} ± {log_z.std_error:.2f}, "
-            f"status {log_z.status}.",
-        ),
-    ]
-    if log_z.status != "ok":
-        blocks.append(Warning(f"Do not trust this log-likelihood: {log_z.status}."))
+    found = _unseen(digits, made["train"], test)
     return Page(
         title="Learning without labels",
         lead="To make the data likely, raise each weight by how often its two units are on "
         "together in the data, and lower it by how often they are in the model's own samples. "
         "When the two agree, there is nothing left to learn.",
-        finding=f"Log-likelihood of an unseen digit: {scores.mean():.2f} nats, "
-        f"{independent:.2f} for independent pixels.",
-        blocks=blocks,
+        finding=f"Log-likelihood of an unseen digit: {found.mean:.2f} nats, "
+        f"{found.independent:.2f} for independent pixels.",
+        blocks=[
+            _GRADIENT,
+            snippet.block(),
+            Text(
+                "Here the model is small enough to count all its 65,536 states. The difference "
+                "of the two expectations agrees with the slope of the likelihood itself, "
+                f"measured by moving each weight by {_STEP:g}, to {worst:.0e}. With "
+                f"{len(drawn)} samples in place of the count, it is right on average and noisy, "
+                "and that is enough to learn from. Learned with the exact slope, unseen middles "
+                f"rise from {before:.2f} to {after:.2f} nats."
+            ),
+            _scatter(gradient, sampled),
+            Text(
+                "The model of the digits is too large to count. Its second expectation comes "
+                "from persistent chains, and digits held out from learning tell when to stop."
+            ),
+            learning_curves(digits.history_, baseline=found.independent),
+            *_told(found),
+        ],
         summary=[
             f"gradient as two expectations against the measured slope: within {worst:.0e}.",
             f"16-pixel model, exact gradient: log-likelihood of unseen middles {before:.2f} -> "
             f"{after:.2f} nats.",
-            f"log-likelihood of an unseen digit: {scores.mean():.2f} ± {error:.2f} nats "
-            f"(independent pixels: {independent:.2f}; log Z: {log_z.status}).",
+            f"log-likelihood of an unseen digit: {found.mean:.2f} ± {found.error:.2f} nats "
+            f"(independent pixels: {found.independent:.2f}; log Z: {found.log_z.status}).",
         ],
     )
 
 
+def _unseen(digits: RBM, train: NDArray[Any], test: NDArray[Any]) -> _Unseen:
+    scores = digits.score_samples(test)
+    log_z = digits.log_partition()
+    error = float(np.hypot(scores.std(ddof=1) / np.sqrt(len(scores)), log_z.std_error))
+    rates = (train.sum(0) + 0.5) / (len(train) + 1)
+    independent = float((test @ np.log(rates) + (1 - test) @ np.log(1 - rates)).mean())
+    return _Unseen(float(scores.mean()), error, independent, len(test), log_z)
+
+
+def _told(found: _Unseen) -> list[Block]:
+    log_z = found.log_z
+    row = (
+        f"{found.n_rows} digits",
+        f"{found.mean:.2f} ± {found.error:.2f}",
+        f"{found.independent:.2f}",
+    )
+    table = Table(
+        ("log-likelihood of an unseen digit (nats)", "harmonium", "independent pixels"),
+        [row],
+        caption=f"log Z by {log_z.method}: {log_z.value:.2f} ± {log_z.std_error:.2f}, "
+        f"status {log_z.status}.",
+    )
+    if log_z.status == "ok":
+        return [table]
+    return [table, Caution(f"Do not trust this log-likelihood: {log_z.status}.")]
+
+
 def _finite_differences(W: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.float64]:
     """The slope of the mean log-likelihood along each weight, by central differences."""
-    from harmonium.models.rbm.model import RBM
-
     slopes = np.full(W.shape, np.nan)
 
     def likelihood(weights: NDArray[Any]) -> float:

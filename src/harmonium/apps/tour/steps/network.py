@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.apps.pages.blocks import Block, Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import png_picture
-from harmonium.apps.pages.page import Formula, Table, Text
 from harmonium.apps.pages.pictures import tile, weights_picture
-from harmonium.apps.tour import mathml as m
 from harmonium.apps.tour.digits import nearest, right
+from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
 
 __all__ = ["SNIPPET", "page"]
@@ -33,23 +36,24 @@ corrected = model.correct(noisy, noise=flips, how="mean", random_state=0)
 )
 
 _SHOWN = slice(0, 12)
+_SIGMOIDS = Formula(
+    display("P(h_j=1|v)=σ(c_j+∑_i v_i w_{i j})", "P(v_i=1|h)=σ(b_i+∑_j w_{i j}h_j)"),
+    "The two sigmoids; σ(x) = 1 / (1 + exp(−x)).",
+)
 
 
 def page(workshop: Workshop) -> Page:
     snippet, made = workshop.run(SNIPPET)
-    model, train, test = made["model"], made["train"], made["test"]
-    blanked, completed = made["blanked"], made["completed"]
-    noisy, corrected = made["noisy"], made["corrected"]
+    model, test = made["model"], made["test"]
     by_hand = 1 / (1 + np.exp(-(model.intercept_hidden_ + test @ model.components_.T)))
     gap = float(np.abs(by_hand - model.transform(test)).max())
-    filled = right(completed[:, 32:], test[:, 32:])
-    copied = right(nearest(train, blanked)[:, 32:], test[:, 32:])
-    cleaned, left = right(corrected, test), right(noisy, test)
+    filled = right(made["completed"][:, 32:], test[:, 32:])
+    copied = right(nearest(made["train"], made["blanked"])[:, 32:], test[:, 32:])
+    cleaned, left = right(made["corrected"], test), right(made["noisy"], test)
     rows = [
         ("missing half filled in", f"{filled:.1%}", f"{copied:.1%}", "nearest neighbour"),
         ("10% flipped bits corrected", f"{cleaned:.1%}", f"{left:.1%}", "the noisy input itself"),
     ]
-    strongest = np.argsort(-np.linalg.norm(model.components_, axis=1))[:60]
     return Page(
         title="A neural network that tosses coins",
         lead="Given the pixels, hidden units no longer depend on each other, and the other way "
@@ -58,67 +62,13 @@ def page(workshop: Workshop) -> Page:
         finding=f"Missing halves filled in: {filled:.1%} of the bits right, {copied:.1%} by "
         "copying the nearest digit.",
         blocks=[
-            Formula(
-                m.display(
-                    "P(",
-                    m.sub("h", "j"),
-                    "=1|v)=σ(",
-                    m.sub("c", "j"),
-                    "+",
-                    m.total("∑", "i"),
-                    m.sub("v", "i"),
-                    m.sub("w", "i j"),
-                    ")",
-                )
-                + m.display(
-                    "P(",
-                    m.sub("v", "i"),
-                    "=1|h)=σ(",
-                    m.sub("b", "i"),
-                    "+",
-                    m.total("∑", "j"),
-                    m.sub("w", "i j"),
-                    m.sub("h", "j"),
-                    ")",
-                ),
-                "The two sigmoids; σ(x) = 1 / (1 + exp(−x)).",
-            ),
+            _SIGMOIDS,
             snippet.block(),
             Text(
                 "The first sigmoid written out in NumPy and the library's answer differ by at "
                 f"most {gap:.0e}."
             ),
-            png_picture(
-                weights_picture(model.components_[strongest], columns=12),
-                "Weights of sixty hidden units as small pictures in red and blue",
-                "Receptive fields: the sixty hidden units with the largest weights. Red: the "
-                "unit is for a one there; blue: for a zero.",
-            ),
-            png_picture(
-                tile(
-                    np.concatenate(
-                        [test[_SHOWN], made["h"][_SHOWN] @ np.eye(200)[:, :64], made["v"][_SHOWN]]
-                    ),
-                    columns=12,
-                ),
-                "Digits, the hidden states they cause, and the pixels these expect",
-                "Up and down once: pixels, the first 64 of the 200 coins they lead to, and the "
-                "pixels those coins expect.",
-            ),
-            png_picture(
-                tile(
-                    np.concatenate([test[_SHOWN], blanked[_SHOWN], completed[_SHOWN]]), columns=12
-                ),
-                "Digits, the same with the lower half blank, and their completions",
-                "Unseen digits, their lower halves taken away (orange), and the mean of "
-                "P(missing | seen).",
-            ),
-            png_picture(
-                tile(np.concatenate([test[_SHOWN], noisy[_SHOWN], corrected[_SHOWN]]), columns=12),
-                "Digits, the same with a tenth of the bits flipped, and their corrections",
-                "Unseen digits, the same with a tenth of the bits flipped, and the mean of "
-                "P(clean | noisy).",
-            ),
+            *_pictures(model.components_, made),
             Table(
                 ("bits right", "harmonium", "baseline", "what the baseline is"),
                 rows,
@@ -127,3 +77,41 @@ def page(workshop: Workshop) -> Page:
         ],
         summary=[f"{a}: {b} of the bits right ({d}: {c})." for a, b, c, d in rows],
     )
+
+
+def _pictures(weights: NDArray[Any], made: dict[str, Any]) -> list[Block]:
+    test = made["test"]
+    strongest = np.argsort(-np.linalg.norm(weights, axis=1))[:60]
+    coins = made["h"][:, : test.shape[1]]
+    return [
+        png_picture(
+            weights_picture(weights[strongest], columns=12),
+            "Weights of sixty hidden units as small pictures in red and blue",
+            "Receptive fields: the sixty hidden units with the largest weights. Red: the "
+            "unit is for a one there; blue: for a zero.",
+        ),
+        _lines(
+            (test, coins, made["v"]),
+            "Digits, the hidden states they cause, and the pixels these expect",
+            f"Up and down once: pixels, the first {coins.shape[1]} of the {len(weights)} coins "
+            "they lead to, and the pixels those coins expect.",
+        ),
+        _lines(
+            (test, made["blanked"], made["completed"]),
+            "Digits, the same with the lower half blank, and their completions",
+            "Unseen digits, their lower halves taken away (orange), and the mean of "
+            "P(missing | seen).",
+        ),
+        _lines(
+            (test, made["noisy"], made["corrected"]),
+            "Digits, the same with a tenth of the bits flipped, and their corrections",
+            "Unseen digits, the same with a tenth of the bits flipped, and the mean of "
+            "P(clean | noisy).",
+        ),
+    ]
+
+
+def _lines(sets: tuple[NDArray[Any], ...], alt: str, caption: str) -> Picture:
+    """The first digits of each set, a line each."""
+    shown = np.concatenate([rows[_SHOWN] for rows in sets])
+    return png_picture(tile(shown, columns=12), alt, caption)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
+from harmonium.apps.pages.blocks import Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import COLOURS, drawing, png_picture, svg_picture
-from harmonium.apps.pages.page import Formula, Table, Text
 from harmonium.apps.report.grid import potential_picture
-from harmonium.apps.tour import mathml as m
+from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.photographs import psnr
 from harmonium.apps.tour.step import Page, Snippet, Workshop
 
@@ -38,13 +38,18 @@ drawn = grid.sample(shape=(64, 64), random_state=0)[0]
 )
 
 
+_GRID = Formula(
+    display(r"P(x)=\frac{1}{Z}∏_{i∼j}ϕ(x_i−x_j)∏_i ψ(x_i)"),
+    "i ∼ j: neighbours on the grid, side by side or one above the other.",
+)
+
+
 def page(workshop: Workshop) -> Page:
     effort = "n_patches=30, n_updates=40" if workshop.quick else "n_patches=120"
     snippet, made = workshop.run(SNIPPET, effort=effort)
     photo, noisy, cleaned = made["photo"], made["noisy"], made["cleaned"]
     before, after = psnr(noisy, photo), psnr(cleaned, photo)
     blur = max(psnr(uniform_filter(noisy, size), photo) for size in (2, 3, 4, 5))
-    filled = np.isnan(made["torn"])
     return Page(
         title="Pixels and their neighbours",
         lead="A picture has too many pixels for a table of all pictures. But given its "
@@ -54,23 +59,7 @@ def page(workshop: Workshop) -> Page:
         finding=f"A noisy photograph cleaned from {before:.1f} to {after:.1f} dB by what other "
         "photographs taught.",
         blocks=[
-            Formula(
-                m.display(
-                    "P(x)=",
-                    m.frac("1", "Z"),
-                    m.total("∏", "i∼j"),
-                    "ϕ(",
-                    m.sub("x", "i"),
-                    "−",
-                    m.sub("x", "j"),
-                    ")",
-                    m.total("∏", "i"),
-                    "ψ(",
-                    m.sub("x", "i"),
-                    ")",
-                ),
-                "i ∼ j: neighbours on the grid, side by side or one above the other.",
-            ),
+            _GRID,
             snippet.block(),
             _agreement(made["others"]),
             potential_picture(
@@ -78,13 +67,7 @@ def page(workshop: Workshop) -> Page:
                 "The learned factor, as its logarithm: small differences are favoured, yet "
                 "large ones are not ruled out, so edges survive.",
             ),
-            png_picture(
-                beside(photo, noisy, cleaned),
-                "A photograph of a cameraman, the same with heavy noise, and cleaned",
-                f"A photograph the grid has not seen; with noise of 25 levels ({before:.1f} dB); "
-                f"and the mean of P(clean | noisy) ({after:.1f} dB).",
-                smooth=True,
-            ),
+            _cleaned(photo, noisy, cleaned),
             Table(
                 ("decibels (PSNR)", ""),
                 [
@@ -94,20 +77,34 @@ def page(workshop: Workshop) -> Page:
                 ],
             ),
             Text("The same grid fills in what is missing, and draws what it takes for a picture."),
-            png_picture(
-                beside(np.where(filled, 255, photo), made["mended"], made["drawn"]),
-                "The photograph with stripes missing, mended, and a picture drawn by the model",
-                "A quarter of the photograph torn out (white); the mean of P(missing | rest); and "
-                "a draw of 64x64 pixels from P(x), enlarged. A draw has edges like a photograph's "
-                "and no idea of a man: that takes variables behind the pixels.",
-                smooth=True,
-            ),
+            _mended(made["torn"], made["mended"], made["drawn"]),
         ],
         summary=[
             f"factors between neighbouring pixels, learned from {len(made['others'])} photographs.",
             f"noisy photograph: {before:.1f} dB; best box blur: {blur:.1f} dB; "
             f"posterior mean: {after:.1f} dB.",
         ],
+    )
+
+
+def _cleaned(photo: NDArray[Any], noisy: NDArray[Any], cleaned: NDArray[Any]) -> Picture:
+    return png_picture(
+        beside(photo, noisy, cleaned),
+        "A photograph of a cameraman, the same with heavy noise, and cleaned",
+        f"A photograph the grid has not seen; with noise of 25 levels ({psnr(noisy, photo):.1f} "
+        f"dB); and the mean of P(clean | noisy) ({psnr(cleaned, photo):.1f} dB).",
+        smooth=True,
+    )
+
+
+def _mended(torn: NDArray[Any], mended: NDArray[Any], drawn: NDArray[Any]) -> Picture:
+    return png_picture(
+        beside(np.where(np.isnan(torn), 255, torn), mended, drawn),
+        "The photograph with stripes missing, mended, and a picture drawn by the model",
+        "A quarter of the photograph torn out (white); the mean of P(missing | rest); and "
+        "a draw of 64x64 pixels from P(x), enlarged. A draw has edges like a photograph's "
+        "and no idea of a man: that takes variables behind the pixels.",
+        smooth=True,
     )
 
 
@@ -122,7 +119,7 @@ def beside(*pictures: NDArray[Any]) -> Image.Image:
     return image.resize((2 * image.width, 2 * image.height), Image.Resampling.NEAREST)
 
 
-def _agreement(photographs: list[NDArray[np.int64]]) -> Any:
+def _agreement(photographs: list[NDArray[np.int64]]) -> Picture:
     """How alike two pixels are, by their distance."""
     apart = np.unique(np.round(np.geomspace(1, 64, 16)).astype(int))
 

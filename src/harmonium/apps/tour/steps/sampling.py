@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harmonium.apps.pages.blocks import Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
-from harmonium.apps.pages.page import Formula, Picture, Table, Text
-from harmonium.apps.tour import mathml as m
+from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
 from harmonium.contract.energy import Chains
+from harmonium.contract.estimates import Estimate
+from harmonium.contract.storage import load
+from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.model import RBM
 from harmonium.sampling.gibbs import run_chains
 from harmonium.sampling.tempering import ReplicaExchange
 
@@ -42,71 +47,43 @@ _SIZES = (10, 30, 100, 300, 1000)
 _N_SWEEPS = 600
 #: Pixels of a picture that count as a change of mode.
 _BLACK, _WHITE = 4, 12
+_AVERAGE = Formula(
+    display(
+        r"E_P[f]=∑_x P(x)f(x)≈\frac{1}{n}∑_k f(x_k)",
+        r"n_{\text{eff}}=\frac{{(∑_k w_k)}^2}{∑_k w_k^2}",
+    ),
+    "An average over samples from P; and how many count of n samples that are weighed.",
+)
+
+
+@dataclass(frozen=True)
+class _Traces:
+    """Pixels on, sweep by sweep, along a plain and a tempered chain; `share` is P(more than
+    half are on), exactly."""
+
+    plain: NDArray[np.float64]
+    tempered: NDArray[np.float64]
+    share: float
 
 
 def page(workshop: Workshop) -> Page:
     snippet, made = workshop.run(SNIPPET, n_updates=500 if workshop.quick else 3_000)
-    truth, uniform, gibbs = (made[name].value for name in ("truth", "uniform", "gibbs"))
-    counted, kept = (made[name].effective_samples for name in ("uniform", "gibbs"))
+    truth, uniform, gibbs = made["truth"].value, made["uniform"], made["gibbs"]
     repeats = 20 if workshop.quick else 50
-    found = _errors(made["model"], truth, repeats)
     whole = _counting(_log_weights_of_coins(workshop))
-    plain, warm, share = _two_modes()
-    crossings = _crossings(plain), _crossings(warm)
-    held = float((plain[_N_SWEEPS // 4 :] > 8).mean()), float((warm[_N_SWEEPS // 4 :] > 8).mean())
-    uniform_error, gibbs_error = abs(uniform - truth), abs(gibbs - truth)
+    traces = _two_modes()
     return Page(
         title="Samples one can trust",
         lead="An average under a model is a sum over more states than anyone can visit. Uniform "
         "samples nearly all fall where the model has no probability; Gibbs sampling walks to "
         "where it is. How many samples really count is part of the answer.",
-        finding=f"A thousand uniform samples count as {counted:.0f} for 16 pixels, and as "
-        f"{whole:.1f} for 64.",
+        finding=f"A thousand uniform samples count as {uniform.effective_samples:.0f} for 16 "
+        f"pixels, and as {whole:.1f} for 64.",
         blocks=[
-            Formula(
-                m.display(
-                    m.sub("E", "P"),
-                    "[f]=",
-                    m.total("∑", "x"),
-                    "P(x)f(x)≈",
-                    m.frac("1", "n"),
-                    m.total("∑", "k"),
-                    "f(",
-                    m.sub("x", "k"),
-                    ")",
-                )
-                + m.display(
-                    m.sub("n", m.words("eff")),
-                    "=",
-                    m.frac(
-                        m.sup(m.row("(", m.total("∑", "k"), m.sub("w", "k"), ")"), "2"),
-                        m.row(m.total("∑", "k"), m.subsup("w", "k", "2")),
-                    ),
-                ),
-                "An average over samples from P; and how many count of n samples that are weighed.",
-            ),
+            _AVERAGE,
             snippet.block(),
-            Table(
-                ("pixels on, on average", "estimate", "off by", "samples that count"),
-                [
-                    ("all 65,536 states", f"{truth:.4f}", "", ""),
-                    (
-                        "1,000 uniform, weighed",
-                        f"{uniform:.4f} ± {made['uniform'].std_error:.4f}",
-                        f"{uniform_error:.4f}",
-                        f"{counted:.0f}",
-                    ),
-                    (
-                        "1,000 by Gibbs sampling",
-                        f"{gibbs:.4f} ± {made['gibbs'].std_error:.4f}",
-                        f"{gibbs_error:.4f}",
-                        f"{kept:,.0f}",
-                    ),
-                ],
-                caption="A small model of the middles of digits: the truth can be counted. After "
-                "±, the error each estimate states of itself.",
-            ),
-            _figure(found, repeats),
+            _compared(truth, uniform, gibbs),
+            _error_curves(_errors(made["model"], truth, repeats), repeats),
             Text(
                 "Sixteen pixels are few. With each further one, uniform samples come upon what "
                 "the model holds for likely more rarely, by up to a half: for the model of whole "
@@ -114,30 +91,58 @@ def page(workshop: Workshop) -> Page:
             ),
             Text(
                 "Gibbs sampling has a weakness of its own. This model has two far-apart modes, "
-                f"nearly black and nearly white pictures, and {share:.0%} of its probability lies "
-                "with the white ones. A chain that begins in one mode stays there. Tempering "
-                "lets it swap states with chains of a warmer, flatter model, which cross over."
+                f"nearly black and nearly white pictures, and {traces.share:.0%} of its "
+                "probability lies with the white ones. A chain that begins in one mode stays "
+                "there. Tempering lets it swap states with chains of a warmer, flatter model, "
+                "which cross over."
             ),
-            _traces(plain, warm),
-            Table(
-                ("", "changes of mode", "time in the white mode", "should be"),
-                [
-                    ("Gibbs sampling", f"{crossings[0]}", f"{held[0]:.0%}", f"{share:.0%}"),
-                    ("with tempering", f"{crossings[1]}", f"{held[1]:.0%}", f"{share:.0%}"),
-                ],
-                caption=f"{_N_SWEEPS} sweeps of one chain each, the first quarter not counted "
-                "for the time in the white mode.",
-            ),
+            _drawn(traces),
+            _changes(traces),
         ],
         summary=[
             f"pixels on, on average, by counting all states: {truth:.4f}.",
-            f"  1,000 uniform samples, weighed: {uniform:.4f} (off by "
-            f"{uniform_error:.4f}; {counted:.0f} of them count).",
-            f"  1,000 samples by Gibbs sampling: {gibbs:.4f} (off by {gibbs_error:.4f}).",
+            f"  1,000 uniform samples, weighed: {uniform.value:.4f} (off by "
+            f"{abs(uniform.value - truth):.4f}; {uniform.effective_samples:.0f} of them count).",
+            f"  1,000 samples by Gibbs sampling: {gibbs.value:.4f} (off by "
+            f"{abs(gibbs.value - truth):.4f}).",
             f"whole digits: 1,000 uniform samples count as {whole:.1f}.",
-            f"two far-apart modes, {share:.0%} in one: changes of mode in {_N_SWEEPS} sweeps: "
-            f"{crossings[0]} by Gibbs sampling, {crossings[1]} with tempering.",
+            f"two far-apart modes, {traces.share:.0%} in one: changes of mode in {_N_SWEEPS} "
+            f"sweeps: {_crossings(traces.plain)} by Gibbs sampling, "
+            f"{_crossings(traces.tempered)} with tempering.",
         ],
+    )
+
+
+def _compared(truth: float, uniform: Estimate, gibbs: Estimate) -> Table:
+    rows = [("all 65,536 states", f"{truth:.4f}", "", "")]
+    for name, found in (("1,000 uniform, weighed", uniform), ("1,000 by Gibbs sampling", gibbs)):
+        rows.append(
+            (
+                name,
+                f"{found.value:.4f} ± {found.std_error:.4f}",
+                f"{abs(found.value - truth):.4f}",
+                f"{found.effective_samples:,.0f}",
+            )
+        )
+    return Table(
+        ("pixels on, on average", "estimate", "off by", "samples that count"),
+        rows,
+        caption="A small model of the middles of digits: the truth can be counted. After "
+        "±, the error each estimate states of itself.",
+    )
+
+
+def _changes(traces: _Traces) -> Table:
+    """How often each chain crossed, and where it spent its time."""
+    rows = []
+    for name, trace in (("Gibbs sampling", traces.plain), ("with tempering", traces.tempered)):
+        held = float((trace[_N_SWEEPS // 4 :] > 8).mean())
+        rows.append((name, f"{_crossings(trace)}", f"{held:.0%}", f"{traces.share:.0%}"))
+    return Table(
+        ("", "changes of mode", "time in the white mode", "should be"),
+        rows,
+        caption=f"{_N_SWEEPS} sweeps of one chain each, the first quarter not counted "
+        "for the time in the white mode.",
     )
 
 
@@ -149,8 +154,6 @@ def _counting(log_weights: NDArray[np.float64]) -> float:
 
 def _log_weights_of_coins(workshop: Workshop) -> NDArray[np.float64]:
     """What a thousand uniform pictures weigh under the model of whole digits."""
-    from harmonium.contract.storage import load
-
     coins = np.random.default_rng(0).integers(0, 2, (1000, 64))
     return np.asarray(load(workshop.folder / "digits.safetensors").score_samples(coins))
 
@@ -171,17 +174,17 @@ def _errors(model: Any, truth: float, repeats: int) -> dict[str, list[float]]:
     return {"uniform": uniform, "Gibbs": [error(drawn[:, :k].mean(1)) for k in _SIZES]}
 
 
-def _two_modes() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Pixels on along a plain and a tempered chain, and P(more than half are on), exactly."""
-    from harmonium.models.rbm.model import RBM
-
+def _two_modes() -> _Traces:
+    """A chain that begins in black, plain and tempered, on a model whose states are counted."""
     strength = 2.0
+    W = np.full((16, 2), strength)
     b = np.full(16, -strength + np.log(7 / 3) / 16)  # white is 7/3 as probable as black
-    model = RBM.from_parameters(np.full((16, 2), strength), b, np.full(2, -8 * strength))
+    c = np.full(2, -8 * strength)
     states = (np.arange(2**16)[:, None] >> np.arange(16)) & 1
-    share = float(np.exp(model.score_samples(states))[states.sum(1) > 8].sum())
-    energy = model._build_energy(torch.float64)
-    energy.base_bias.zero_()  # the ladder's warm end: fair coins, which prefer neither mode
+    log_p = RBM.from_parameters(W, b, c).score_samples(states)
+    # The ladder's warm end has biases of zero: fair coins, which prefer neither mode.
+    weights, visible, hidden = (torch.from_numpy(part) for part in (W, b, c))
+    energy = RBMEnergy(weights, visible, hidden, torch.zeros_like(visible))
     generator = torch.Generator().manual_seed(0)
     plain: list[float] = []
     black = Chains(torch.zeros((1, 16), dtype=torch.float64))
@@ -190,11 +193,13 @@ def _two_modes() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     )
     exchange = ReplicaExchange()
     replicas = exchange.init(energy, 1, generator)
-    warm = []
+    tempered = []
     for _ in range(_N_SWEEPS):
         replicas, _ = exchange.step(replicas, energy, generator)
-        warm.append(float(replicas.cold.sum()))
-    return np.array(plain), np.array(warm), share
+        tempered.append(float(replicas.cold.sum()))
+    return _Traces(
+        np.array(plain), np.array(tempered), float(np.exp(log_p)[states.sum(1) > 8].sum())
+    )
 
 
 def _crossings(trace: NDArray[np.float64]) -> int:
@@ -204,7 +209,7 @@ def _crossings(trace: NDArray[np.float64]) -> int:
     return int((np.diff(side) != 0).sum())
 
 
-def _figure(found: dict[str, list[float]], repeats: int) -> Picture:
+def _error_curves(found: dict[str, list[float]], repeats: int) -> Picture:
     with drawing(2.6) as figure:
         axes = figure.subplots()
         for colour, (name, errors) in zip(COLOURS[1::-1], found.items(), strict=True):
@@ -226,12 +231,12 @@ def _figure(found: dict[str, list[float]], repeats: int) -> Picture:
         )
 
 
-def _traces(plain: NDArray[np.float64], warm: NDArray[np.float64]) -> Picture:
+def _drawn(traces: _Traces) -> Picture:
     with drawing(2.8) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
         for axes, trace, colour, name in (
-            (upper, plain, COLOURS[0], "Gibbs"),
-            (lower, warm, COLOURS[2], "tempered"),
+            (upper, traces.plain, COLOURS[0], "Gibbs"),
+            (lower, traces.tempered, COLOURS[2], "tempered"),
         ):
             axes.plot(trace, color=colour, linewidth=0.8)
             axes.set(ylim=(-1, 17), ylabel=name, yticks=(0, 8, 16))

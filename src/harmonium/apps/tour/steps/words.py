@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from harmonium.apps.pages.page import Formula, Table, Text
-from harmonium.apps.tour import mathml as m
+from harmonium.apps.pages.blocks import Formula, Table, Text
+from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
+from harmonium.models.ngram.vocabulary import END
 
 __all__ = ["SNIPPET", "page"]
 
@@ -30,100 +31,95 @@ ranked = critic.blanks("director's first ___ masterpiece", n_best=3)[0]
 )
 
 
+_CHAIN = Formula(
+    display(
+        "P(w_1…w_n)=∏_i P(w_i|w_{i−2},w_{i−1}),",
+        r"P(c|a,b)=\frac{count(a,b,c)}{count(a,b)}",
+    ),
+    "The chain, and how counting gives its factors before they are smoothed.",
+)
+_GREED_AND_DICE = Text(
+    "Greed and dice. Always taking the most probable word says the same thing again and again; a "
+    "die with a face for each word, as wide as its probability, says something new. A draw ends "
+    "where the critic's tables do not go on."
+)
+_TORN, _BLANK = "waste of tine and money", "director's first ___ masterpiece"
+
+
 def page(workshop: Workshop) -> Page:
     snippet, made = workshop.run(SNIPPET)
-    critic, score = made["critic"], made["score"]
     said = made["praise"].split()
-    tables = made["MORE"]
-    factors = [_listed(tables, said, place) for place in range(len(said))]
-    product = " × ".join(f"{factor:g}" for factor in factors)
-    by_hand = prod(factors)
-    followers = critic.next_words("waste of", n=2)
-    counted, unseen = followers[0][1], critic.prob("masterpiece", "waste of")
-    word, sure = made["ranked"][0]
-    greedy = f"“{made['greedy'][0]}” every time"
-    dice = ", ".join(f"“{text}”" for text in made["dice"])
-    rows = [
-        ("scored", f"P(“{made['praise']}”) = {product} = {by_hand:.7g}; harmonium: {score:.7g}"),
-        ("greed", f"always the most probable word: {greedy}"),
-        ("dice", f"a die with a face for each word: {dice}"),
-        ("counted", f"P(time | waste of) = {counted:.3f}; a word never seen there: {unseen:.4f}"),
-        ("repaired", f"“waste of tine and money” → “{made['repaired'][0]}”"),
-        ("completed", f"“director's first ___ masterpiece” → {word} ({sure:.1%})"),
-    ]
+    factors = [_listed(made["MORE"], said, place) for place in range(len(said))]
+    counted = made["critic"].next_words("waste of", n=2)[0][1]
+    unseen = made["critic"].prob("masterpiece", "waste of")
+    n_words = len(made["critic"].vocabulary_) - (END + 1)  # less the markers, which come first
     return Page(
         title="A critic's words",
         lead="How likely is a text? A chain takes it word by word, each given the two before "
         "it, and multiplies. One joint distribution then scores a text, writes new ones, "
         "repairs and completes them.",
-        finding=f"“{made['praise']}” has probability {score:.7g}.",
+        finding=f"“{made['praise']}” has probability {made['score']:.7g}.",
         blocks=[
-            Formula(
-                m.display(
-                    "P(",
-                    m.sub("w", "1"),
-                    "…",
-                    m.sub("w", "n"),
-                    ")=",
-                    m.total("∏", "i"),
-                    "P(",
-                    m.sub("w", "i"),
-                    "|",
-                    m.sub("w", "i−2"),
-                    ",",
-                    m.sub("w", "i−1"),
-                    "),",
-                )
-                + m.display("P(c|a,b)=", m.frac(m.row("count(a,b,c)"), m.row("count(a,b)"))),
-                "The chain, and how counting gives its factors before they are smoothed.",
-            ),
+            _CHAIN,
             snippet.block(),
-            Table(
-                ("the word", "after", "probability"),
-                [
-                    (w, " ".join(said[max(0, i - 2) : i]) or "(start)", f"{p:g}")
-                    for i, (w, p) in enumerate(zip(said, factors, strict=True))
-                ],
-                caption=f"A score: the product of these is {by_hand:.7g}.",
-                numeric=False,
-            ),
-            Text(
-                "Greed and dice. Always taking the most probable word says the same thing again "
-                "and again; a die with a face for each word, as wide as its probability, says "
-                "something new. A draw ends where the critic's tables do not go on."
-            ),
-            Table(
-                ("throw", "with greed", "with dice"),
-                [
-                    (str(i + 1), made["greedy"][i] if i < 4 else "", text)
-                    for i, text in enumerate(made["dice"])
-                ],
-                numeric=False,
-            ),
+            _scored(said, factors),
+            _GREED_AND_DICE,
+            _thrown(made["greedy"], made["dice"]),
             Text(
                 f"Counting his {len(made['REVIEWS'])} reviews in threes gives a critic of "
-                f"{len(critic.vocabulary_) - 3} words. After “waste of” he has only ever said "
-                f"“time”: smoothing leaves that {counted:.3f}, and keeps {unseen:.4f} for a word "
-                "like “masterpiece”."
+                f"{n_words} words. After “waste of” he has only ever said “time”: smoothing "
+                f"leaves that {counted:.3f}, and keeps {unseen:.4f} for a word like "
+                "“masterpiece”."
             ),
-            Table(
-                ("question", "answer"),
-                [
-                    ("waste of tine and money", f"repaired: {made['repaired'][0]}"),
-                    (
-                        "director's first ___ masterpiece",
-                        ", ".join(f"{w} ({p:.1%})" for w, p in made["ranked"]),
-                    ),
-                ],
-                numeric=False,
-            ),
+            _answered(made["repaired"][0], made["ranked"]),
         ],
         summary=[
             f"The critic's {len(made['REVIEWS'])} reviews and his own tables; every answer "
             "comes from P(text).",
-            *(f"  {name:<10}{line}" for name, line in rows),
+            *(f"  {name:<10}{line}" for name, line in _lines(made, factors, counted, unseen)),
         ],
     )
+
+
+def _lines(
+    made: dict[str, Any], factors: list[float], counted: float, unseen: float
+) -> list[tuple[str, str]]:
+    """What is printed: the name of each question, and what came out."""
+    product = " × ".join(f"{factor:g}" for factor in factors)
+    word, sure = made["ranked"][0]
+    dice = ", ".join(f"“{text}”" for text in made["dice"])
+    return [
+        (
+            "scored",
+            f"P(“{made['praise']}”) = {product} = {prod(factors):.7g}; "
+            f"harmonium: {made['score']:.7g}",
+        ),
+        ("greed", f"always the most probable word: “{made['greedy'][0]}” every time"),
+        ("dice", f"a die with a face for each word: {dice}"),
+        ("counted", f"P(time | waste of) = {counted:.3f}; a word never seen there: {unseen:.4f}"),
+        ("repaired", f"“{_TORN}” → “{made['repaired'][0]}”"),
+        ("completed", f"“{_BLANK}” → {word} ({sure:.1%})"),
+    ]
+
+
+def _scored(said: list[str], factors: list[float]) -> Table:
+    rows = [
+        (word, " ".join(said[max(0, i - 2) : i]) or "(start)", f"{factor:g}")
+        for i, (word, factor) in enumerate(zip(said, factors, strict=True))
+    ]
+    caption = f"A score: the product of these is {prod(factors):.7g}."
+    return Table(("the word", "after", "probability"), rows, caption=caption, numeric=False)
+
+
+def _thrown(greedy: list[str], dice: list[str]) -> Table:
+    rows = [(str(i + 1), greedy[i] if i < len(greedy) else "", text) for i, text in enumerate(dice)]
+    return Table(("throw", "with greed", "with dice"), rows, numeric=False)
+
+
+def _answered(repaired: str, ranked: list[tuple[str, float]]) -> Table:
+    fitting = ", ".join(f"{word} ({p:.1%})" for word, p in ranked)
+    rows = [(_TORN, f"repaired: {repaired}"), (_BLANK, fitting)]
+    return Table(("question", "answer"), rows, numeric=False)
 
 
 def _listed(tables: Any, said: list[str], place: int) -> float:

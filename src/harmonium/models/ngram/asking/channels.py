@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harmonium.contract.noise import Replace, Typos
 from harmonium.models.ngram.asking.lattice import Choice
-from harmonium.models.ngram.vocabulary import UNKNOWN, Vocabulary
+from harmonium.models.ngram.vocabulary import N_MARKERS, UNKNOWN, Vocabulary
 
 __all__ = ["choices"]
 
@@ -41,10 +41,10 @@ def _log(p: float) -> float:
 
 def _replaced(noise: Replace, vocabulary: Vocabulary) -> Callable[[Any], Choice]:
     """Any word may lie behind any other, at p / V, and behind itself at 1 - p + p / V."""
-    n_words = len(vocabulary) - 3
+    n_words = len(vocabulary) - N_MARKERS
     if n_words < 1:
         raise ValueError("noise: Replace wants a model that knows words")
-    words = np.arange(3, len(vocabulary))
+    words = np.arange(N_MARKERS, len(vocabulary))
     changed = np.full(len(words), _log(noise.p / n_words))
     kept = _log(1.0 - noise.p + noise.p / n_words)
 
@@ -53,7 +53,7 @@ def _replaced(noise: Replace, vocabulary: Vocabulary) -> Callable[[Any], Choice]
         if number == UNKNOWN:  # no replacement looks like this
             return Choice(np.array([UNKNOWN]), np.zeros(1))
         weight = changed.copy()
-        weight[number - 3] = kept
+        weight[number - N_MARKERS] = kept
         possible = weight > -np.inf
         return Choice(words[possible], weight[possible])
 
@@ -70,7 +70,7 @@ def _mistyped(noise: Typos, vocabulary: Vocabulary, noisy: list[str]) -> dict[st
         from rapidfuzz.process import cdist
     except ImportError:
         raise ImportError("noise: Typos wants RapidFuzz: pip install 'harmonium[text]'") from None
-    known = vocabulary.words[3:]
+    known = vocabulary.words[N_MARKERS:]
     lengths = np.array([len(word) for word in known])
     order = np.argsort(lengths, kind="stable")
     by_length = [known[i] for i in order]
@@ -107,7 +107,7 @@ def _weighed(
     vocabulary: Vocabulary,
     log_p: tuple[float, float],
 ) -> Choice:
-    words = known + 3
+    words = known + N_MARKERS
     log_edit, log_right = log_p
     right = np.maximum(lengths[known].astype(np.float64) - edits, 0.0)
     with np.errstate(invalid="ignore"):

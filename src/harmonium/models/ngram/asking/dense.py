@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.ngram import kernels
+from harmonium.models.ngram.kernels import chain as kernels
 from harmonium.models.ngram.trie import Trie
 
 __all__ = ["backward", "best", "forward", "short_contexts"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.ngram import kernels
 from harmonium.models.ngram.asking.dense import short_contexts
+from harmonium.models.ngram.kernels import chain as kernels
 from harmonium.models.ngram.trie import Trie
 from harmonium.models.ngram.vocabulary import END, START, UNKNOWN
 

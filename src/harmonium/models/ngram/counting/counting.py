@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harmonium.data.texts import Block
 from harmonium.models.ngram.counting.engines import Keys, Workspace
 from harmonium.models.ngram.trie import Trie, locate
-from harmonium.models.ngram.vocabulary import END, START, UNKNOWN, Vocabulary
+from harmonium.models.ngram.vocabulary import END, N_MARKERS, START, UNKNOWN, Vocabulary
 
 __all__ = ["Counts", "count_levels", "read_words", "trim"]
 
@@ -59,8 +59,8 @@ def trim(
     count = np.zeros(n_words, dtype=np.int64)
     for part in parts:
         count += np.bincount(part, minlength=n_words)
-    kept = 3 + np.flatnonzero(count[3:] >= min_count)
-    order = np.concatenate([[0, 1, 2], kept[np.argsort(-count[kept], kind="stable")]])
+    kept = N_MARKERS + np.flatnonzero(count[N_MARKERS:] >= min_count)
+    order = np.concatenate([np.arange(N_MARKERS), kept[np.argsort(-count[kept], kind="stable")]])
     number = np.full(n_words, UNKNOWN, dtype=np.int32)
     number[order] = np.arange(len(order), dtype=np.int32)
     return [work.keep(number[part]) for part in parts], vocabulary.reordered(order)

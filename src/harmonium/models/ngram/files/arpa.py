@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harmonium.contract.storage import write_atomically
 from harmonium.models.ngram.files.building import build_trie
 from harmonium.models.ngram.trie import Trie
-from harmonium.models.ngram.vocabulary import START, Vocabulary
+from harmonium.models.ngram.vocabulary import MARKERS, N_MARKERS, START, Vocabulary
 
 __all__ = ["read_arpa", "write_arpa"]
 
@@ -140,7 +140,7 @@ def _read(lines: _Lines) -> tuple[Trie, Vocabulary]:
     if not sizes:
         raise lines.error(f"wanted 'ngram 1=...', got {line!r}")
     header = line
-    words: dict[bytes, int] = {b"<unk>": 0, b"<s>": 1, b"</s>": 2}
+    words = {marker.encode(): number for number, marker in enumerate(MARKERS)}
     levels, probabilities, backoffs = [], [], []
     for k, size in enumerate(sizes, start=1):
         if header.strip() != f"\\{k}-grams:":
@@ -154,14 +154,14 @@ def _read(lines: _Lines) -> tuple[Trie, Vocabulary]:
             raise lines.error(f"more {k}-grams than the {size} that the header promises")
     if header.strip() != "\\end\\":
         raise lines.error(f"wanted '\\end\\', got {header!r}")
-    if not np.isin([0, 1, 2], levels[0][:, 0]).all():
+    if not np.isin(np.arange(N_MARKERS), levels[0][:, 0]).all():
         levels[0], probabilities[0], backoffs[0] = _with_markers(
             levels[0], probabilities[0], backoffs[0]
         )
     trie = build_trie(levels, probabilities, backoffs)
     trie.log_prob[1 + START] = -np.inf
     try:
-        return trie, Vocabulary.of([word.decode("utf-8") for word in words][3:])
+        return trie, Vocabulary.of([word.decode("utf-8") for word in words][N_MARKERS:])
     except UnicodeDecodeError as error:
         raise ValueError(f"{lines.path}: a word is not UTF-8: {error.reason}") from None
 
@@ -170,7 +170,7 @@ def _with_markers(
     rows: NDArray[np.int32], probability: NDArray[np.float64], backoff: NDArray[np.float64]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
     """Unigrams with the markers that the file left out, at probability zero."""
-    missing = np.setdiff1d([0, 1, 2], rows[:, 0]).astype(np.int32)
+    missing = np.setdiff1d(np.arange(N_MARKERS), rows[:, 0]).astype(np.int32)
     return (
         np.concatenate([rows, missing[:, None]]),
         np.concatenate([probability, np.full(len(missing), -np.inf)]),
@@ -196,7 +196,7 @@ def _section(
             raise lines.error(f"not a number among {shown}") from None
         if k == 1:
             word = fields[1]
-            if word in words and words[word] > 2:
+            if word in words and words[word] >= N_MARKERS:
                 raise lines.error(f"the word {_text(word)!r} comes twice")
             rows[i, 0] = words.setdefault(word, len(words))
         else:

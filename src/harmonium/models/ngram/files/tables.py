@@ -10,7 +10,7 @@ import numpy as np
 
 from harmonium.models.ngram.files.building import build_trie
 from harmonium.models.ngram.trie import Trie
-from harmonium.models.ngram.vocabulary import START, Vocabulary
+from harmonium.models.ngram.vocabulary import MARKERS, START, Vocabulary
 
 __all__ = ["read_tables"]
 
@@ -28,7 +28,7 @@ def read_tables(tables: Mapping[Any, Mapping[str, float]]) -> tuple[Trie, Vocabu
         word
         for context, column in read.items()
         for word in (*context, *column)
-        if word not in ("<unk>", "<s>", "</s>")
+        if word not in MARKERS
     )
     vocabulary = Vocabulary.of(words)
     number = vocabulary.numbers

@@ -12,16 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.pages import assert_whole
 
-pytest.importorskip("jinja2")
-pytest.importorskip("skimage")
-
-from tests.support.pages import assert_whole, opened
-
-from harmonium.apps.pages.page import render
 from harmonium.apps.tour import STEPS, photographs, run_tour
 from harmonium.apps.tour.critic import MORE, OPENING, REVIEWS
 from harmonium.apps.tour.step import Snippet, Workshop
+from harmonium.apps.tour.steps import factors, words
 
 
 @pytest.fixture(scope="module")
@@ -77,25 +73,7 @@ def test_pages_open_in_a_browser(tour: Workshop, number: int, tmp_path: Path) ->
     assert_whole(pages[number], tmp_path)
 
 
-def test_the_probe_sees_what_is_broken(tmp_path: Path) -> None:
-    page = tmp_path / "broken.html"
-    page.write_text(
-        "<html><head></head><body><h1>x</h1><img alt='gone' src='data:image/png;base64,AAAA'>"
-        "<div style='width:2000px'>wide</div><script>missing()</script></body></html>",
-        encoding="utf-8",
-    )
-    seen = opened(page, tmp_path, 390)
-    assert seen["broken"] == 1
-    assert seen["wide"] > 1000
-    assert any("missing" in failure for failure in seen["failures"])
-    assert any("missing" in line for line in seen["console"])
-    with pytest.raises(AssertionError):
-        assert_whole(page, tmp_path)
-
-
 def test_summary_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from harmonium.apps.tour.steps import words
-
     page = words.page(Workshop(tmp_path, quick=True))
     said = "\n".join(page.summary)
     assert "0.2 × 0.25 × 0.61 × 0.5 × 0.33 = 0.0050325; harmonium: 0.0050325" in said
@@ -105,8 +83,6 @@ def test_summary_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_worked_network_is_as_published(tmp_path: Path) -> None:
-    from harmonium.apps.tour.steps import factors
-
     said = "\n".join(factors.page(Workshop(tmp_path)).summary)
     assert "Z = 30,712,455,360,000 by counting 32 states; harmonium: 30,712,455,360,000" in said
     assert "16,200,000 / 30,712,455,360,000" in said
@@ -116,12 +92,6 @@ def test_without_scikit_image_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(ImportError, match=r"pip install 'harmonium\[tour\]'"):
         photographs.load()
-
-
-def test_without_jinja2_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(ImportError, match=r"pip install 'harmonium\[report\]'"):
-        render("tour_index")
 
 
 def test_the_critic_is_as_given() -> None:

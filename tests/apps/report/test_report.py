@@ -10,16 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
-
-pytest.importorskip("jinja2")
-
 from tests.support.pages import assert_whole
 
 import harmonium as hm
-from harmonium.apps.pages.page import Warning
+from harmonium.apps.pages.blocks import Caution
 from harmonium.apps.report.learning import held_out, overfitting
-from harmonium.apps.report.likelihood import log_z_warnings
-from harmonium.apps.report.units import unit_warnings
+from harmonium.apps.report.likelihood import log_z_cautions
+from harmonium.apps.report.units import unit_cautions
 from harmonium.apps.report.write import write_report
 from harmonium.contract.estimates import LogZ
 from harmonium.questions.latents import unit_summary
@@ -140,13 +137,52 @@ def test_labels_and_attributes(
     assert "label 0, label 1, label 2" in told
 
 
+@pytest.mark.parametrize("kind", ["NGram", "GridMRF", "MarkovNetwork"])
+def test_what_a_report_does_not_take_is_refused(
+    models: dict[str, tuple[Any, Any]], kind: str, tmp_path: Path
+) -> None:
+    model, data = models[kind]
+    page = tmp_path / "report.html"
+    with pytest.raises(ValueError, match=rf"shape: the report of a {kind} takes none, got \(2, 3"):
+        write_report(model, page, data, (2, 3))
+    with pytest.raises(ValueError, match=rf"labels: the report of a {kind} takes none"):
+        write_report(model, page, data, labels=[0] * len(data))
+    assert not page.exists()
+
+
+def test_a_log_z_that_is_dear_is_told_once_it_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harmonium.apps.report.grid._CHEAP", 0)
+    images = np.random.default_rng(0).integers(0, 2, (20, 4, 4))
+    grid = hm.GridMRF(n_levels=2, n_updates=2, random_state=0).fit(images)
+    page = tmp_path / "report.html"
+    assert grid.known_log_partition is None
+    write_report(grid, page)
+    assert grid.known_log_partition is None
+    assert "has not been computed" in _read(page)
+    known = grid.log_partition()
+    assert grid.known_log_partition == known
+    write_report(grid, page)
+    assert f"{known.value:,.2f}" in _read(page)
+    assert "has not been computed" not in _read(page)
+    grid.level_ = grid.level_ + np.array(
+        [0.0, 1.0]
+    )  # another model, whose log Z nobody has computed
+    assert grid.known_log_partition is None
+    write_report(grid, page)
+    assert "has not been computed" in _read(page)
+
+
 def test_warnings_in_plain_words() -> None:
     few = LogZ(1.0, 0.5, "ais", "lower", "few_effective_chains", 4.2, 100, 1000)
-    (warning,) = log_z_warnings(few)
+    (warning,) = log_z_cautions(few)
     assert warning.words.startswith("AIS kept 4 of 100 chains: do not trust")
-    (warning,) = log_z_warnings(LogZ(np.nan, np.nan, "ais", "lower", "nonfinite"))
+    (warning,) = log_z_cautions(LogZ(np.nan, np.nan, "ais", "lower", "nonfinite"))
     assert "no finite log Z" in warning.words
-    assert log_z_warnings(LogZ(1.0)) == []
+    (caution,) = log_z_cautions(LogZ(1.0, 0.5, "raise", "none", "unproven"))
+    assert caution.words.startswith("Do not trust the log-likelihood: the error of log Z by RAISE")
+    assert log_z_cautions(LogZ(1.0)) == []
 
 
 def test_dead_and_twin_units_are_named_and_live_ones_are_not() -> None:
@@ -154,8 +190,8 @@ def test_dead_and_twin_units_are_named_and_live_ones_are_not() -> None:
     weights, bias = generator.normal(0, 2, (8, 6)), np.zeros(6)
     rows = generator.integers(0, 2, (200, 8))
 
-    def found() -> list[Warning]:
-        return unit_warnings(unit_summary(hm.RBM.from_parameters(weights, np.zeros(8), bias), rows))
+    def found() -> list[Caution]:
+        return unit_cautions(unit_summary(hm.RBM.from_parameters(weights, np.zeros(8), bias), rows))
 
     assert found() == []
     weights[:, 2] = 0.0  # on half the time, whatever the row
@@ -202,7 +238,7 @@ def test_bad_input(rbm: hm.RBM, tmp_path: Path) -> None:
         write_report("model.safetensors", tmp_path / "report.html")  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError, match="does not exist"):
         write_report(rbm, tmp_path / "nowhere" / "report.html")
-    with pytest.raises(ValueError, match="shape"):
+    with pytest.raises(ValueError, match="shape: rows of 64 values are no 7x9 picture"):
         write_report(rbm, tmp_path / "report.html", shape=(7, 9))
     assert list(tmp_path.iterdir()) == []
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from harmonium.models.ngram.kernels.table import slot_of
+
 __all__ = [
     "best_step",
-    "build_slots",
     "build_table",
     "cumulate",
-    "hash_words",
-    "intern",
     "locate",
     "roll",
     "score",
@@ -23,123 +22,10 @@ __all__ = [
     "transitions",
 ]
 
-# Bytes are of four classes (see `harmonium.models.ngram.vocabulary.byte_classes`).
-_ORDINARY, _SEPARATOR, _END_OF_TEXT, _FORBIDDEN = 0, 1, 2, 3
-
-# FNV-1a (Fowler, Noll, Vo 1991), with a final mix so that low bits depend on every byte.
-_FNV_BASIS = np.uint64(14695981039346656037)
-_FNV_PRIME = np.uint64(1099511628211)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(32)
 _MOST_TRIES = 1000
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
-
-
-@njit(inline="always")
-def _slot(key, n_slots):  # type: ignore[no-untyped-def]
-    mixed = key * _MIX
-    return np.int64((mixed ^ (mixed >> _SHIFT)) & np.uint64(n_slots - 1))
-
-
-@njit(nogil=True, cache=True)
-def intern(buffer, position, classes, blob, offsets, hashes, slots, state, ids, learn):  # type: ignore[no-untyped-def]
-    """Word numbers of the texts in `buffer` from `position`: ``<s> words </s>`` for each.
-
-    ``blob``/``offsets`` hold the words' bytes, ``hashes`` their hashes, ``slots`` the open
-    table. ``state`` is (words known, ids written) and is moved on. Unknown words are added when
-    `learn`, else number 0. Returns (position, status): 0 done, 1 more room wanted (call again
-    from `position`, the start of a text), 2 a forbidden byte, 3 a marker written as a word.
-    """
-    n_words, n_ids = state[0], state[1]
-    n_bytes = buffer.shape[0]
-    n_slots = slots.shape[0]
-    while position < n_bytes:
-        text_start, text_words, text_ids = position, n_words, n_ids
-        ids[n_ids] = 1
-        n_ids += 1
-        while True:
-            kind = classes[buffer[position]]
-            while kind == _SEPARATOR:
-                position += 1
-                kind = classes[buffer[position]]
-            if kind == _FORBIDDEN:
-                state[0], state[1] = text_words, text_ids
-                return text_start, 2
-            if kind == _END_OF_TEXT:
-                position += 1
-                break
-            start = position
-            code = _FNV_BASIS
-            while kind == _ORDINARY:
-                code = (code ^ np.uint64(buffer[position])) * _FNV_PRIME
-                position += 1
-                kind = classes[buffer[position]]
-            length = position - start
-            slot = _slot(code, n_slots)
-            word = np.int64(-1)
-            while slots[slot] >= 0:
-                candidate = slots[slot]
-                if hashes[candidate] == code:
-                    begin = offsets[candidate]
-                    if offsets[candidate + 1] - begin == length:
-                        same = True
-                        for i in range(length):
-                            if blob[begin + i] != buffer[start + i]:
-                                same = False
-                                break
-                        if same:
-                            word = np.int64(candidate)
-                            break
-                slot = (slot + 1) & (n_slots - 1)
-            if word < 0:
-                if learn:
-                    begin = offsets[n_words]
-                    if (
-                        n_words + 2 >= offsets.shape[0]
-                        or 2 * (n_words + 1) > n_slots
-                        or begin + length > blob.shape[0]
-                    ):
-                        state[0], state[1] = text_words, text_ids
-                        return text_start, 1
-                    for i in range(length):
-                        blob[begin + i] = buffer[start + i]
-                    offsets[n_words + 1] = begin + length
-                    hashes[n_words] = code
-                    slots[slot] = n_words
-                    word = n_words
-                    n_words += 1
-                else:
-                    word = np.int64(0)
-            if word == 1 or word == 2:
-                state[0], state[1] = text_words, text_ids
-                return text_start, 3
-            ids[n_ids] = word
-            n_ids += 1
-        ids[n_ids] = 2
-        n_ids += 1
-    state[0], state[1] = n_words, n_ids
-    return position, 0
-
-
-@njit(nogil=True, cache=True)
-def build_slots(hashes, n_words, slots):  # type: ignore[no-untyped-def]
-    """Fill the open table `slots` (-1 where empty) with the numbers of `n_words` words."""
-    n_slots = slots.shape[0]
-    for word in range(n_words):
-        slot = _slot(hashes[word], n_slots)
-        while slots[slot] >= 0:
-            slot = (slot + 1) & (n_slots - 1)
-        slots[slot] = word
-
-
-@njit(nogil=True, cache=True)
-def hash_words(blob, offsets, hashes):  # type: ignore[no-untyped-def]
-    """FNV-1a of each word."""
-    for word in range(hashes.shape[0]):
-        code = _FNV_BASIS
-        for i in range(offsets[word], offsets[word + 1]):
-            code = (code ^ np.uint64(blob[i])) * _FNV_PRIME
-        hashes[word] = code
 
 
 @njit(nogil=True, cache=True)
@@ -173,7 +59,7 @@ def build_table(parents, words, first_node, table):  # type: ignore[no-untyped-d
     n_slots = table.shape[0]
     for node in range(first_node, parents.shape[0]):
         key = (np.uint64(parents[node]) << _SHIFT) | np.uint64(words[node])
-        slot = _slot(key, n_slots)
+        slot = slot_of(key, n_slots)
         while table[slot, 0] != _EMPTY:
             slot = (slot + 1) & (n_slots - 1)
         table[slot, 0] = key
@@ -187,7 +73,7 @@ def _child(table, parent, word):  # type: ignore[no-untyped-def]
         return np.int64(word) + 1
     key = (np.uint64(parent) << _SHIFT) | np.uint64(word)
     n_slots = table.shape[0]
-    slot = _slot(key, n_slots)
+    slot = slot_of(key, n_slots)
     while True:
         found = table[slot, 0]
         if found == key:

@@ -1,0 +1,131 @@
+"""``harmonium fit``: a model learned from DATA."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Annotated, Any
+
+import typer
+
+from harmonium.apps.cli import options
+from harmonium.apps.cli.show import learned
+from harmonium.contract.registry import MODELS, Entry, by_command
+
+__all__ = ["fit"]
+
+_WORDS = "; ".join(f"{entry.command}: {entry.help}" for entry in MODELS if entry.command)
+
+
+def fit(
+    data: options.Data,
+    out: Annotated[
+        str, typer.Option("-o", "--out", help="the model file to write; .uai and .arpa too")
+    ],
+    model: Annotated[str, typer.Option(help=_WORDS)] = "rbm",
+    structure: Annotated[
+        str | None, typer.Option(help="network: a .uai file, whose tables are the start")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="a label for each row: one model a class, for `classify`")
+    ] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option(
+            help="rbm: learned beside the rows: a .csv of 0 and 1 with a line of names, or a "
+            "label for each row"
+        ),
+    ] = None,
+    labels_key: Annotated[
+        str | None, typer.Option(help="which array of the labels' or attributes' .npz")
+    ] = None,
+    levels: options.Levels = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="a constructor parameter: name=value")
+    ] = None,
+    key: options.Key = None,
+    seed: options.Seed = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
+) -> None:
+    """Learn a model from rows, texts or images."""
+    from harmonium.contract.storage import check_place
+    from harmonium.data.files import read_attributes, read_labels
+    from harmonium.data.kinds import KINDS, Texts
+
+    entry = by_command(model)
+    if attributes is not None and (entry.name != "RBM" or labels is not None):
+        raise ValueError("--attributes wants --model rbm, and no --labels")
+    if labels_key is not None and labels is None and attributes is None:
+        raise ValueError("--labels-key wants --labels or --attributes")
+    check_place(out, "--out")
+    _check_form(entry, out, labels)
+    estimator = _unfitted(entry, structure)
+    chosen = {"n_levels": levels, "random_state": seed}
+    known = set(estimator.get_params(deep=False)) - ({"factors"} if entry.structure else set())
+    estimator.set_params(
+        verbose=0 if quiet else 1, **_chosen(known, chosen, entry), **_set(known, set_)
+    )
+    assert entry.data is not None
+    kind = KINDS[entry.data].of(estimator)
+    if labels is not None:
+        _fit_classes(estimator, kind.read(data, key), read_labels(labels, labels_key), out)
+        return
+    y = None if attributes is None else read_attributes(attributes, labels_key)
+    rows = kind.stream(data, key) if isinstance(kind, Texts) else kind.read(data, key)
+    estimator.fit(rows, y)
+    form = options.form_of(out)
+    if form is None:
+        estimator.save(out)
+    else:
+        getattr(estimator, form[1].write)(out)
+    print(f"{out}: {entry.title[0].lower()}{entry.title[1:]}")
+    for name, value in learned(estimator):
+        print(f"{name}: {value}")
+
+
+def _check_form(entry: Entry, out: str, labels: str | None) -> None:
+    """Whether the ending of the model file fits the model."""
+    form = options.form_of(out)
+    if form is not None and (form[0].__name__ != entry.name or labels is not None):
+        raise ValueError(f"--out: a {form[1].ending} file holds a {form[0].__name__}, got {out!r}")
+
+
+def _unfitted(entry: Entry, structure: str | None) -> Any:
+    cls = entry.load()
+    if entry.structure is None:
+        if structure is not None:
+            raise ValueError(f"--structure does not apply to --model {entry.command}")
+        return cls()
+    if structure is None:
+        raise ValueError(f"--model {entry.command} wants --structure: a file that names its tables")
+    return options.load_model(structure)
+
+
+def _chosen(known: Collection[str], chosen: dict[str, Any], entry: Entry) -> dict[str, Any]:
+    """The parameters that have an option of their own, where they were given."""
+    given = {name: value for name, value in chosen.items() if value is not None}
+    for name in given:
+        if name not in known:
+            option = {"n_levels": "--levels", "random_state": "--seed"}[name]
+            raise ValueError(f"{option} does not apply to --model {entry.command}")
+    return given
+
+
+def _set(known: Collection[str], words: list[str] | None) -> dict[str, Any]:
+    """``--set name=value`` as parameters."""
+    parameters: dict[str, Any] = {}
+    for item in words or []:
+        name, separator, text = item.partition("=")
+        if not separator or name not in known:
+            raise ValueError(
+                f"--set wants name=value with a name among {', '.join(sorted(known))}, got {item!r}"
+            )
+        parameters[name] = options.read_value(text)
+    return parameters
+
+
+def _fit_classes(estimator: Any, rows: Any, labels: Any, out: str) -> None:
+    from harmonium.questions.classify import BayesClassifier
+
+    classifier = BayesClassifier(estimator).fit(rows, labels)
+    classifier.save(out)
+    print(f"{out}: {len(classifier.classes_)} classes of {len(labels)} rows")

@@ -1,0 +1,208 @@
+"""Words of the command line that several commands share, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from inspect import signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harmonium.contract.registry import MODELS, Form
+
+__all__ = [
+    "Data",
+    "Evidence",
+    "Fitted",
+    "How",
+    "Key",
+    "Labels",
+    "LabelsKey",
+    "Levels",
+    "Out",
+    "Seed",
+    "Shape",
+    "applying",
+    "check_csv",
+    "form_of",
+    "hidden",
+    "load_model",
+    "question",
+    "read_channel",
+    "read_evidence",
+    "read_shape",
+    "read_value",
+    "row_shape",
+]
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="rows: .npy, .npz, .csv, .parquet; texts: .txt, .txt.gz or - (a text a line); "
+        "images: a folder, a picture, .npy or .npz; a network's: .evid too"
+    ),
+]
+Fitted = Annotated[
+    str, typer.Argument(metavar="MODEL", help="a model file; .uai and .arpa files too")
+]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--out",
+        help="rows: .npy, .npz, .csv, or .png for pictures; images: .npy, .npz, .png or a folder; "
+        "texts: .txt (printed without it)",
+    ),
+]
+Key = Annotated[str | None, typer.Option(help="which array of an .npz")]
+Shape = Annotated[str | None, typer.Option(help="HxW of a row seen as a picture")]
+Seed = Annotated[int | None, typer.Option(help="random seed")]
+How = Annotated[str | None, typer.Option(help="mode, mean (images' default) or sample")]
+Levels = Annotated[int | None, typer.Option(help="images: bring gray values to so many levels")]
+Labels = Annotated[str | None, typer.Option(help="a label for each row of DATA")]
+LabelsKey = Annotated[str | None, typer.Option(help="which array of the labels' .npz")]
+Evidence = Annotated[
+    list[str] | None, typer.Option(help="a network's: what is known, name=state or an .evid file")
+]
+
+#: Options whose names differ from those of the arguments that they become.
+_OPTION_OF = {"random_state": "--seed", "attributes": "--given"}
+
+
+def form_of(path: str) -> tuple[Any, Form] | None:
+    """The class and the format of the field that a path's ending means, if any."""
+    for entry in MODELS:
+        for form in entry.forms:
+            if path.lower().endswith(form.ending):
+                return entry.load(), form
+    return None
+
+
+def load_model(path: str) -> Any:
+    """The model in a file: harmonium's own, or one of the field's formats."""
+    from harmonium.contract.storage import load
+
+    found = form_of(path)
+    if found is None:
+        return load(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"MODEL: no file at {path!r}")
+    cls, form = found
+    return getattr(cls, form.read)(path)
+
+
+def question(model: Any, name: str) -> Callable[..., Any]:
+    """The model's method of this name; ``ValueError`` where it does not answer that."""
+    method = getattr(model, name, None)
+    if method is None:
+        raise ValueError(
+            f"MODEL: a {type(model).__name__} does not answer {name.replace('_', ' ')!r}"
+        )
+    found: Callable[..., Any] = method
+    return found
+
+
+def hidden(model: Any, path: str, name: str) -> Callable[..., Any]:
+    """A question about hidden units; ``ValueError`` where the model has none."""
+    if not hasattr(model, "inverse_transform"):
+        raise ValueError(f"MODEL: {path!r} is a {type(model).__name__} and has no hidden units")
+    return question(model, name)
+
+
+def check_csv(path: str, *others: str) -> None:
+    """Whether a table can be written there, before any work."""
+    from harmonium.contract.storage import check_place
+
+    endings = (".csv", *others)
+    if Path(path).suffix.lower() not in endings:
+        raise ValueError(f"--out must end in {' or '.join(endings)}, got {path!r}")
+    check_place(path, "--out")
+
+
+def applying(model: Any, name: str, **options: Any) -> dict[str, Any]:
+    """The options that were given, where the model's method `name` takes them all.
+
+    None and False are options not given. Raises ``ValueError`` for one that does not apply.
+    """
+    known = signature(question(model, name)).parameters
+    given = {key: value for key, value in options.items() if value is not None}
+    given = {key: value for key, value in given.items() if value is not False}
+    for key in given:
+        if key not in known:
+            option = _OPTION_OF.get(key, f"--{key.replace('_', '-')}")
+            raise ValueError(f"{option} does not apply to {name} with a {type(model).__name__}")
+    return given
+
+
+def read_value(text: str) -> Any:
+    """A parameter's value as written: None, True, False, a number, or the text itself."""
+    named = {"None": None, "True": True, "False": False}
+    if text in named:
+        return named[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def read_shape(text: str | None) -> tuple[int, int] | None:
+    """``28x28`` as (height, width)."""
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise ValueError(f"--shape must be HEIGHTxWIDTH such as 28x28, got {text!r}")
+    return int(parts[0]), int(parts[1])
+
+
+def row_shape(text: str | None, what: str, place: str) -> tuple[int, int] | None:
+    """``--shape`` of rows that are written as pictures; refused where nothing asks for it."""
+    if text is not None and (what != "rows" or not place.lower().endswith(".png")):
+        raise ValueError(f"--shape is for rows written as a .png; here {what} go to {place!r}")
+    return read_shape(text)
+
+
+def read_channel(text: str) -> Any:
+    """``bitflip:0.1`` as a noise channel."""
+    from harmonium.contract import noise
+
+    kinds = {
+        "bitflip": noise.BitFlip,
+        "gaussian": noise.Gaussian,
+        "replace": noise.Replace,
+        "typos": noise.Typos,
+    }
+    name, _, amount = text.partition(":")
+    if name not in kinds or not isinstance(read_value(amount), int | float):
+        raise ValueError(
+            f"--noise must be one of {', '.join(kinds)}, ':' and a number, got {text!r}"
+        )
+    return kinds[name](read_value(amount))
+
+
+def read_evidence(model: Any, given: list[str] | None) -> Mapping[Any, int] | None:
+    """``name=state`` words and ``.evid`` files as ``{variable: state}``; None for none."""
+    if not given:
+        return None
+    read_file = question(model, "read_uai_evidence")
+    variables = {str(name): name for name in model.variables_}
+    known: dict[Any, int] = {}
+    for item in given:
+        if item.lower().endswith(".evid"):
+            if not Path(item).is_file():
+                raise FileNotFoundError(f"--evidence: no file at {item!r}")
+            said = dict(read_file(item))
+        else:
+            name, separator, state = item.rpartition("=")
+            if not separator or not isinstance(read_value(state), int):
+                raise ValueError(f"--evidence wants name=state or an .evid file, got {item!r}")
+            if name not in variables:
+                raise ValueError(f"--evidence: {name!r} is no variable of the network")
+            said = {variables[name]: int(state)}
+        for name, state in said.items():
+            if known.setdefault(name, state) != state:
+                raise ValueError(f"--evidence gives {name!r} two states, {known[name]} and {state}")
+    return known

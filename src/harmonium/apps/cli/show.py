@@ -1,0 +1,120 @@
+"""What a model file holds, on the terminal and on a page; and the tour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harmonium.apps.cli import options
+
+__all__ = ["info", "learned", "report", "tour"]
+
+
+def info(
+    model: options.Fitted,
+    weights: Annotated[str | None, typer.Option(help="hidden units' weights as a .png")] = None,
+    shape: options.Shape = None,
+) -> None:
+    """What a model file holds."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from harmonium.contract.storage import check_place
+
+    if shape is not None and weights is None:
+        raise ValueError("--shape is that of --weights, which is missing")
+    if weights is not None:
+        if Path(weights).suffix.lower() != ".png":
+            raise ValueError(f"--weights must end in .png, got {weights!r}")
+        check_place(weights, "--weights")
+    fitted = options.load_model(model)
+    if weights is not None:
+        options.question(fitted, "inverse_transform")
+    table = Table(show_header=False)
+    table.add_row("model", type(fitted).__name__)
+    for name, value in [*learned(fitted), *_log_z(fitted)]:
+        table.add_row(name, value)
+    for name, value in fitted.get_params(deep=False).items():
+        if name != "factors":  # the tables themselves
+            table.add_row(name, str(value))
+    Console().print(table)
+    if weights is not None:
+        from harmonium.apps.pages.pictures import save_picture, weights_picture
+
+        save_picture(weights_picture(fitted.components_, options.read_shape(shape)), weights)
+
+
+def learned(fitted: Any) -> list[tuple[str, str]]:
+    """What was learned, by name; nothing is worked out for it."""
+    facts: list[tuple[str, str]] = []
+    if hasattr(fitted, "classes_"):
+        facts.append(("classes", ", ".join(map(str, fitted.classes_))))
+    if hasattr(fitted, "n_ngrams_"):
+        facts.append(("words known", f"{len(fitted.vocabulary_) - 3:,}"))
+        facts.append(("texts, words counted", f"{fitted.n_texts_:,}, {fitted.n_words_:,}"))
+        discounts = fitted.discounts_ or [[]] * len(fitted.n_ngrams_)
+        for k, (n, found) in enumerate(zip(fitted.n_ngrams_, discounts, strict=True), start=1):
+            shown = f"; discounts {', '.join(f'{d:.3f}' for d in found)}" if found else ""
+            facts.append((f"{k}-grams", f"{n:,}{shown}"))
+        if fitted.training_perplexity_ is not None:
+            facts.append(("perplexity of what was counted", f"{fitted.training_perplexity_:.2f}"))
+    if hasattr(fitted, "components_"):
+        facts += [
+            ("visible units", str(fitted.n_features_in_)),
+            ("hidden units", str(len(fitted.intercept_hidden_))),
+        ]
+    n_steps = getattr(fitted, "n_updates_", getattr(fitted, "n_iter_", None))
+    if hasattr(fitted, "stop_reason_") and n_steps is not None:
+        facts.append(("fit ended", f"{fitted.stop_reason_} after {n_steps} updates"))
+    if getattr(fitted, "history_", {}).get("validation"):
+        facts.append(("held-out, along the fit", f"{max(fitted.history_['validation']):.3f} nats"))
+    return facts
+
+
+def _log_z(fitted: Any) -> list[tuple[str, str]]:
+    if not hasattr(fitted, "log_partition"):
+        return []
+    found = fitted.log_partition()
+    return [
+        ("log Z", f"{found.value:.4f} ± {found.std_error:.4f} nats"),
+        ("log Z by", f"{found.method}, {found.status}"),
+    ]
+
+
+def report(
+    model: options.Fitted,
+    data: Annotated[str | None, typer.Argument(help="data that the model has not seen")] = None,
+    out: Annotated[str, typer.Option("-o", "--out", help="the .html file")] = "report.html",
+    key: options.Key = None,
+    shape: options.Shape = None,
+    labels: Annotated[str | None, typer.Option(help="what hidden units tell about these")] = None,
+    labels_key: options.LabelsKey = None,
+) -> None:
+    """One self-contained HTML page about a model: curves, samples, likelihood, warnings."""
+    from harmonium.apps.report.write import write_report
+    from harmonium.contract.storage import check_place
+    from harmonium.data.files import read_labels
+    from harmonium.data.kinds import kind_of
+
+    if Path(out).suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"--out must end in .html, got {out!r}")
+    check_place(out, "--out")
+    if data is None and (key is not None or labels is not None):
+        raise ValueError("--key and --labels are of DATA, which is missing")
+    fitted = options.load_model(model)
+    rows = None if data is None else kind_of(fitted).read(data, key)
+    known = None if labels is None else read_labels(labels, labels_key)
+    write_report(fitted, out, rows, options.read_shape(shape), labels=known)
+    print(out)
+
+
+def tour(
+    out: Annotated[str, typer.Option("-o", "--out", help="a folder for the pages")] = "tour",
+    quick: Annotated[bool, typer.Option("--quick", help="under half a minute")] = False,
+) -> None:
+    """From counting words to hidden units, on real data: a page for each step."""
+    from harmonium.apps.tour import run_tour
+
+    run_tour(out, quick=quick)

@@ -1,0 +1,237 @@
+"""The kinds of data that models take: each reads DATA, checks the place of answers, writes them.
+
+A model's row in :mod:`harmonium.contract.registry` names its kind; :func:`kind_of` makes it to
+the model's measure. Commands and servers put every question through it and so know no model.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.contract.registry import entry_of
+from harmonium.contract.storage import check_place, models_inside
+from harmonium.data.files import read_named_rows, write_rows, write_texts
+from harmonium.data.texts import TextFile
+
+__all__ = ["KINDS", "Images", "Kind", "Rows", "Texts", "kind_of"]
+
+_TEXT_ENDINGS = (".txt", ".gz", ".text")
+
+
+class Kind(ABC):
+    """Data of one kind, in and out of files."""
+
+    #: What the data are, in the plural: "3 rows", "3 texts".
+    what: ClassVar[str]
+    #: Endings of files that answers can be written to; "" is a folder, "-" the standard output.
+    endings: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    @abstractmethod
+    def of(cls, model: Any) -> Self:
+        """The kind with what it must know of a fitted model."""
+
+    @abstractmethod
+    def read(self, path: str, key: str | None = None) -> Any:
+        """DATA as the model takes it, to be gone through more than once.
+
+        `key` names an array of an ``.npz``. Raises ``ValueError`` or ``FileNotFoundError``
+        with the path and what is wrong there.
+        """
+
+    def check_out(self, path: str | None, option: str = "--out") -> str:
+        """The place that answers go to, found good before any work; ``ValueError`` if not."""
+        if path is None:
+            if "-" not in self.endings:
+                raise ValueError(f"{option} is missing: where should the {self.what} go?")
+            return "-"
+        if path == "-" and "-" in self.endings:
+            return path
+        ending = Path(path).suffix.lower()
+        if ending not in self.endings:
+            known = ", ".join(one for one in self.endings if one.startswith("."))
+            folder = " or be a folder" if "" in self.endings else ""
+            raise ValueError(f"{option} must end in {known}{folder} for {self.what}, got {path!r}")
+        if ending:
+            check_place(path, option)
+        elif not Path(path).parent.is_dir():
+            raise FileNotFoundError(f"{option}: the folder {str(Path(path).parent)!r} is missing")
+        elif Path(path).exists() and not Path(path).is_dir():
+            raise NotADirectoryError(f"{option}: {path!r} is a file; wanted a folder")
+        return path
+
+    @abstractmethod
+    def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
+        """Write answers to a place that :meth:`check_out` found good.
+
+        `shape` is the (height, width) of a row seen as a picture.
+        """
+
+
+def _check_key(path: str, key: str | None) -> None:
+    if key is not None and not path.lower().endswith(".npz"):
+        raise ValueError(f"--key chooses an array of an .npz; {path!r} is none")
+
+
+def _is_pictures(path: str) -> bool:
+    from harmonium.data.images import IMAGE_ENDINGS
+
+    return Path(path).is_dir() or Path(path).suffix.lower() in IMAGE_ENDINGS
+
+
+@dataclass(frozen=True)
+class Rows(Kind):
+    """Tables of numbers, a row a sample.
+
+    `names` are the columns of the model, where it gives them: a file with a line of the same
+    names may have them in any order, and answers get that line (but for names that are all
+    numbers, which would read as a row). `read_evidence` reads a file of what is known of a
+    network (``.evid``), a row with blanks.
+    """
+
+    what: ClassVar[str] = "rows"
+    endings: ClassVar[tuple[str, ...]] = (".npy", ".npz", ".csv", ".png")
+
+    names: tuple[str, ...] = ()
+    read_evidence: Callable[[str], Mapping[Any, int]] | None = None
+
+    @classmethod
+    def of(cls, model: Any) -> Self:
+        return cls(
+            tuple(map(str, getattr(model, "variables_", ()))),
+            getattr(model, "read_uai_evidence", None),
+        )
+
+    def read(self, path: str, key: str | None = None) -> Any:
+        """Rows as :func:`read_named_rows`; pictures in black and white, a row each; evidence."""
+        _check_key(path, key)
+        if _is_pictures(path):
+            return self._pictures(path)
+        if self.read_evidence is not None and Path(path).suffix.lower() == ".evid":
+            if not Path(path).is_file():
+                raise FileNotFoundError(f"DATA: no file at {path!r}")
+            known = {str(name): state for name, state in self.read_evidence(path).items()}
+            return np.array([[known.get(name, np.nan) for name in self.names]], dtype=float)
+        rows, names = read_named_rows(path, key)
+        if names and names != [*self.names] and sorted(names) == sorted(self.names):
+            return rows[:, [names.index(name) for name in self.names]]
+        return rows
+
+    @staticmethod
+    def _pictures(path: str) -> NDArray[np.int64]:
+        from harmonium.data.images import read_images
+
+        images = read_images(path, 2)
+        if isinstance(images, list):
+            raise ValueError(f"DATA: the pictures of {path!r} differ in size; rows want one size")
+        return np.asarray(images.reshape(len(images), -1))
+
+    def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
+        if Path(path).suffix.lower() == ".png":
+            from harmonium.data.sheets import save_picture, tile
+
+            save_picture(tile(answers, shape), path)
+        else:
+            named = not all(name.strip("+-").isdecimal() for name in self.names)
+            write_rows(path, np.asarray(answers), self.names if named else ())
+
+
+@dataclass(frozen=True)
+class Images(Kind):
+    """Pictures of whole gray levels ``0 .. n_levels - 1``."""
+
+    what: ClassVar[str] = "images"
+    endings: ClassVar[tuple[str, ...]] = (".npy", ".npz", ".png", "")
+
+    n_levels: int = 256
+
+    @classmethod
+    def of(cls, model: Any) -> Self:
+        return cls(model.n_levels)
+
+    def read(self, path: str, key: str | None = None) -> Any:
+        """A folder, a picture, or an array ``(n, height, width)``, brought to `n_levels`."""
+        from harmonium.data.images import quantise, read_images
+
+        _check_key(path, key)
+        if _is_pictures(path):
+            return read_images(path, self.n_levels)
+        images = np.asarray(read_named_rows(path, key)[0])
+        if images.dtype.kind in "ui" and images.size and images.max() >= self.n_levels:
+            return quantise(images, self.n_levels)
+        return images
+
+    def with_holes(self, images: Any, mask: str) -> NDArray[np.float64]:
+        """`images` with NaN where the pictures at `mask` are white."""
+        from harmonium.data.images import read_images
+
+        holes = np.asarray(read_images(mask, 2)).astype(bool)
+        values = np.asarray(images, dtype=np.float64).copy()
+        if holes.shape[1:] != values.shape[1:] or len(holes) not in (1, len(values)):
+            raise ValueError(f"--mask: pictures of {holes.shape}, the images are {values.shape}")
+        values[np.broadcast_to(holes, values.shape)] = np.nan
+        return values
+
+    def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
+        ending = Path(path).suffix.lower()
+        if ending in (".npy", ".npz"):
+            write_rows(path, np.asarray(answers))
+        elif ending == ".png" and len(answers) > 1:
+            from harmonium.data.sheets import save_picture, tile
+
+            images = np.asarray(answers, dtype=np.float64)
+            flat = images.reshape(len(images), -1)
+            save_picture(tile(flat, images.shape[1:], top=self.n_levels - 1), path)
+        else:
+            from harmonium.data.images import write_images
+
+            write_images(path, answers, self.n_levels)
+
+
+@dataclass(frozen=True)
+class Texts(Kind):
+    """Texts, one a line."""
+
+    what: ClassVar[str] = "texts"
+    endings: ClassVar[tuple[str, ...]] = (".txt", "-")
+
+    @classmethod
+    def of(cls, model: Any) -> Self:
+        return cls()
+
+    def read(self, path: str, key: str | None = None) -> Sequence[str]:
+        """A ``.txt`` file, plain or gzip, or ``-``, the standard input, in memory."""
+        return list(self.stream(path, key))
+
+    def stream(self, path: str, key: str | None = None) -> TextFile:
+        """The same, read once from beginning to end and never whole in memory."""
+        _check_key(path, key)
+        if path != "-" and Path(path).suffix.lower() not in _TEXT_ENDINGS:
+            raise ValueError(f"DATA: texts come from .txt, .txt.gz or -, got {path!r}")
+        if path != "-" and not Path(path).is_file():
+            raise FileNotFoundError(f"DATA: no file at {path!r}")
+        return TextFile(path)
+
+    def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
+        write_texts(path, answers)
+
+
+#: By the name that a model's row in the registry gives.
+KINDS: dict[str, type[Kind]] = {"rows": Rows, "images": Images, "texts": Texts}
+
+
+def kind_of(model: Any) -> Kind:
+    """The kind of data of a fitted model, or of the models inside a question over models."""
+    inside = models_inside(model)
+    speaker = inside[0] if inside else model
+    data = entry_of(speaker).data
+    if data is None:
+        raise TypeError(f"{type(model).__name__} is not fitted and says nothing of its data")
+    return KINDS[data].of(speaker)
