@@ -30,7 +30,6 @@ LONG_FUNCTIONS = {
     "best_step",
     "fit",
     "log_partition",
-    "plot_network",
     "roll",
     "sample",
     "small_update",

@@ -28,8 +28,8 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from harmonium.questions import latents as latents
     from harmonium.questions import trajectory_tempering as trajectory_tempering
     from harmonium.questions.classify import BayesClassifier as BayesClassifier
-    from harmonium.questions.classify import NoveltyDetector as NoveltyDetector
     from harmonium.questions.expectation import expectation as expectation
+    from harmonium.questions.novelty import NoveltyDetector as NoveltyDetector
 
 __version__ = "0.1.0"
 

@@ -100,11 +100,11 @@ class Words(Table):
         tags.input_tags.string = True
         return tags
 
-    def _fit_shared(self, X: Any) -> dict[str, Any]:
+    def shared_parameters(self, X: Any) -> dict[str, Any]:
         return {"vocabulary": sorted({word for text in X for word in text.split()})}
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Words:
-        own = self.vocabulary or self._fit_shared(X)["vocabulary"]
+        own = self.vocabulary or self.shared_parameters(X)["vocabulary"]
         counts = dict.fromkeys(own, 1)
         for text in X:
             for word in text.split():

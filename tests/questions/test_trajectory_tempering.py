@@ -206,6 +206,8 @@ def test_bad_input_is_named(fitted: Any) -> None:
     other = hm.RBM.from_parameters(np.zeros((3, 2)), np.zeros(3), np.zeros(2))
     with pytest.raises(ValueError, match=r"path\[0\] must hold parameters of the shapes"):
         TrajectoryTempering(other, path)
+    with pytest.raises(TypeError, match="model must be a fitted RBM, got MarkovNetwork"):
+        TrajectoryTempering(other.to_network(), [])
     with pytest.raises(ValueError, match="n_chains"):
         TrajectoryTempering(model, path, n_chains=1)
     with pytest.raises(ValueError, match="acceptance"):

@@ -50,7 +50,7 @@ class NetworkOracle:
 
 
 #: The factor graphs that every exact answer is checked on; sizes by variable letter.
-SIZES = {"a": 2, "b": 3, "c": 2, "d": 4, "e": 3, "f": 2}
+SIZES = {"a": 2, "b": 3, "c": 2, "d": 4, "e": 3, "f": 2, "s": 1, "t": 1}
 SHAPES = {
     "tree": ["ab", "bc", "bd", "d", "a"],
     "loop": ["ab", "bc", "cd", "da", "e", "ef"],
@@ -59,6 +59,8 @@ SHAPES = {
     "repeated": ["ab", "ab", "ba", "c", "c", ""],
     "everything": ["abcdef"],
     "one": ["d"],
+    "single": ["as", "sb", "bc", "s", "ct"],
+    "settled": ["st", "s"],
 }
 
 

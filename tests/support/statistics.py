@@ -31,5 +31,8 @@ def chi_square_p_value(counts: NDArray, probabilities: NDArray, min_expected: fl
 def assert_drawn_from(indices: NDArray, probabilities: NDArray, alpha: float = ALPHA) -> None:
     """Fail if draws of state numbers do not follow `probabilities`."""
     counts = np.bincount(indices, minlength=len(probabilities))
+    if len(probabilities) == 1:
+        assert len(counts) == 1, "drew a state that is not there"
+        return
     p_value = chi_square_p_value(counts, probabilities)
     assert p_value > alpha, f"chi-square p-value {p_value:.2e} is below {alpha:.0e}"

@@ -34,7 +34,7 @@ class Status(_Word):
         "few_effective_chains",
         "The weights of fewer than 10 chains make up the estimate.",
     )
-    UNPROVEN = "unproven", "The error is that of the starts given, not of log Z."
+    UNPROVEN = "unproven", "Nothing shows how far from the truth the figure is."
     FEW_EFFECTIVE_SAMPLES = (
         "few_effective_samples",
         "The draws tell no more than fewer than 10 independent ones.",

@@ -104,7 +104,7 @@ MODELS: tuple[Entry, ...] = (
         forms=(Form(".uai", "read_uai", "to_uai"),),
     ),
     Entry(name="BayesClassifier", home="questions.classify", data=None),
-    Entry(name="NoveltyDetector", home="questions.classify", data=None),
+    Entry(name="NoveltyDetector", home="questions.novelty", data=None),
 )
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -21,10 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from harmonium.compute.random import generator_for, random_generator
+from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer
 from harmonium.data.tables import check_states, dense_rows
-from harmonium.models.rbm.hidden import check_hidden
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
@@ -168,7 +166,7 @@ def switch_unit(
     random_state : for the sweeps and draws; off and on use the same numbers, so that they
         differ by the switch rather than by luck.
     """
-    hidden = check_hidden(H, len(model.intercept_hidden_))
+    hidden = _hidden(model, H)
     unit = check_integer("unit", unit, 0, hidden.shape[1] - 1)
     n_gibbs = check_integer("n_gibbs", n_gibbs, 0)
     check_choice("how", how, ("mean", "sample"))
@@ -220,24 +218,22 @@ def _paint(
     held: tuple[int, float] | None = None,
 ) -> Array:
     """P(v = 1 given h), or a draw, after `n_gibbs` sweeps from hidden probabilities."""
-    energy = model.build_energy(torch.float64)
-    source = generator_for(energy.device, generator)
-    h = torch.from_numpy(np.array(hidden)).to(energy.device)
+    h = np.array(hidden)
 
     def hold() -> None:
         if held is not None:
             h[:, held[0]] = held[1]
 
     if n_gibbs:
-        drawn = torch.from_numpy(generator.random(hidden.shape)).to(energy.device)
-        h = (drawn < h).to(h.dtype)
+        h = (generator.random(h.shape) < h).astype(np.float64)
     hold()
     for _ in range(n_gibbs):
-        h = energy.draw_hidden(energy.draw_visible(h, source), source)
+        v = model.sample_visible(h, random_state=generator)
+        h = model.sample_hidden(v, random_state=generator)
         hold()
     if how == "sample":
-        return energy.draw_visible(h, source).cpu().numpy()
-    return energy.visible_probability(h).cpu().numpy()
+        return model.sample_visible(h, random_state=generator)
+    return model.inverse_transform(h)
 
 
 def neighbour_table(
@@ -262,19 +258,14 @@ def neighbour_table(
     """
     check_is_fitted(model)
     hidden = model.transform(X)
-    rows = _dense(model, X)
+    rows = _visible(model, X)
     labels = _labels(y, len(rows))
     n_neighbours = check_integer("n_neighbours", n_neighbours, 1, len(rows) - 1)
     n_folds = check_integer("n_folds", n_folds, 2)
-    source = rows if fitted_on is None else _dense(model, fitted_on)
+    source = rows if fitted_on is None else _visible(model, fitted_on)
     pca = PCA(min(hidden.shape[1], *source.shape), random_state=0).fit(source)
     spaces = {"pixels": rows, "PCA": pca.transform(rows), "RBM": hidden}
     return [_space(name, points, labels, n_neighbours, n_folds) for name, points in spaces.items()]
-
-
-def _dense(model: RBM, X: Any) -> Array:
-    """Checked rows as an array, for those who cannot take sparse ones."""
-    return dense_rows(check_states(model, X), slice(None)).astype(np.float64)
 
 
 def _space(name: str, points: Array, labels: Any, n_neighbours: int, n_folds: int) -> Space:
@@ -289,6 +280,15 @@ def _space(name: str, points: Array, labels: Any, n_neighbours: int, n_folds: in
         float(same.std() / np.sqrt(len(same))),
         float(cross_val_score(linear, points, labels, cv=n_folds).mean()),
     )
+
+
+def _hidden(model: RBM, H: Any) -> Array:
+    model.inverse_transform(H)  # says what is wrong with H, if anything is
+    return np.array(H, dtype=np.float64)
+
+
+def _visible(model: RBM, X: Any) -> Array:
+    return np.asarray(dense_rows(check_states(model, X), slice(None)), dtype=np.float64)
 
 
 def _labels(y: Any, n: int) -> NDArray[Any]:

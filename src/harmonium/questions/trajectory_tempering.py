@@ -26,6 +26,7 @@ from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_integer, check_number
 from harmonium.contract.energy import Chains, Generator, Parameters
 from harmonium.contract.estimates import Bound, LogZ, Status
+from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.sampling.gibbs import run_chains
 from harmonium.sampling.ladder import bennett_ratio, gains, lower_rungs, swap
 
@@ -110,6 +111,8 @@ class TrajectoryTempering:
         wanted = check_number("acceptance", acceptance, 0.0, 1.0, low_open=True, high_open=True)
         self.model = model
         last = model.build_energy(torch.float32)
+        if not isinstance(last, RBMEnergy):
+            raise TypeError(f"model must be a fitted RBM, got {type(model).__name__}")
         shapes = {name: tensor.shape for name, tensor in last.parameters().items()}
         for step, entry in enumerate(path):
             if {name: tensor.shape for name, tensor in entry.items()} != shapes:

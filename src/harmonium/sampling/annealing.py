@@ -76,7 +76,9 @@ def annealed_importance_sampling(
     """log Z by annealed importance sampling (Neal 2001) from the energy's base distribution.
 
     The weights average to Z exactly, for any number of temperatures; their log does not, it
-    falls low by about half their variance. Costs `n_temperatures` sweeps of `n_chains` chains.
+    falls low by about half their variance. The error is that of the weights seen: a mode that
+    one chain in hundreds comes to, with a large weight, is in neither. Costs `n_temperatures`
+    sweeps of `n_chains` chains.
 
     Returns the estimate, the chains' log weights ``(n_chains,)`` (log Z estimates each), and
     the chains as they end at the model.

@@ -40,8 +40,8 @@ def test_every_kind_of_block_is_tried() -> None:
 
 @pytest.mark.parametrize(("block", "shown"), _BLOCKS)
 def test_what_a_block_says_is_shown(block: Block, shown: str) -> None:
-    page = Description("Title", "Lead", [], [Section("Here", [block])])
-    html = render("report", page=page, version="0", date="today")
+    page = Description("Lead", [], [Section("Here", [block])])
+    html = render("report", title="Title", page=page, version="0", date="today")
     assert shown in html
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from tests.support.pages import assert_whole
 
 import harmonium as hm
 from harmonium.apps.pages.blocks import Caution
+from harmonium.apps.report.ending import ending, ending_cautions
 from harmonium.apps.report.learning import held_out, overfitting
 from harmonium.apps.report.likelihood import log_z_cautions
 from harmonium.apps.report.units import unit_cautions
 from harmonium.apps.report.write import write_report
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import LogZ, Status
+from harmonium.contract.stopping import StopReason
 from harmonium.questions.latents import unit_summary
 
 _TEXTS = [
@@ -181,8 +184,31 @@ def test_warnings_in_plain_words() -> None:
     (warning,) = log_z_cautions(LogZ(np.nan, np.nan, "ais", "lower", "nonfinite"))
     assert "no finite log Z" in warning.words
     (caution,) = log_z_cautions(LogZ(1.0, 0.5, "raise", "none", "unproven"))
-    assert caution.words.startswith("Do not trust the log-likelihood: the error of log Z by RAISE")
+    assert caution.words.startswith(
+        "Do not trust the log-likelihood, which rests on log Z by RAISE"
+    )
+    assert caution.words.endswith(Status.UNPROVEN.sentence)
     assert log_z_cautions(LogZ(1.0)) == []
+
+
+def test_each_reason_to_stop_is_a_sentence_and_only_bad_ones_are_cautions() -> None:
+    assert {r.value for r in StopReason if ending_cautions(r)} == {"diverged", "interrupted"}
+    for reason in StopReason:
+        assert ending(reason.value) == ("the fit ended because", reason.sentence)
+    assert ending("a word of tomorrow")[1] == "a word of tomorrow"
+    assert ending_cautions("a word of tomorrow") == []
+
+
+@pytest.mark.parametrize("kind", ["RBM", "GridMRF", "MarkovNetwork"])
+def test_a_fit_that_ended_badly_is_told(
+    models: dict[str, tuple[Any, Any]], kind: str, tmp_path: Path
+) -> None:
+    model = deepcopy(models[kind][0])
+    model.n_iter_, model.stop_reason_ = 3, "diverged"
+    write_report(model, tmp_path / "report.html")
+    said = _read(tmp_path / "report.html")
+    assert "The fit diverged (parameters are no longer finite)" in said
+    assert "the fit ended because the parameters stopped being finite" in said
 
 
 def test_dead_and_twin_units_are_named_and_live_ones_are_not() -> None:
@@ -236,6 +262,9 @@ def test_bad_input(rbm: hm.RBM, tmp_path: Path) -> None:
         write_report(hm.RBM(), tmp_path / "report.html")
     with pytest.raises(TypeError, match="model must be one of RBM"):
         write_report("model.safetensors", tmp_path / "report.html")  # type: ignore[arg-type]
+    novelty = hm.NoveltyDetector(hm.RBM(2, n_updates=2)).fit(np.eye(20, dtype=int))
+    with pytest.raises(TypeError, match=r"there are reports of RBM, .*, got NoveltyDetector"):
+        write_report(novelty, tmp_path / "report.html")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         write_report(rbm, tmp_path / "nowhere" / "report.html")
     with pytest.raises(ValueError, match="shape: rows of 64 values are no 7x9 picture"):

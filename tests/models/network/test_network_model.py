@@ -58,8 +58,7 @@ BAD_FACTORS = [
     (("a", [1.0, np.nan]), r"entry \(1,\) is nan"),
     (("a", [1.0, np.inf]), r"entry \(1,\) is inf"),
     (("a", [0.0, 0.0]), "forbids every combination"),
-    (("a", [1.0]), "1 states for 'a'; wanted 2 or more"),
-    (("a", []), "0 states for 'a'"),
+    (("a", []), "0 states for 'a'; wanted 1 or more"),
     (("a", [[1.0, 2.0]]), r"shape \(1, 2\); wanted an axis for each variable"),
     ((["a", "b"], [1, 2, 3]), "3 numbers in a row"),
     ((["a", "a"], np.ones((2, 2))), "'a' is there twice"),
@@ -353,6 +352,16 @@ def test_uai_files_are_read(tmp_path):
     assert model.marginal("1")[0] == pytest.approx(0.436 * 0.128 + 0.564 * 0.920)
 
 
+def test_uai_files_may_have_variables_of_one_state(tmp_path):
+    path = tmp_path / "model.uai"
+    path.write_text("MARKOV 3  2 1 3  2  2 0 1  2 1 2  2 4.0 2.0  3 1.0 2.0 3.0")
+    model = hm.MarkovNetwork.read_uai(path)
+    assert model.n_states_ == (2, 1, 3)
+    assert np.exp(model.log_partition().value) == pytest.approx(6 * 6)
+    assert model.marginal("0").tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert model.marginals({"2": 2})["1"].tolist() == [1.0]
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_uai_files_hold_the_same_network(tmp_path, shape):
     model = hm.MarkovNetwork(random_factors(shape, zeros=True))
@@ -398,7 +407,7 @@ BAD_UAI = [
     (MARKOV + " 7", "goes on after its end: '7'"),
     (MARKOV.replace("2.400", "x"), "in table 0"),
     (MARKOV.replace("2.400", "-1"), "wanted a finite number of at least 0"),
-    (MARKOV.replace("2 2 3", "2 1 3"), "states of variable 1"),
+    (MARKOV.replace("2 2 3", "2 0 3"), "states of variable 1; wanted an integer from 1"),
 ]
 
 

@@ -41,7 +41,8 @@ def info(
             table.add_row(name, str(value))
     Console().print(table)
     if weights is not None:
-        from harmonium.apps.pages.pictures import save_picture, weights_picture
+        from harmonium.apps.pages.pictures import weights_picture
+        from harmonium.data.sheets import save_picture
 
         save_picture(weights_picture(fitted.components_, options.read_shape(shape)), weights)
 

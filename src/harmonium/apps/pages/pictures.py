@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from harmonium.data.sheets import picture_shape, save_picture, sheet, tile
+from harmonium.data.sheets import picture_shape, sheet
 
-__all__ = ["picture_shape", "save_picture", "tile", "weights_picture"]
+__all__ = ["weights_picture"]
 
 
 def weights_picture(

@@ -23,7 +23,6 @@ _LEFT_OUT = ("verbose", "checkpoint", "device", "factors", "vocabulary")
 class Description:
     """A report's words: what the model is, what must not be missed, and the rest in sections."""
 
-    title: str
     lead: str
     cautions: Sequence[Caution]
     sections: Sequence[Section]

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Block, Caution, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import drawing, png_picture, svg_picture
-from harmonium.apps.pages.pictures import tile
 from harmonium.apps.report.description import Description, fact_tables
+from harmonium.apps.report.ending import ending, ending_cautions
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 from harmonium.contract import noise
+from harmonium.data.sheets import tile
 from harmonium.models.grid.cliques import Cliques
 
 if TYPE_CHECKING:
@@ -90,13 +91,13 @@ def describe(model: GridMRF, data: Any, seed: int) -> Description:
     if images is not None:
         sections.append(Section("Noise taken away", _denoised(model, images, seed)))
         sections.append(Section("Holes filled", _filled(model, images, seed)))
-    return Description("A grid of pixels", lead, cautions, sections)
+    return Description(lead, [*cautions, *ending_cautions(model.stop_reason_)], sections)
 
 
 def _facts(model: GridMRF) -> list[Block]:
     rows = [
         ("updates done", f"{model.n_updates_:,}"),
-        ("the fit ended", str(model.stop_reason_)),
+        ending(model.stop_reason_),
         (
             "mean log P(pixel | all others), learned from",
             f"{model.pseudo_log_likelihood_:.3f} nats",

@@ -14,44 +14,12 @@ if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
 
 __all__ = [
-    "REASONS",
-    "fit_cautions",
     "held_out",
     "independent_log_likelihood",
     "learning_curves",
     "overfitting",
-    "stop_reason",
     "worse_than_rates",
 ]
-
-#: Why a fit ended, in words.
-REASONS = {
-    "done": "all updates were done",
-    "given": "the parameters were given",
-    "interrupted": "it was interrupted",
-    "diverged": "the weights stopped being finite",
-    "partial_fit": "learning is incremental (partial_fit)",
-    "time_limit": "its time was up",
-    "overfitting": "held-out rows had become less likely",
-}
-
-
-def stop_reason(model: RBM) -> str:
-    return str(getattr(model, "stop_reason_", "partial_fit"))
-
-
-def fit_cautions(model: RBM) -> list[Caution]:
-    reason = stop_reason(model)
-    if reason == "diverged":
-        return [
-            Caution(
-                "The fit diverged: its weights stopped being finite, and these are the last good "
-                "ones. A lower learning rate helps."
-            )
-        ]
-    if reason == "interrupted":
-        return [Caution("The fit was interrupted: these are the best parameters until then.")]
-    return []
 
 
 def learning_curves(history: dict[str, list[float]], *, baseline: float | None = None) -> Picture:

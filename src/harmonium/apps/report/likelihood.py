@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from harmonium.apps.pages.blocks import Caution
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import LogZ, Status
 
 __all__ = ["log_z_cautions", "log_z_row", "score_row"]
 
 _METHODS = {
-    "exact": "exact",
     "ais": "annealed importance sampling",
     "raise": "reverse annealing",
+    "trajectory": "particles along the fit",
+    "trajectory_tempering": "tempering along the fit",
 }
 
 
@@ -57,8 +58,8 @@ def log_z_cautions(log_z: LogZ) -> list[Caution]:
     if log_z.status != "ok":
         return [
             Caution(
-                f"Do not trust the log-likelihood: the error of log Z by {name} is not known "
-                f"({log_z.status})."
+                f"Do not trust the log-likelihood, which rests on log Z by {name}. "
+                f"{Status(log_z.status).sentence}"
             )
         ]
     return []

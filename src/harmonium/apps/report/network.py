@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import COLOURS, INK, PAPER, drawing, svg_picture
 from harmonium.apps.report.description import Description, fact_tables
+from harmonium.apps.report.ending import ending, ending_cautions
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 
 if TYPE_CHECKING:
@@ -30,65 +31,16 @@ def network_picture(
     `places` ``(n_variables, 2)`` puts the variables, and each factor amid its own; None lays
     them out by springs.
     """
-    from harmonium.models.network.forms.drawing import layout
+    from harmonium.models.network.forms.drawing import Palette, draw
 
-    names = network.variables_
-    column = {name: i for i, name in enumerate(names)}
-    scopes = [[column[v] for v in f.variables] for f in network.factors_ if len(f.variables) > 1]
-    single = sorted({column[f.variables[0]] for f in network.factors_ if len(f.variables) == 1})
-    n = len(names)
-    edges = [(v, n + i) for i, scope in enumerate(scopes) for v in scope]
-    springs = places is None
-    if places is None:
-        places = layout(n + len(scopes), edges)
-    else:
-        places = np.concatenate([places, [_amid(places[scope]) for scope in scopes]])
-    size = float(np.clip(9000 / (n + len(scopes)), 30, 620))
-    with drawing(3.4 if springs else 2.5) as figure:
-        axes = figure.subplots()
-        axes.axis("off")
-        axes.set_aspect("equal")
-        axes.margins(0.1)
-        for a, b in edges:
-            axes.plot(*places[[a, b]].T, color=INK, linewidth=0.7, alpha=0.55, zorder=1)
-        axes.scatter(
-            places[n:, 0], places[n:, 1], s=size / 8, marker="s", color=COLOURS[1], zorder=2
-        )
-        middle = places[:n].mean(0)
-        for v in single:
-            _own_factor(axes, places[v], places[v] - middle, size**0.5)
-        # Discs in the page's paper hide the lines behind them.
-        x, y = places[:n].T
-        axes.scatter(x, y, s=size, facecolor=PAPER, edgecolor=COLOURS[0], zorder=3)
-        if n <= _MAX_DRAWN // 2:
-            for name, (x, y) in zip(names, places[:n].tolist(), strict=True):
-                fontsize = float(np.clip(size**0.5 * 0.42, 4, 10))
-                axes.text(x, y, str(name), ha="center", va="center", fontsize=fontsize, zorder=4)
+    graph = network.graph()
+    palette = Palette(INK, COLOURS[1], COLOURS[0], PAPER, INK, opacity=0.55)
+    with drawing(3.4 if places is None else 2.5) as figure:
+        draw(figure.subplots(), graph, palette, places=places, largest=620)
+        n = len(graph.names)
         return svg_picture(
-            figure, f"A network of {n} variables and {len(network.factors_)} factors", caption
+            figure, f"A network of {n} variables and {len(graph.scopes)} factors", caption
         )
-
-
-def _own_factor(
-    axes: Any, place: NDArray[np.float64], away: NDArray[np.float64], width: float
-) -> None:
-    """A factor over one variable: a small square beside its circle, in the direction `away`."""
-    offset = away / max(float(np.hypot(*away)), 1e-9) * (width * 0.85)
-    where: dict[str, Any] = {
-        "xy": tuple(place),
-        "xytext": tuple(offset),
-        "textcoords": "offset points",
-    }
-    line = {"arrowstyle": "-", "color": INK, "linewidth": 0.7, "alpha": 0.55}
-    axes.annotate("", arrowprops=line, zorder=1, **where)
-    fontsize = float(np.clip(width * 0.33, 3, 8))
-    centred = {"ha": "center", "va": "center", "color": COLOURS[1]}
-    axes.annotate("\N{BLACK SQUARE}", fontsize=fontsize, **centred, **where)
-
-
-def _amid(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A place for a factor: nearer to its first variable, so that crossing edges stay apart."""
-    return np.asarray(places[0] + 0.32 * (places[1:].mean(0) - places[0]))
 
 
 def describe(model: MarkovNetwork, data: Any, seed: int) -> Description:
@@ -110,7 +62,8 @@ def describe(model: MarkovNetwork, data: Any, seed: int) -> Description:
         (f"draw {i + 1}", *(str(int(x)) for x in row[: len(shown)])) for i, row in enumerate(draws)
     ]
     sections.append(Section("States", [Table(("", *map(str, shown)), rows)]))
-    return Description("A Markov network", lead, log_z_cautions(log_z), sections)
+    cautions = log_z_cautions(log_z) + ending_cautions(getattr(model, "stop_reason_", "given"))
+    return Description(lead, cautions, sections)
 
 
 def _network_blocks(model: MarkovNetwork) -> list[Block]:
@@ -130,7 +83,7 @@ def _network_blocks(model: MarkovNetwork) -> list[Block]:
         ("entries of all tables", f"{entries:,}"),
     ]
     if hasattr(model, "stop_reason_"):
-        rows.append(("fit ended", f"{model.stop_reason_} after {model.n_iter_} iterations"))
+        rows += [("iterations of the fit", f"{model.n_iter_:,}"), ending(model.stop_reason_)]
     return [*blocks, *fact_tables(rows, model)]
 
 

@@ -11,7 +11,7 @@ from harmonium.apps.pages.blocks import Block, Caution, Section, Table, Text
 from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
 from harmonium.apps.report.description import Description, fact_tables
 from harmonium.data.texts import tokenizer_for, tokens_of
-from harmonium.models.ngram.vocabulary import END
+from harmonium.models.ngram.vocabulary import N_MARKERS
 
 if TYPE_CHECKING:
     from harmonium.models.ngram.model import NGram
@@ -24,13 +24,12 @@ _N_WORDS = 15
 _N_COMPLETIONS = 5
 #: Texts that are scored and completed; a report is to be read, not waited for.
 _N_TEXTS = 20_000
-_N_MARKERS = END + 1  # they come first in the vocabulary
 
 
 def describe(model: NGram, data: Any, seed: int) -> Description:
     """A chain of words; `data` are texts."""
     texts = None if data is None else list(islice(iter(data), _N_TEXTS))
-    words = len(model.vocabulary_) - _N_MARKERS
+    words = len(model.vocabulary_) - N_MARKERS
     lead = (
         f"A chain over words: each of {words:,} words given the {model.order - 1} before it, "
         f"smoothed by {model.smoothing}."
@@ -44,11 +43,11 @@ def describe(model: NGram, data: Any, seed: int) -> Description:
     sections.append(Section("Words", _words(model)))
     if texts:
         sections += _completions(model, texts, seed)
-    return Description("A chain of words", lead, cautions, sections)
+    return Description(lead, cautions, sections)
 
 
 def _facts(model: NGram) -> list[Block]:
-    rows = [("words known", f"{len(model.vocabulary_) - _N_MARKERS:,}")]
+    rows = [("words known", f"{len(model.vocabulary_) - N_MARKERS:,}")]
     if hasattr(model, "n_texts_"):
         rows += [("texts counted", f"{model.n_texts_:,}"), ("words counted", f"{model.n_words_:,}")]
     blocks: list[Block] = fact_tables(rows, model)
@@ -118,7 +117,7 @@ def _text(text: Any) -> str:
 def _words(model: NGram) -> list[Block]:
     """The most frequent words, and what follows each."""
     rows = []
-    for word in model.vocabulary_[_N_MARKERS : _N_MARKERS + _N_WORDS]:
+    for word in model.vocabulary_[N_MARKERS : N_MARKERS + _N_WORDS]:
         after = model.next_words([word], n=4)
         rows.append((word, ", ".join(f"{w} ({p:.1%})" for w, p in after if w != "<unk>")))
     return [

@@ -9,20 +9,18 @@ from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import png_picture
-from harmonium.apps.pages.pictures import picture_shape, tile
 from harmonium.apps.report.description import Description, fact_tables
+from harmonium.apps.report.ending import ending, ending_cautions
 from harmonium.apps.report.learning import (
-    REASONS,
-    fit_cautions,
     held_out,
     independent_log_likelihood,
     learning_curves,
     overfitting,
-    stop_reason,
     worse_than_rates,
 )
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 from harmonium.apps.report.units import hidden_units, known_labels, neighbours
+from harmonium.data.sheets import picture_shape, tile
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
@@ -51,7 +49,7 @@ def describe(
         f"A restricted Boltzmann machine: {n_visible} visible and {n_hidden} hidden binary "
         f"units, trained {_taught(model)} to make its data likely."
     )
-    cautions = [*log_z_cautions(log_z), *fit_cautions(model)]
+    cautions = [*log_z_cautions(log_z), *ending_cautions(_reason(model))]
     sections = [Section("The model", _facts(model))]
     history = getattr(model, "history_", {})
     if history.get("validation"):
@@ -81,7 +79,11 @@ def describe(
         sections.append(Section("Neighbours", neighbours(model, rows, shape)))
         if labels is not None:
             sections.append(Section("Known labels", known_labels(model, rows, labels[chosen])))
-    return Description("A restricted Boltzmann machine", lead, cautions, sections)
+    return Description(lead, cautions, sections)
+
+
+def _reason(model: RBM) -> str:
+    return str(getattr(model, "stop_reason_", "partial_fit"))
 
 
 def _facts(model: RBM) -> list[Block]:
@@ -89,7 +91,7 @@ def _facts(model: RBM) -> list[Block]:
         ("visible units", f"{model.components_.shape[1]:,}"),
         ("hidden units", f"{model.components_.shape[0]:,}"),
         ("updates done", f"{getattr(model, 'n_updates_', 0):,}"),
-        ("the fit ended because", REASONS.get(stop_reason(model), stop_reason(model))),
+        ending(_reason(model)),
     ]
     return fact_tables(rows, model)
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Block, Caution, Picture, Table
 from harmonium.apps.pages.figures import COLOURS, drawing, png_picture, svg_picture
-from harmonium.apps.pages.pictures import tile, weights_picture
+from harmonium.apps.pages.pictures import weights_picture
+from harmonium.data.sheets import tile
 from harmonium.questions.latents import UnitSummary, neighbour_table, unit_summary
 
 if TYPE_CHECKING:

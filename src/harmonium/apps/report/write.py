@@ -15,16 +15,9 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 import harmonium
 from harmonium.apps.pages.page import render, write_page
 from harmonium.contract.joint import JointDistribution
+from harmonium.contract.registry import MODELS, entry_of
 
 __all__ = ["write_report"]
-
-# Each kind of model has a module with a `describe`; a report picks from this list.
-_HOME = {
-    "RBM": "harmonium.apps.report.rbm",
-    "NGram": "harmonium.apps.report.ngram",
-    "GridMRF": "harmonium.apps.report.grid",
-    "MarkovNetwork": "harmonium.apps.report.network",
-}
 
 
 def write_report(
@@ -52,23 +45,25 @@ def write_report(
     extra's name where Jinja2 is missing; nothing is written then. Costs one estimate of
     log Z, unless the model has one already, and a few hundred Gibbs sweeps.
     """
-    name = next((cls.__name__ for cls in type(model).__mro__ if cls.__name__ in _HOME), None)
-    if name is None:
-        raise TypeError(f"model must be one of {', '.join(_HOME)}, got {type(model).__name__}")
+    entry = entry_of(model)
+    if entry.report is None:
+        names = ", ".join(known.name for known in MODELS if known.report is not None)
+        raise TypeError(f"model: there are reports of {names}, got {entry.name}")
     check_is_fitted(model)
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"path: the folder {str(Path(path).parent)!r} does not exist")
-    describe = import_module(_HOME[name]).describe
+    describe = import_module(f"harmonium.{entry.report}").describe
     given: dict[str, Any] = {"shape": shape, "labels": labels}
     given = {key: value for key, value in given.items() if value is not None}
     for key in given:
         if key not in signature(describe).parameters:
-            raise ValueError(f"{key}: the report of a {name} takes none, got {given[key]!r}")
+            raise ValueError(f"{key}: the report of a {entry.name} takes none, got {given[key]!r}")
     data = _as_array(data)
     if labels is not None:
         given["labels"] = _labels(labels, data)
     html = render(
         "report",
+        title=entry.title,
         page=describe(model, data, random_state, **given),
         version=harmonium.__version__,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),

@@ -15,7 +15,7 @@ from torch import Tensor
 from harmonium.compute import draws
 from harmonium.contract.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
 from harmonium.models.network.exact.contraction import TooWideError
-from harmonium.models.network.exact.engine import Exact
+from harmonium.models.network.exact.engine import Engine
 from harmonium.models.network.exact.order import interaction_graph
 
 __all__ = ["FactorEnergy"]
@@ -54,7 +54,7 @@ class FactorEnergy(Energy):
     A sweep costs the sum over factors of arity times states, times the number of chains.
     """
 
-    def __init__(self, exact: Exact, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, exact: Engine, dtype: torch.dtype = torch.float32) -> None:
         self.exact = exact
         self.dtype, self.device = dtype, torch.device("cpu")
         self.sizes, self.scopes = exact.sizes, exact.scopes
@@ -251,7 +251,7 @@ class FactorEnergy(Energy):
             found = torch.where(evidence.free.unsqueeze(2), found, fixed)
         return found[:, :, 1] if self.n_states == 2 else found
 
-    def _current(self) -> Exact:
+    def _current(self) -> Engine:
         """The exact engine with the present parameters in its tables."""
         flat = self.tables.double().numpy()
         tables, start = [], 0

@@ -22,7 +22,7 @@ class Factor:
     variables : the variables' names in the order of the table's axes (any hashables, each
         once); one name as text stands for itself. None at all make a constant.
     table : non-negative finite numbers, not all zero: an array or nested lists with an axis a
-        variable, each of 2 or more states numbered from 0; or a flat list of n**k numbers for
+        variable, each of 1 or more states numbered from 0; or a flat list of n**k numbers for
         k variables of n states, the last variable's state running fastest; or a dictionary
         ``{(state, ...): number}`` with every combination of states.
     log : the numbers are natural logarithms (``-inf`` forbids).
@@ -117,8 +117,8 @@ def _array(variables: tuple[Name, ...], table: Any, who: str) -> NDArray[np.floa
     if values.ndim != k:
         raise ValueError(f"{who} has shape {values.shape}; wanted an axis for each variable")
     for name, size in zip(variables, values.shape, strict=True):
-        if size < 2:
-            raise ValueError(f"{who} has {size} states for {name!r}; wanted 2 or more")
+        if size < 1:
+            raise ValueError(f"{who} has {size} states for {name!r}; wanted 1 or more")
     return values
 
 
@@ -139,7 +139,7 @@ def _from_dictionary(
             raise ValueError(f"{who}: entry {key!r} is {value!r}; wanted a number") from None
     if not entries:
         raise ValueError(f"{who} is an empty dictionary; wanted every combination of states")
-    shape = tuple(max(2, 1 + max(axis)) for axis in zip(*entries, strict=True))
+    shape = tuple(1 + max(axis) for axis in zip(*entries, strict=True))
     if np.prod(shape, dtype=float) != len(entries):
         missing = next(index for index in np.ndindex(*shape) if index not in entries)
         raise ValueError(f"{who} lacks the states {missing}; give every combination, zeros too")

@@ -17,6 +17,7 @@ from harmonium.data.tables import check_sample_weight
 from harmonium.learning.plan import asked
 from harmonium.models.network.factor import Factor, Name
 from harmonium.models.network.forms import shapes, uai
+from harmonium.models.network.forms.drawing import Graph
 from harmonium.models.network.questions import Questions
 from harmonium.models.network.structure import Structure
 
@@ -24,7 +25,7 @@ __all__ = ["Factor", "MarkovNetwork"]
 
 
 class MarkovNetwork(Questions):
-    """P(x) = product of factors / Z over discrete variables of 2 or more states each.
+    """P(x) = product of factors / Z over discrete variables of one or more states each.
 
     The factors given are the model: every question can be asked at once, and :meth:`fit`
     learns other numbers for tables of the same variables. Exact answers come from eliminating
@@ -142,7 +143,7 @@ class MarkovNetwork(Questions):
         self.check_parameters()
         network = Structure(self.factors, self.max_memory)
         self._learned = None
-        table = self._check(X)
+        table = np.asarray(self._codec().read(X))
         weights = check_sample_weight(sample_weight, table)
         wanted = asked(TableParameters, vars(self))
         result = fit_tables(wanted, network, table.astype(np.intp), weights)
@@ -231,11 +232,15 @@ class MarkovNetwork(Questions):
         """Write evidence ``{name: state}`` as a UAI evidence file."""
         uai.write_evidence(path, self._network, evidence)
 
+    def graph(self) -> Graph:
+        """The variables' names and which of them each factor joins, to be drawn."""
+        return Graph(self._network.names, self._network.exact.scopes)
+
     def plot(self, path: str | PathLike[str]) -> None:
         """A picture of the network to a file: circles are variables, squares factors."""
         from harmonium.models.network.forms.drawing import plot_network
 
-        plot_network(path, self._network)
+        plot_network(path, self.graph())
 
 
 def _writable(name: Any) -> bool:

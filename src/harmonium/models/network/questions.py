@@ -14,24 +14,30 @@ from torch import Tensor
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.energy import Chains, Evidence
-from harmonium.data.tables import check_states, dense_rows, one_row
+from harmonium.contract.estimates import Status
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
-from harmonium.models.codec import Codec, TableCodec
+from harmonium.models.codec import Codec
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.beliefs import LoopyBeliefs, loopy_beliefs
 from harmonium.models.network.exact.contraction import Array
 from harmonium.models.network.exact.engine import States
 from harmonium.models.network.factor import Name
-from harmonium.models.network.rows import Elimination, patterns
+from harmonium.models.network.marginals import (
+    ChainMarginals,
+    Marginals,
+    against_chains,
+    chain_marginals,
+)
+from harmonium.models.network.rows import Elimination, codec_of, patterns
 from harmonium.models.network.structure import Structure
 from harmonium.models.question import blanks
-from harmonium.sampling.gibbs import Schedule, equilibrate, mean_marginals
+from harmonium.sampling.gibbs import Schedule
 from harmonium.sampling.modes import climb, seek_mode
 
 __all__ = ["Questions"]
 
-#: Chains behind marginals(method="gibbs") and most_likely(method="gibbs").
+#: Chains behind most_likely(method="gibbs").
 _N_CHAINS = 64
 #: Annealed sweeps that lead chains in, then sweeps that answers are made of.
 _SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
@@ -81,24 +87,8 @@ class Questions(EnergyModel):
 
     # -- rows in, answers ----------------------------------------------------------
 
-    def _check(self, X: Any, *, blanks: bool = False) -> NDArray[Any]:
-        network = self._network
-        most = max(network.exact.sizes)
-        dense = dense_rows(
-            check_states(self, network.in_order(X), n_states=most, blanks=blanks), slice(None)
-        )
-        network.check_states(dense, "X")
-        return dense
-
-    def _check_row(self, condition: Any) -> NDArray[np.float64]:
-        row = one_row(self, condition, max(self.n_states_))
-        self._network.check_states(row[None, :], "condition")
-        return row
-
     def _codec(self, X: Any = None) -> Codec:
-        return TableCodec(
-            self.n_states_, lambda X, blanks: self._check(X, blanks=blanks), self._check_row
-        )
+        return codec_of(self, self._network)
 
     def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
         weigh = self._log_weights(False)
@@ -129,7 +119,7 @@ class Questions(EnergyModel):
         else:
             values = assignment if hasattr(assignment, "columns") else np.asarray(assignment)
             one = getattr(values, "ndim", 2) == 1
-            table = self._check(values[None, :] if one else values, blanks=True)
+            table = np.asarray(self._codec().read(values[None, :] if one else values, blanks=True))
         result = np.empty(len(table))
         for rows, known in patterns(~np.isnan(table.astype(np.float64))):
             part = np.nan_to_num(table[rows]).astype(np.intp)
@@ -177,43 +167,72 @@ class Questions(EnergyModel):
         *,
         method: str = "exact",
         random_state: Any = None,
-    ) -> dict[Name, Array]:
+    ) -> Marginals:
         """P(variable given evidence) for every variable at once: ``{name: (n_states,)}``.
 
         ``method="exact"`` is one pass up the junction tree and one down. Where that is too
-        wide, ``"gibbs"`` averages 64 annealed chains, and ``"loopy"`` is loopy belief
-        propagation (see :meth:`loopy_marginals` for whether it converged). What the evidence
+        wide, ``"gibbs"`` averages 64 chains that began apart, and ``"loopy"`` is loopy belief
+        propagation, held against such chains unless the network is a tree. What the evidence
         names is certain.
+
+        Returns a dictionary that also has ``std_error``, ``method`` and ``status``, see
+        :class:`~harmonium.models.network.marginals.Marginals`; a ``RuntimeWarning`` is given
+        where the status is not ok.
         """
         check_choice("method", method, ("exact", "gibbs", "loopy"))
         network = self._network
         rows, known = network.evidence(evidence)
         free = [v for v in range(len(network.names)) if v not in known]
         sizes = network.exact.sizes
-        if method == "loopy":
-            return self.loopy_marginals(evidence).marginals
-        if method == "gibbs":
-            found = self._gibbs_marginals(rows, known, random_state)
-        else:
+        if method == "exact":
             self._check_possible(float(network.exact.log_sum(rows, known).max()), evidence)
             tables = network.exact.marginals([(v,) for v in free], rows, known)
             found = {v: p[0] if known else p for v, p in zip(free, tables, strict=True)}
+            errors = {v: np.zeros(sizes[v]) for v in free}
+            status = Status.OK
+        elif method == "gibbs":
+            chains = self._chain_marginals(rows, known, random_state)
+            found = {v: chains.value[v, : sizes[v]] for v in free}
+            errors = {v: chains.error[v, : sizes[v]] for v in free}
+            status = Status.OK if chains.agree else Status.CHAINS_DISAGREE
+        else:
+            found, errors, status = self._checked_beliefs(evidence, random_state)
         for v in known:
-            found[v] = np.eye(sizes[v])[rows[0, v]]
-        return {name: found[v] / found[v].sum() for v, name in enumerate(network.names)}
+            found[v], errors[v] = np.eye(sizes[v])[rows[0, v]], np.zeros(sizes[v])
+        names = list(enumerate(network.names))
+        marginals = Marginals(
+            {name: found[v] / found[v].sum() for v, name in names},
+            {name: errors[v] for v, name in names},
+            method,
+            status,
+        )
+        marginals.warn()
+        return marginals
 
-    def _gibbs_marginals(
+    def _chain_marginals(
         self, rows: States, known: frozenset[int], random_state: Any
-    ) -> dict[int, Array]:
+    ) -> ChainMarginals:
         energy = self.build_energy(torch.float32)
-        generator = random_generator(random_state)
-        chains, evidence = self._chains(energy, rows, known, generator)
-        chains = equilibrate(energy, chains, _SCHEDULE.n_lead_in, 0, generator, evidence=evidence)
-        mean, _ = mean_marginals(energy, chains, _SCHEDULE.n_sweeps, generator, evidence=evidence)
-        p = mean.mean(0).numpy()
-        if p.ndim == 1:
-            p = np.stack([1.0 - p, p], axis=1)
-        return {v: p[v, :size] for v, size in enumerate(self.n_states_) if v not in known}
+        return chain_marginals(
+            energy,
+            torch.from_numpy(rows[0]).to(energy.dtype),
+            torch.tensor([v not in known for v in range(energy.n_variables)]),
+            (_SCHEDULE.n_lead_in, _SCHEDULE.n_sweeps),
+            random_generator(random_state),
+            self._network.log_weight,
+        )
+
+    def _checked_beliefs(
+        self, evidence: Mapping[Name, int] | None, random_state: Any
+    ) -> tuple[dict[int, Array], dict[int, Array], Status]:
+        """Loopy beliefs by column, their errors, and whether chains confirm them."""
+        network = self._network
+        beliefs = self.loopy_marginals(evidence)
+        found = {network.index[name]: p for name, p in beliefs.marginals.items()}
+        if beliefs.status is not Status.UNPROVEN:
+            return found, {v: np.zeros_like(p) for v, p in found.items()}, beliefs.status
+        chains = self._chain_marginals(*network.evidence(evidence), random_state)
+        return found, *against_chains(found, chains)
 
     def _chains(
         self,

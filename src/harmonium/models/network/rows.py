@@ -9,12 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from harmonium.data.tables import check_states, dense_rows, one_row
 from harmonium.models.answers import Answerer
+from harmonium.models.codec import TableCodec
 from harmonium.models.network.exact.contraction import Array
 from harmonium.models.network.structure import Structure
 from harmonium.models.question import Question
 
-__all__ = ["Elimination", "patterns"]
+__all__ = ["Elimination", "codec_of", "patterns"]
 
 
 class Elimination(Answerer):
@@ -96,6 +98,25 @@ class Elimination(Answerer):
                 f"X: what is known of a row ({shown}{', ...' if len(known) > 10 else ''}) has "
                 "probability zero under the factors"
             )
+
+
+def codec_of(estimator: Any, network: Structure) -> TableCodec:
+    """Rows of states, columns as the network's variables; of a frame whose columns are their
+    names, in any order. scikit-learn's checks want the `estimator`."""
+    most = max(network.exact.sizes)
+
+    def check(X: Any, blanks: bool) -> NDArray[Any]:
+        rows = check_states(estimator, network.in_order(X), n_states=most, blanks=blanks)
+        dense = dense_rows(rows, slice(None))
+        network.check_states(dense, "X")
+        return dense
+
+    def check_row(condition: Any) -> Array:
+        row = one_row(estimator, condition, most)
+        network.check_states(row[None, :], "condition")
+        return row
+
+    return TableCodec(network.exact.sizes, check, check_row)
 
 
 def patterns(known: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], frozenset[int]]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harmonium.contract.checks import check_integer
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.contraction import Array, TooWideError
-from harmonium.models.network.exact.engine import Exact, States
+from harmonium.models.network.exact.engine import Engine, States
 from harmonium.models.network.factor import Factor, Name
 
 __all__ = ["Structure"]
@@ -26,7 +26,7 @@ class Structure:
         self.factors = list(factors)
         self.names = list(sizes)
         self.index = {name: i for i, name in enumerate(self.names)}
-        self.exact = Exact(
+        self.exact = Engine(
             list(sizes.values()),
             [tuple(self.index[name] for name in factor.variables) for factor in factors],
             [factor.log_table for factor in factors],

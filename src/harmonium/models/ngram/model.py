@@ -215,7 +215,7 @@ class NGram(JointDistribution):
         self.n_texts_ = self.n_words_ = 0
         self.training_perplexity_ = None
 
-    def _fit_shared(self, X: Any) -> dict[str, Any]:
+    def shared_parameters(self, X: Any) -> dict[str, Any]:
         """Parameters that chains of several classes must share: the vocabulary of all texts."""
         if self.vocabulary is not None:
             return {}

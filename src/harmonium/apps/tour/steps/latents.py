@@ -11,9 +11,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from harmonium.apps.pages.blocks import Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import png_picture
-from harmonium.apps.pages.pictures import tile
 from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
+from harmonium.data.sheets import tile
 
 __all__ = ["SNIPPET", "page"]
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Block, Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import png_picture
-from harmonium.apps.pages.pictures import tile, weights_picture
+from harmonium.apps.pages.pictures import weights_picture
 from harmonium.apps.tour.digits import nearest, right
 from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
+from harmonium.data.sheets import tile
 
 __all__ = ["SNIPPET", "page"]
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logsumexp
 
+from harmonium.contract.estimates import Status
 from harmonium.models.network.factor import Name
 
 if TYPE_CHECKING:
     from harmonium.models.network.exact.contraction import Array
-    from harmonium.models.network.exact.engine import Exact, States
+    from harmonium.models.network.exact.engine import Engine, States
 
 __all__ = ["LoopyBeliefs", "loopy_beliefs"]
 
@@ -29,6 +30,8 @@ class LoopyBeliefs:
     n_iter : rounds of messages sent.
     residual : the largest change of a message entry in the last round.
     log_partition : Bethe's approximation of log Z (given the evidence), in nats.
+    status : ``"ok"`` where what is not known is a tree, on which settled messages are exact;
+        ``"unproven"`` where they settled among loops; ``"not_converged"``.
     """
 
     marginals: dict[Name, Array]
@@ -36,10 +39,11 @@ class LoopyBeliefs:
     n_iter: int
     residual: float
     log_partition: float
+    status: Status = Status.UNPROVEN
 
 
 def loopy_beliefs(
-    exact: Exact,
+    exact: Engine,
     names: Sequence[Name],
     row: States,
     known: frozenset[int],
@@ -75,9 +79,31 @@ def loopy_beliefs(
             marginals[name] = np.eye(exact.sizes[v])[row[v]]
         else:
             marginals[name] = np.exp(flow.belief(v))
-    return LoopyBeliefs(
-        marginals, residual <= tol, n_iter, residual, constant + flow.bethe_log_partition()
-    )
+    if residual > tol:
+        status = Status.NOT_CONVERGED
+    else:
+        status = Status.OK if _is_forest([scope for scope, _ in tables]) else Status.UNPROVEN
+    log_z = constant + flow.bethe_log_partition()
+    return LoopyBeliefs(marginals, residual <= tol, n_iter, residual, log_z, status)
+
+
+def _is_forest(scopes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether variables and tables, joined where a table has a variable, form no loop."""
+    parent: dict[int, int] = {}
+
+    def root(v: int) -> int:
+        while parent.setdefault(v, v) != v:
+            parent[v] = parent[parent[v]]
+            v = parent[v]
+        return v
+
+    for scope in scopes:
+        roots = [root(v) for v in scope]
+        if len(set(roots)) < len(roots):
+            return False
+        for other in roots[1:]:
+            parent[other] = roots[0]
+    return True
 
 
 class _Messages:

@@ -26,7 +26,7 @@ from harmonium.models.network.exact.contraction import (
 from harmonium.models.network.exact.contraction import plan as make_plan
 from harmonium.models.network.exact.order import elimination_order, interaction_graph
 
-__all__ = ["Exact", "States"]
+__all__ = ["Engine", "States"]
 
 States: TypeAlias = NDArray[np.intp]
 
@@ -38,7 +38,7 @@ _MAX_PLANS = 256
 _GIB = 2.0**30
 
 
-class Exact:
+class Engine:
     """Sums, maxima and draws of P(x) = product of tables / Z, with anything known.
 
     Parameters
@@ -90,7 +90,7 @@ class Exact:
             start += table.size
         return parts
 
-    def with_tables(self, log_tables: Sequence[Array]) -> Exact:
+    def with_tables(self, log_tables: Sequence[Array]) -> Engine:
         """The same network with other numbers in its tables; plans are shared."""
         other = copy(self)
         other.set_tables(log_tables)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,76 +14,133 @@ from harmonium.contract.storage import write_atomically
 
 if TYPE_CHECKING:
     from harmonium.models.network.exact.contraction import Array
-    from harmonium.models.network.structure import Structure
+    from harmonium.models.network.factor import Name
 
-__all__ = ["plot_network"]
+__all__ = ["Graph", "Palette", "draw", "layout", "plot_network"]
 
 _MAX_NODES = 2000
 _N_STEPS = 300
+#: With more variables than this, names in their circles would be unreadable.
+_MAX_NAMED = 200
 
 
-def plot_network(path: str | PathLike[str], network: Structure) -> None:
-    """Write a picture to `path`; its ending (``.png``, ``.svg``, ``.pdf``) is the format.
+@dataclass(frozen=True)
+class Graph:
+    """What is drawn: the variables' names, and the variables (by number) of each factor."""
 
-    Neighbours pull and all nodes push each other (:func:`layout`); names in the circles.
-    Factors over one variable are drawn as a small square on its rim.
+    names: Sequence[Name]
+    scopes: Sequence[Sequence[int]]
+
+    @property
+    def joints(self) -> list[list[int]]:
+        """The variables of each factor over several."""
+        return [list(scope) for scope in self.scopes if len(scope) > 1]
+
+    @property
+    def singles(self) -> list[int]:
+        """The variables that have a factor of their own."""
+        return sorted({scope[0] for scope in self.scopes if len(scope) == 1})
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours, as matplotlib names them."""
+
+    line: str = "0.6"
+    factor: str = "0.25"
+    rim: str = "tab:blue"
+    #: Of the circles' inside, which hides the lines behind them; and of the names.
+    paper: str = "white"
+    ink: str = "black"
+    #: Opacity of lines.
+    opacity: float = 1.0
+
+
+def draw(
+    axes: Any,
+    graph: Graph,
+    palette: Palette | None = None,
+    *,
+    places: Array | None = None,
+    largest: float = 900.0,
+) -> None:
+    """Draw `graph` into matplotlib `axes`: names in circles, a square for each factor.
+
+    `places` ``(n_variables, 2)`` puts the variables, and each factor amid its own; None lays
+    all out by springs (:func:`layout`). A factor over one variable is a small square beside its
+    circle. `largest` is the area of a circle, in points squared, where there is room.
     """
+    colours = Palette() if palette is None else palette
+    n, joints = len(graph.names), graph.joints
+    edges = [(v, n + i) for i, scope in enumerate(joints) for v in scope]
+    if places is None:
+        places = layout(n + len(joints), edges)
+    else:
+        amid = [_amid(places[scope]) for scope in joints]
+        places = np.concatenate([places, np.reshape(amid, (-1, 2))])
+    size = float(np.clip(9000 / (n + len(joints)), 30, largest))
+    axes.axis("off")
+    axes.set_aspect("equal")
+    axes.margins(0.1)
+    for a, b in edges:
+        axes.plot(
+            *places[[a, b]].T, linewidth=0.8, color=colours.line, alpha=colours.opacity, zorder=1
+        )
+    circles, squares = places[:n], places[n:]
+    axes.scatter(*squares.T, s=size / 8, marker="s", color=colours.factor, zorder=2)
+    middle = circles.mean(0)
+    for v in graph.singles:
+        _single(axes, circles[v], circles[v] - middle, size**0.5, colours)
+    axes.scatter(*circles.T, s=size, facecolor=colours.paper, edgecolor=colours.rim, zorder=3)
+    if n <= _MAX_NAMED:
+        fontsize = float(np.clip(size**0.5 * 0.4, 3, 10))
+        centred = {"ha": "center", "va": "center", "color": colours.ink, "fontsize": fontsize}
+        for name, (x, y) in zip(graph.names, circles.tolist(), strict=True):
+            axes.text(x, y, str(name), zorder=4, **centred)
+
+
+def _single(axes: Any, place: Array, away: Array, width: float, colours: Palette) -> None:
+    """A factor over one variable: a small square beside its circle, in the direction `away`."""
+    offset = away / max(float(np.hypot(*away)), 1e-9) * (width * 0.85)
+    where: dict[str, Any] = {
+        "xy": tuple(place),
+        "xytext": tuple(offset),
+        "textcoords": "offset points",
+    }
+    line = {
+        "arrowstyle": "-",
+        "color": colours.line,
+        "linewidth": 0.8,
+        "alpha": colours.opacity,
+    }
+    axes.annotate("", arrowprops=line, zorder=1, **where)
+    centred = {"ha": "center", "va": "center", "color": colours.factor}
+    fontsize = float(np.clip(width * 0.33, 3, 8))
+    axes.annotate("\N{BLACK SQUARE}", fontsize=fontsize, **centred, **where)
+
+
+def _amid(places: Array) -> Array:
+    """A place for a factor: nearer to its first variable, so that crossing edges stay apart."""
+    return np.asarray(places[0] + 0.32 * (places[1:].mean(0) - places[0]))
+
+
+def plot_network(path: str | PathLike[str], graph: Graph) -> None:
+    """Write a picture to `path`; its ending (``.png``, ``.svg``, ``.pdf``) is the format."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    exact = network.exact
-    n = len(network.names)
-    joins = [scope for scope in exact.scopes if len(scope) > 1]
-    alone = sorted({scope[0] for scope in exact.scopes if len(scope) == 1})
-    if n + len(joins) > _MAX_NODES:
+    n, n_joints = len(graph.names), len(graph.joints)
+    if n + n_joints > _MAX_NODES:
         raise ValueError(
-            f"network: {n} variables and {len(joins)} factors are too many to draw; "
+            f"network: {n} variables and {n_joints} factors are too many to draw; "
             f"at most {_MAX_NODES} together"
         )
     figure = Figure(figsize=(8, 8), layout="tight")
-    canvas = FigureCanvasAgg(figure)
-    kinds = canvas.get_supported_filetypes()
+    kinds = FigureCanvasAgg(figure).get_supported_filetypes()
     ending = Path(path).suffix.lower().lstrip(".")
     if ending not in kinds:
         raise ValueError(f"path: {str(path)!r} must end in one of {', '.join(sorted(kinds))}")
-    edges = [(v, n + i) for i, scope in enumerate(joins) for v in scope]
-    places = layout(n + len(joins), edges)
-    axes = figure.add_subplot()
-    axes.set_aspect("equal")
-    axes.axis("off")
-    axes.margins(0.08)
-    for a, b in edges:
-        axes.plot(*places[[a, b]].T, color="0.6", linewidth=1, zorder=1)
-    size = float(np.clip(9000 / (n + len(joins)), 30, 900))
-    squares, circles = places[n:], places[:n]
-    axes.scatter(squares[:, 0], squares[:, 1], s=size / 6, marker="s", color="0.25", zorder=2)
-    axes.scatter(
-        circles[:, 0], circles[:, 1], s=size, facecolor="white", edgecolor="tab:blue", zorder=3
-    )
-    radius = size**0.5 / 2
-    for v in alone:
-        axes.annotate(
-            "\N{BLACK SQUARE}",
-            xy=tuple(circles[v]),
-            xytext=(radius * 0.75, radius * 0.75),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=max(4.0, radius / 2),
-            color="0.25",
-            zorder=4,
-        )
-    if n <= 200:
-        for name, place in zip(network.names, circles, strict=True):
-            axes.text(
-                float(place[0]),
-                float(place[1]),
-                str(name),
-                ha="center",
-                va="center",
-                fontsize=float(np.clip(size**0.5 * 0.35, 3, 10)),
-                zorder=5,
-            )
+    draw(figure.add_subplot(), graph)
 
     def write(stream: IO[bytes]) -> None:
         figure.savefig(stream, format=ending, dpi=150)

@@ -73,7 +73,7 @@ def read_network(path: str | PathLike[str]) -> list[Factor]:
     if kind.upper() not in {"MARKOV", "BAYES"}:
         raise ValueError(f"path: {tokens.path} begins with {kind!r}; wanted MARKOV or BAYES")
     n = tokens.integer("the number of variables", 1)
-    sizes = [tokens.integer(f"the number of states of variable {v}", 2) for v in range(n)]
+    sizes = [tokens.integer(f"the number of states of variable {v}", 1) for v in range(n)]
     scopes = []
     for table in range(tokens.integer("the number of tables", 0)):
         arity = tokens.integer(f"the number of variables of table {table}", 0, n)

@@ -1,0 +1,90 @@
+"""What estimators made of joint distributions share: rows of any kind, files, columns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from os import PathLike
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from harmonium.contract.joint import JointDistribution
+
+__all__ = ["OverModels", "Sharing"]
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A model of which several must have something in common before they can be compared."""
+
+    def shared_parameters(self, X: Any) -> dict[str, Any]:
+        """Constructor parameters, worked out from all the rows, for the model of each class."""
+
+
+class OverModels(BaseEstimator, ABC):
+    """Estimators over joint distributions: rows of any kind, files like those of their models."""
+
+    _state_version: ClassVar[int] = 1
+    may_hold: ClassVar[frozenset[float]] = frozenset({-np.inf})
+    estimator: Any
+
+    @abstractmethod
+    def models(self) -> list[JointDistribution]:
+        """The fitted models; the first speaks for all about columns."""
+
+    @property
+    def n_features_in_(self) -> int:
+        """Columns of the rows, where the models take tables."""
+        return self.models()[0].n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """Names of the columns, where the rows came with names."""
+        return self.models()[0].feature_names_in_
+
+    def check_estimator(self) -> None:
+        if not isinstance(self.estimator, JointDistribution):
+            raise TypeError(
+                "estimator must be a joint distribution such as hm.RBM() or hm.NGram(), "
+                f"got {self.estimator!r}"
+            )
+
+    @abstractmethod
+    def check_parameters(self) -> None:
+        """Raise unless `fit` could use the constructor's parameters."""
+
+    def rows(self, X: Any) -> Any:
+        """`X` as something that rows can be picked from: a table, images, a list of texts."""
+        if isinstance(X, str | bytes):
+            raise ValueError("X must be rows or an iterable of texts, got one string")
+        if not hasattr(X, "shape") and not hasattr(X, "iloc") and not isinstance(X, list):
+            X = np.asarray(X) if hasattr(X, "__array__") else list(X)
+        if sparse.issparse(X):
+            X = X.tocsr()  # the one sparse form that rows can be picked from
+        takes_text = get_tags(self.estimator).input_tags.string
+        if not takes_text and isinstance(X, list) and X and isinstance(X[0], str):
+            raise ValueError(
+                f"X must be a table or images of numbers for {type(self.estimator).__name__}, "
+                f"got texts such as {X[0][:40]!r}"
+            )
+        return X
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if isinstance(self.estimator, JointDistribution):
+            inner = get_tags(self.estimator)
+            tags.input_tags = inner.input_tags
+            tags.non_deterministic = inner.non_deterministic
+        return tags
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write to one ``.safetensors`` file, atomically; ``harmonium.load`` reads it back."""
+        from harmonium.contract.storage import save_model
+
+        check_is_fitted(self)
+        save_model(self, path)
