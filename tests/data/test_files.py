@@ -83,6 +83,15 @@ def test_an_array_inside_an_archive_that_claims_too_much(tmp_path: Path) -> None
         read_rows(str(path))
 
 
+def test_an_archive_that_wants_a_password(tmp_path: Path) -> None:
+    data = bytearray(_npz(ROWS))
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # the flag of encryption in the directory
+    path = tmp_path / "a.npz"
+    path.write_bytes(bytes(data))
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_rows(str(path))
+
+
 def test_a_picture_that_would_fill_memory_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,7 @@ _UNREADABLE = (
     EOFError,
     MemoryError,
     NotImplementedError,
-    RecursionError,
+    RuntimeError,  # an encrypted member of an archive; recursion that goes too deep
     SyntaxError,
     csv.Error,
     struct.error,
