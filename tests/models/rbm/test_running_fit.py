@@ -127,6 +127,17 @@ def test_a_checkpoint_of_other_rows_is_refused(tmp_path: Path, kind: str) -> Non
         model.fit(table(other, "c.npy"))
 
 
+def test_a_checkpoint_of_other_labels_is_refused(tmp_path: Path) -> None:
+    """Labels that differ in which class they are, not in whether they are the first."""
+    labels = np.arange(200) % 4
+    other = np.array([0, 2, 1, 3])[labels]
+    model = hm.RBM(3, n_updates=120, checkpoint=tmp_path / "c", random_state=0)
+    model.fit(WIDE, labels)
+    model.fit(WIDE, labels)  # the same: taken up
+    with pytest.raises(hm.ModelFileError, match="other settings or data"):
+        model.fit(WIDE, other)
+
+
 def test_a_full_disk_does_not_end_a_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = hm.RBM(3, n_updates=300, random_state=0).fit(WIDE)
 

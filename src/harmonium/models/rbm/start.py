@@ -364,7 +364,7 @@ class _Checkpoint:
         digest.update(repr((table.shape, None if weights is None else weights.tolist())).encode())
         for start in range(0, table.shape[0], _ROWS_HASHED_AT_ONCE):
             block = dense_rows(table, slice(start, start + _ROWS_HASHED_AT_ONCE))
-            digest.update(np.packbits(block.astype(bool)).tobytes())
+            digest.update(block.astype(np.uint32).tobytes())  # states of any kind, labels too
         self.fingerprint = digest.hexdigest()
 
     def write(self, trainer: Trainer) -> None:
