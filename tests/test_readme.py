@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
+import harmonium as hm
 from harmonium.apps.cli.main import app
 
 README = Path(__file__).parents[1] / "README.md"
@@ -63,6 +64,9 @@ def _write_data() -> None:
     digits = (load_digits().data > 7).astype(np.uint8)[:300]
     np.save("rows.npy", digits)
     np.save("scenes.npy", digits)
+    pair = hm.MarkovNetwork([hm.Factor(["0", "1"], [[3, 1], [1, 2]])])
+    pair.to_uai("net.uai")
+    np.savetxt("states.csv", pair.sample(50, random_state=0), fmt="%d", delimiter=",")
     flags = source.integers(0, 2, (300, 2))
     np.savetxt("scenes.csv", flags, fmt="%d", delimiter=",", header="cloudy,beach", comments="")
     reviews = ["the movie was a delight", "the movie was a waste of time", "a joy to watch"] * 5

@@ -88,7 +88,7 @@ def test_an_estimate_of_a_wide_network_is_not_carried_to_other_factors():
     model = small_network()
     model._keep_log_partition(LogZ(123.0, 0.1, "ais", "lower"))
     model.set_params(factors=[hm.Factor(["a", "b"], [[5.0, 2.0], [3.0, 9.0]])])
-    assert model._known_log_partition() is None
+    assert model.known_log_partition is None
 
 
 @pytest.mark.parametrize("make", [small_rbm, small_grid, small_network])
@@ -98,7 +98,7 @@ def test_a_figure_from_a_file_is_used_and_forgotten_with_its_parameters(make, tm
     model._keep_log_partition(kept)
     model.save(tmp_path / "m.harmonium")
     again = hm.load(tmp_path / "m.harmonium")
-    assert again._known_log_partition() == kept
+    assert again.known_log_partition == kept
     if isinstance(again, hm.RBM):
         assert again.log_partition() == kept
         again.components_ += 1

@@ -66,6 +66,11 @@ class Energy(ABC):
     def parameters(self) -> Parameters:
         """The live parameter tensors by name (changing them changes the model)."""
 
+    def set_parameters(self, parameters: Parameters) -> None:
+        """Write these numbers into the live tensors; every parameter must be among them."""
+        for name, tensor in self.parameters().items():
+            tensor.copy_(parameters[name])
+
     @abstractmethod
     def log_weight(self, x: Tensor, beta: Beta = 1.0) -> Tensor:
         """log of the unnormalised P_beta(x), latents summed out: float64 ``(n,)``."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from harmonium.contract.storage import write_atomically
 
 __all__ = [
+    "UNREADABLE",
     "read_attributes",
     "read_labels",
     "read_named_rows",
@@ -31,8 +32,8 @@ __all__ = [
 #: An array above this many bytes that is packed more tightly than `_TIGHTEST` is not unpacked.
 _LARGEST_UNPACKED = 2**30
 _TIGHTEST = 200
-#: What numpy, zipfile and the csv module raise for files cut short or made up.
-_UNREADABLE = (
+#: What numpy, zipfile, the csv module and Pillow raise for files cut short or made up.
+UNREADABLE = (
     OSError,
     ValueError,
     LookupError,
@@ -110,7 +111,7 @@ def read_rows(path: str, key: str | None = None) -> Any:
             return _read_csv(source)
         if ending == ".parquet":
             return _read_parquet(source)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         why = str(error) or type(error).__name__
         raise ValueError(f"DATA: {path!r} cannot be read: {why}") from error
     raise ValueError(

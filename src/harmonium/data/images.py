@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -11,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from harmonium.contract.checks import check_integer
 from harmonium.contract.storage import write_atomically
+from harmonium.data.files import UNREADABLE
 
 __all__ = ["IMAGE_ENDINGS", "quantise", "read_images", "spread", "write_images"]
 
@@ -68,21 +67,7 @@ def _gray(file: Path) -> NDArray[np.uint8]:
                 deep = np.asarray(picture, dtype=np.float64)
                 return np.clip(deep / 257.0, 0, 255).round().astype(np.uint8)
             return np.asarray(picture.convert("L"))
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        EOFError,
-        SyntaxError,
-        ValueError,
-        LookupError,
-        TypeError,
-        ArithmeticError,
-        MemoryError,
-        NotImplementedError,
-        struct.error,
-        zlib.error,
-    ) as error:
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise ValueError(f"{str(file)!r} is not a readable picture: {error}") from error
 
 

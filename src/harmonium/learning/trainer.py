@@ -460,8 +460,7 @@ class Trainer:
                 if key.startswith(prefix)
             }
 
-        for name, tensor in group("now").items():
-            self.energy.parameters()[name].copy_(tensor)
+        self.energy.set_parameters(group("now"))
         for name, tensor in group("energy").items():
             means = self.energy.running_means
             if name in means:

@@ -118,7 +118,7 @@ class EnergyModel(JointDistribution):
             return self._reverse(X, n_chains, n_temperatures or 2000, random_state)
         if method == "ais":
             return self._anneal(n_chains, n_temperatures or 2000, random_state)
-        known = self._known_log_partition()
+        known = self.known_log_partition
         plain = n_temperatures is None and random_state is None
         if known is not None and (known.method == "exact" or (method == "auto" and plain)):
             return known
@@ -194,11 +194,6 @@ class EnergyModel(JointDistribution):
         """log Z as ``log_partition()`` gives it; computed when first asked for, then kept."""
         return self.log_partition()
 
-    @property
-    def known_log_partition(self) -> LogZ | None:
-        """log Z where it has been worked out for the parameters in force, else None."""
-        return self._known_log_partition()
-
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """log P(x) in nats for each row, ``(n_samples,)``: minus energy minus log Z; -inf for
         what cannot be.
@@ -238,8 +233,9 @@ class EnergyModel(JointDistribution):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
-    def _known_log_partition(self) -> LogZ | None:
-        """The kept log Z, if it is of the parameters in force."""
+    @property
+    def known_log_partition(self) -> LogZ | None:
+        """log Z where it has been worked out for the parameters in force, else None."""
         if self._log_partition is None or self._log_partition_of != self._parameters_digest():
             return None
         return self._log_partition

@@ -55,7 +55,7 @@ class Trajectory:
         if self.started:
             n_steps = self._bridge(parameters, n_steps)
         else:
-            self._set(parameters)
+            self.energy.set_parameters(parameters)
             self._from_base(n_steps)
             self.started = True
         value, error, effective = log_mean_exp(self.log_weights.cpu().numpy())
@@ -73,10 +73,6 @@ class Trajectory:
             self._resample(value, error)
         return result
 
-    def _set(self, parameters: Parameters) -> None:
-        for name, tensor in self.energy.parameters().items():
-            tensor.copy_(parameters[name])
-
     def _from_base(self, n_steps: int) -> None:
         for low, high in pairwise(temperatures(n_steps).tolist()):
             self.chains, change = anneal_step(self.energy, self.chains, low, high, self.generator)
@@ -85,11 +81,11 @@ class Trajectory:
     def _bridge(self, parameters: Parameters, n_steps: int) -> int:
         now = {name: tensor.clone() for name, tensor in self.energy.parameters().items()}
         before = self.energy.log_weight(self.chains.x)
-        self._set(parameters)
+        self.energy.set_parameters(parameters)
         spread = float((self.energy.log_weight(self.chains.x) - before).std())
         if math.isfinite(spread):
             n_steps = int(min(max(n_steps, spread * _STEPS_A_NAT), _MAX_STEPS))
-        self._set(now)
+        self.energy.set_parameters(now)
         for step in range(1, n_steps + 1):
             for name, tensor in self.energy.parameters().items():
                 torch.lerp(now[name], parameters[name], step / n_steps, out=tensor)
@@ -125,7 +121,7 @@ class Trajectory:
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """The inverse of :meth:`tensors`."""
-        self._set({k.removeprefix("parameters."): v for k, v in tensors.items()})
+        self.energy.set_parameters({k.removeprefix("parameters."): v for k, v in tensors.items()})
         self.chains = Chains(tensors["x"])
         self.log_weights = tensors["log_weights"]
         self.log_z, self.variance, started = tensors["numbers"].tolist()

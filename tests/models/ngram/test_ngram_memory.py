@@ -26,6 +26,8 @@ text = lambda number, n: " ".join(f"w{number}_{i}" for i in range(n))
 model = hm.NGram(order).fit(text(number, n) for number, n in enumerate(sizes))
 assert len(model.vocabulary_) == 3 + sum(sizes), len(model.vocabulary_)
 assert model.n_words_ == sum(sizes)
+words = set(model.vocabulary_)
+assert all(f"w{k}_{i}" in words for k, n in enumerate(sizes) for i in range(n))
 """
 
 
@@ -37,7 +39,9 @@ def fit_within(n_mib: int, order: int, *sizes: int) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize("sizes", [(510,), (2_000, 4_000), (20_000, 50_000)])
+@pytest.mark.parametrize(
+    "sizes", [(509,), (510,), (513,), (2_000, 4_000), (20_000, 50_000), (300_000,)]
+)
 def test_a_text_of_many_new_words(sizes: tuple[int, ...]) -> None:
     fit_within(256, 1, *sizes)
 

@@ -305,7 +305,7 @@ class GridMRF(EnergyModel):
         arrays = {"knots": self.knots_, "level": self.level_, "base": self._base}
         if self.place_ is not None:
             arrays["place"] = self.place_
-        known = self._known_log_partition()
+        known = self.known_log_partition
         facts = {
             "image_shape": list(self.image_shape_),
             "pseudo_log_likelihood": self.pseudo_log_likelihood_,

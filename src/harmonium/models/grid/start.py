@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute.progress import stage_bar
-from harmonium.contract.energy import Chains, Parameters
+from harmonium.contract.energy import Chains
 from harmonium.learning.trainer import (
     Batches,
     Exact,
@@ -230,10 +230,5 @@ def _ascend_likelihood(
             progress=None if show is None else (lambda done, _: show(done, float("nan"))),
         )
         result = trainer.run()
-    _set(energy, result.parameters)
+    energy.set_parameters(result.parameters)
     return result
-
-
-def _set(energy: GridEnergy, parameters: Parameters) -> None:
-    for name, tensor in energy.parameters().items():
-        tensor.copy_(parameters[name])

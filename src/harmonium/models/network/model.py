@@ -166,7 +166,7 @@ class MarkovNetwork(Questions):
                     f"variable {name!r} cannot be kept in a model file; wanted text, a number, "
                     "or a tuple of these"
                 )
-        known = self._known_log_partition()
+        known = self.known_log_partition
         facts: dict[str, Any] = {
             "variables": [repr(list(factor.variables)) for factor in factors],
             "log_partition": None if known is None else vars(known),

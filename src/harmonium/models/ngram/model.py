@@ -166,7 +166,8 @@ class NGram(JointDistribution):
             A text too small for Kneser-Ney's discounts: 0.5, 1, 1.5 are taken instead.
         """
         self.check_parameters()
-        order, method, k, min_count = self.order, self.smoothing, self.k, self.min_count
+        order, min_count = int(self.order), int(self.min_count)
+        method, k = self.smoothing, float(self.k)
         known = self._given_vocabulary()
         texts, lists = _kind(X)
         if sample_weight is not None:
@@ -450,6 +451,14 @@ class NGram(JointDistribution):
 
     # Fill in what is missing
 
+    def _check_asked(self, X: Any, how: str) -> None:
+        """What every question about given texts wants."""
+        self._check_fitted()
+        if how not in ("mode", "sample"):
+            raise ValueError(f"how must be 'mode' or 'sample' for texts, got {how!r}")
+        if isinstance(X, str):
+            raise ValueError("X must be an iterable of texts, got one string; wrap it in a list")
+
     def complete(
         self, X: Any, *, how: str = "mode", end: bool = True, random_state: Any = None
     ) -> list[Any]:
@@ -461,11 +470,7 @@ class NGram(JointDistribution):
         ``"mean"`` has no meaning for words. Markers and ``<unk>`` never fill a blank. `end` False
         leaves open whether the text ends there.
         """
-        self._check_fitted()
-        if how not in ("mode", "sample"):
-            raise ValueError(f"how must be 'mode' or 'sample' for texts, got {how!r}")
-        if isinstance(X, str):
-            raise ValueError("X must be an iterable of texts, got one string; wrap it in a list")
+        self._check_asked(X, how)
         generator = random_generator(random_state)
         filled = []
         for number, text in enumerate(X):
@@ -548,11 +553,7 @@ class NGram(JointDistribution):
         the chain as prior; ``how="mean"`` has no meaning for words. A word that the model does
         not know stays as it is unless a known one is more probable.
         """
-        self._check_fitted()
-        if how not in ("mode", "sample"):
-            raise ValueError(f"how must be 'mode' or 'sample' for texts, got {how!r}")
-        if isinstance(X, str):
-            raise ValueError("X must be an iterable of texts, got one string; wrap it in a list")
+        self._check_asked(X, how)
         generator = random_generator(random_state)
         texts = list(X)
         split = self._split()

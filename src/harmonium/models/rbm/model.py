@@ -224,7 +224,7 @@ class RBM(TransformerMixin, EnergyModel):
                 wanted, table, Start(self._device(), self._units()), known
             )
         elif known is not None:
-            self._running.set_parameters(known.parameters())
+            self._running.energy.set_parameters(known.parameters())
         self._running.learn(table, weights, settings_for(wanted, table.shape[0]))
         self._take(self._running.energy, self._running.energy.parameters())
         return self
@@ -598,7 +598,7 @@ class RBM(TransformerMixin, EnergyModel):
             "attribute_components": self.attribute_components_,
             "intercept_attributes": self.intercept_attributes_,
         }
-        known = self._known_log_partition()
+        known = self.known_log_partition
         facts: dict[str, Any] = {
             "n_features_in": self.n_features_in_,
             "history": {k: [float(x) for x in v] for k, v in self.history_.items()}

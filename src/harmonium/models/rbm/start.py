@@ -112,7 +112,8 @@ def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> 
     """The statistics' mean over rows, each with its share; rows of 0 and 1 stay as they are
     stored, sparse ones sparse."""
     n_plain = units.parts[0].n_variables if isinstance(units, Mixed) else units.n_variables
-    plain: Any = table[:, :n_plain]
+    # All columns as they are: a slice of a sparse table would be a copy of it.
+    plain: Any = table if n_plain == table.shape[1] else table[:, :n_plain]
     if sparse.issparse(plain):
         mean = np.asarray(plain.T @ share, dtype=np.float64).reshape(-1)
     else:  # in blocks: a product would copy the whole table as float64
@@ -144,7 +145,7 @@ def _blank_energy(
     return energy
 
 
-def _settings(wanted: RBMParameters, n_rows: int) -> tuple[Settings, int]:
+def settings_for(wanted: RBMParameters, n_rows: int) -> Settings:
     """Every number the user left to us; docs/design_notes.md has the measurements behind them."""
 
     def chosen(name: str, automatic: Any) -> Any:
@@ -152,15 +153,17 @@ def _settings(wanted: RBMParameters, n_rows: int) -> tuple[Settings, int]:
         return automatic if value == "auto" else value
 
     batch_size = min(int(chosen("batch_size", 100)), n_rows)
-    n_chains = int(chosen("n_chains", 100))
-    settings = Settings(
+    return Settings(
         n_updates=int(chosen("n_updates", 100_000)),
         batch_size=batch_size,
         rate=float(chosen("learning_rate", 0.05 if n_rows < _FEW_ROWS else 0.1)),
         decay=float(chosen("weight_decay", max(_PRIOR_PRECISION / n_rows, _LEAST_DECAY))),
         time_limit=wanted.time_limit,
     )
-    return settings, n_chains
+
+
+def _n_chains(wanted: RBMParameters) -> int:
+    return 100 if wanted.n_chains == "auto" else int(wanted.n_chains)
 
 
 def _n_held(wanted: RBMParameters, n_rows: int) -> int:
@@ -221,8 +224,7 @@ class Watch:
 
     def _log_partition(self, parameters: Parameters) -> LogZ:
         if min(self.own.n_variables, self.own.n_hidden) <= _EXACT_WATCH_UNITS:
-            for name, tensor in self.own.parameters().items():
-                tensor.copy_(parameters[name])
+            self.own.set_parameters(parameters)
             value = self.own.exact_log_partition()
             assert value is not None
             return LogZ(value)
@@ -267,7 +269,7 @@ def fit_energy(
     n_held = _n_held(wanted, len(usable))
     shuffled = split.permutation(usable)
     held, kept = np.sort(shuffled[:n_held]), np.sort(shuffled[n_held:])
-    settings, n_chains = _settings(wanted, len(kept))
+    settings, n_chains = settings_for(wanted, len(kept)), _n_chains(wanted)
     base = initial_bias(table, weights, start.units)
     energy = _blank_energy(wanted, start, base, noise)
     read = _row_reader(table, energy.device)
@@ -430,11 +432,6 @@ class RunningFit:
         self.n_chains = n_chains
         self.negative = negative_phase(learner, energy, n_chains, n_gibbs, self.source)
 
-    def set_parameters(self, parameters: Parameters) -> None:
-        """Go on from these, which somebody may have changed since the last call."""
-        for name, tensor in self.energy.parameters().items():
-            tensor.copy_(parameters[name])
-
     def learn(self, table: Table, weights: NDArray[np.float64] | None, settings: Settings) -> None:
         """One pass over the rows. Raises ``FloatingPointError`` where weights stop being finite;
         parameters and chains are then as they were."""
@@ -451,7 +448,7 @@ class RunningFit:
                     energy, read(next(batches)), settings.rate, settings.decay, self.source
                 )
         if not all(torch.isfinite(value).all() for value in energy.parameters().values()):
-            self.set_parameters(before)
+            energy.set_parameters(before)
             energy.hidden_mean.copy_(hidden_mean)
             if chains:
                 self.negative.restore(chains)
@@ -471,10 +468,4 @@ def begin_running(
         energy = _blank_energy(wanted, start, bias, generator)
     else:
         energy.set_centered(wanted.centered)
-    _, n_chains = _settings(wanted, table.shape[0])
-    return RunningFit(energy, wanted.learner, n_chains, wanted.n_gibbs, generator)
-
-
-def settings_for(wanted: RBMParameters, n_rows: int) -> Settings:
-    """Every number of a fit to so many rows."""
-    return _settings(wanted, n_rows)[0]
+    return RunningFit(energy, wanted.learner, _n_chains(wanted), wanted.n_gibbs, generator)
