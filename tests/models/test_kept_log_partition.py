@@ -123,3 +123,15 @@ def test_reverse_annealing_claims_no_bound(with_rows):
     if with_rows:
         assert found.value < model.log_partition().value - 1
         assert found.value + 3 * found.std_error < model.log_partition().value
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_long_annealing_shows_how_far_it_is(
+    verbose: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = np.random.default_rng(0).normal(0, 0.1, (30, 30))
+    model = hm.RBM.from_parameters(weights, np.zeros(30), np.zeros(30), verbose=verbose)
+    capsys.readouterr()
+    model.log_partition("ais", n_chains=5, n_temperatures=50, random_state=0)
+    said = capsys.readouterr()
+    assert ("log Z" in said.out + said.err) == bool(verbose)

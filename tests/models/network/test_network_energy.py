@@ -335,3 +335,14 @@ def test_a_sampled_fit_that_diverges_says_so(monkeypatch):
         model.fit(X)
     assert model.stop_reason_ == "diverged"
     assert np.isfinite(model.score(X))
+
+
+def test_very_small_entries_keep_their_size_and_stay_above_zeros() -> None:
+    """Logarithms far below those of doubles: chains must weigh them as the tables say."""
+    table = np.array([[0.0, -2000.0], [-900.0, -np.inf]])
+    network = hm.MarkovNetwork([hm.Factor(["a", "b"], table, log=True)])
+    energy = network.build_energy(torch.float64)
+    states = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=torch.float64)
+    weights = energy.log_weight(states)
+    np.testing.assert_allclose(weights[:3], [0.0, -2000.0, -900.0])
+    assert weights[3] < -2000.0

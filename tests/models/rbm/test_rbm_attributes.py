@@ -235,3 +235,11 @@ def test_bad_attributes_are_refused() -> None:
             model.sample(1, attributes=wanted)
     with pytest.raises(ValueError, match="partial_fit"):
         label.partial_fit(bits(N_X))
+
+
+def test_labels_of_unlike_kinds_are_refused_by_name() -> None:
+    rows = np.eye(4, dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"y\[1\] is None; wanted a label for each row"):
+        hm.RBM(2, n_updates=10).fit(rows, [0, None, 1, 1])
+    with pytest.raises(ValueError, match="labels of one kind, got int, str together"):
+        hm.RBM(2, n_updates=10).fit(rows, np.array([0, "a", 1, 1], dtype=object))

@@ -80,6 +80,14 @@ class Attributes:
     def _read_label(cls, y: Any, column: NDArray[Any]) -> tuple[Self, NDArray[Any]]:
         if column.dtype.kind == "f" and not (column == np.floor(column)).all():
             raise ValueError("y must be labels (integers, strings), got fractions or NaN")
+        if column.dtype.kind == "O":
+            kinds = {type(value) for value in column.tolist()}
+            if type(None) in kinds:
+                row = int(np.argmax([value is None for value in column.tolist()]))
+                raise ValueError(f"y[{row}] is None; wanted a label for each row")
+            if len(kinds) > 1:
+                names = ", ".join(sorted(kind.__name__ for kind in kinds))
+                raise ValueError(f"y must be labels of one kind, got {names} together")
         classes, codes = np.unique(column, return_inverse=True)
         name = getattr(y, "name", None)
         kept = codes.reshape(-1, 1).astype(np.min_scalar_type(len(classes)))
