@@ -14,9 +14,13 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from harmonium.compute.threads import threads_for
 from harmonium.contract.energy import Chains
-from harmonium.learning.trainer import Batches, Settings, Trainer, negative_phase
+from harmonium.learning.ascent import Ascent, Gaussian
+from harmonium.learning.fit import fit
+from harmonium.learning.learners.persistent import Persistent
+from harmonium.learning.plan import Plan, Streams
+from harmonium.learning.rows import Memory, Split
+from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.sampling.annealing import annealed_importance_sampling
 
@@ -52,21 +56,22 @@ def learning(
 ) -> Callable[[], object]:
     """`n_updates` steps of the training loop, chains and all, nothing watched."""
     source = np.random.Generator(np.random.SFC64(0))
-    negative = negative_phase("pcd", energy, size, 1, source)
+    plan = Plan(n_updates, size, 0.01, n_chains=size)
+    table = Memory(rows.numpy(), energy.device)
+    learner = Persistent.start(energy, plan, source)
+    metric = Centred(energy.base_mean, energy.n_hidden)
+    every = np.arange(table.n_rows)
 
     def run() -> None:
-        def read(index: np.ndarray) -> torch.Tensor:
-            return torch.index_select(rows, 0, torch.from_numpy(index)).float()
-
-        with threads_for("pcd", size), torch.no_grad():
-            Trainer(
-                energy,
-                negative,
-                Batches(len(rows), size, source),
-                read,
-                Settings(n_updates, size, 0.01, 0.0),
-                source,
-            ).run()
+        fit(
+            Ascent(energy, Gaussian(), metric),
+            learner,
+            table,
+            Split(every, every[:0]),
+            plan,
+            streams=Streams.drawn(0),
+            generator=source,
+        )
 
     return run
 

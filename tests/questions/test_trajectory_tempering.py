@@ -51,7 +51,6 @@ def test_the_path_changes_nothing_about_the_fit(fitted: Any, digits: Any) -> Non
     plain = hm.RBM(8, n_updates=1500, random_state=0).fit(digits[0])
     np.testing.assert_array_equal(model.components_, plain.components_)
     assert model.history_["validation"] == plain.history_["validation"]
-    assert not hasattr(model, "_on_look")
     assert len(path) >= 5
     for entry in path:
         assert entry["weights"].shape == (64, 8)

@@ -13,7 +13,14 @@ if TYPE_CHECKING:  # torch is loaded where its generators are used: chains of wo
 
     from harmonium.contract.energy import Generator
 
-__all__ = ["generator_for", "generator_state", "random_generator", "restore_generator", "uniform"]
+__all__ = [
+    "generator_for",
+    "generator_state",
+    "random_generator",
+    "restore_generator",
+    "systematic_resampling",
+    "uniform",
+]
 
 
 def random_generator(random_state: Any) -> np.random.Generator:
@@ -60,6 +67,7 @@ def uniform(shape: tuple[int, ...], generator: Generator) -> NDArray[np.float64]
 
 
 def _one_uniform(generator: Generator) -> float:
+    """A uniform number in [0, 1)."""
     if isinstance(generator, np.random.Generator):
         return float(generator.random())
     import torch
@@ -67,36 +75,51 @@ def _one_uniform(generator: Generator) -> float:
     return float(torch.rand(1, device=generator.device, generator=generator).item())
 
 
-def _plain(value: Any) -> Any:
+def systematic_resampling(
+    weights: NDArray[np.float64], n: int, generator: Generator
+) -> NDArray[np.int64]:
+    """n numbers of entries, each as often as its share of the `weights` says, to within one.
+
+    One uniform number places n evenly spaced points (Kitagawa 1996). Weights are non-negative
+    and finite, and not all zero; entries without weight are never met. The numbers rise.
+    """
+    share = weights / weights.max()  # sums of these neither overflow nor vanish
+    edges = np.cumsum(share) * (n / share.sum())
+    points = np.arange(n) + _one_uniform(generator)
+    last = int(np.flatnonzero(share)[-1])
+    return np.minimum(np.searchsorted(edges, points, side="right"), last)
+
+
+def _as_json(value: Any) -> Any:
     """numpy scalars and arrays as JSON knows them; arrays remember that they were arrays."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _as_json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_as_json(item) for item in value]
     if isinstance(value, np.ndarray):
         return {"__array__": value.tolist(), "dtype": value.dtype.str}
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _numbered(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     if isinstance(value, dict):
         if "__array__" in value:
             return np.array(value["__array__"], dtype=value["dtype"])
-        return {key: _numbered(item) for key, item in value.items()}
+        return {key: _from_json(item) for key, item in value.items()}
     return value
 
 
 def generator_state(generator: Generator) -> Any:
     """A generator's position as JSON-able facts."""
     if isinstance(generator, np.random.Generator):
-        return _plain(generator.bit_generator.state)
+        return _as_json(generator.bit_generator.state)
     return generator.get_state().tolist()
 
 
 def restore_generator(generator: Generator, state: Any) -> None:
     """The inverse of :func:`generator_state`."""
     if isinstance(generator, np.random.Generator):
-        generator.bit_generator.state = _numbered(state)
+        generator.bit_generator.state = _from_json(state)
     else:
         import torch
 

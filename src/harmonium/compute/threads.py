@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import torch
-
-__all__ = ["threads_for"]
-
-
-#: Products of this many multiplications are not worth a second thread.
-_SMALL_PRODUCT = 2**20
+__all__ = ["one_thread"]
 
 
-class _OneThread(AbstractContextManager[None]):
-    """torch on one thread, and afterwards on as many as before."""
+@contextmanager
+def one_thread(wanted: bool) -> Iterator[None]:
+    """torch on one thread while this lasts, if `wanted`; then on as many as before."""
+    import torch  # here, so that models without torch can use this room
 
-    def __init__(self) -> None:
-        self.before = torch.get_num_threads()
-
-    def __enter__(self) -> None:
+    before = torch.get_num_threads()
+    if wanted:
         torch.set_num_threads(1)
-
-    def __exit__(self, *_: object) -> None:
-        torch.set_num_threads(self.before)
-
-
-def threads_for(learner: str, work: int) -> AbstractContextManager[None]:
-    """One thread where products are small (they lose more to a second than they gain), or
-    where the compiled update shares rows out by itself; else as many as torch has."""
-    return _OneThread() if learner == "pcd" or work < _SMALL_PRODUCT else nullcontext()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
-from typing import Any
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Range",
     "check_arrays",
     "check_choice",
     "check_flag",
     "check_integer",
     "check_number",
+    "check_ranges",
+    "choice",
+    "integer",
+    "number",
+    "or_else",
+    "writable_file",
 ]
+
+#: What a parameter may be: raises for a value out of range, given the parameter's name.
+Range: TypeAlias = "Callable[[str, Any], Any]"
 
 
 def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
@@ -85,3 +97,48 @@ def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
+
+
+# -- ranges of parameters, as data ------------------------------------------------------------
+
+
+def check_ranges(parameters: Mapping[str, Any], ranges: Mapping[str, Range]) -> None:
+    """Each parameter that has a range against it, in the order of `ranges`."""
+    for name, within in ranges.items():
+        within(name, parameters[name])
+
+
+def integer(low: int, high: int | None = None) -> Range:
+    """The range of :func:`check_integer`."""
+    return lambda name, value: check_integer(name, value, low, high)
+
+
+def number(low: float = -math.inf, high: float = math.inf, **ends: bool) -> Range:
+    """The range of :func:`check_number`; `ends` are its ``low_open``, ``high_open``."""
+    return lambda name, value: check_number(name, value, low, high, **ends)
+
+
+def choice(*choices: str) -> Range:
+    """The range of :func:`check_choice`."""
+    return lambda name, value: check_choice(name, value, choices)
+
+
+def or_else(value: Any, otherwise: Range) -> Range:
+    """This very `value` (``"auto"``, None), or what the range `otherwise` has."""
+
+    def check(name: str, given: Any) -> Any:
+        same = given is value or (isinstance(given, str) and given == value)
+        return given if same else otherwise(name, given)
+
+    return check
+
+
+def writable_file(name: str, value: Any) -> Any:
+    """A path in a folder that exists."""
+    try:
+        folder = Path(os.fspath(value)).parent
+    except TypeError:
+        raise TypeError(f"{name} must be a path, got {value!r}") from None
+    if not folder.is_dir():
+        raise ValueError(f"{name}: the folder {str(folder)!r} does not exist")
+    return value

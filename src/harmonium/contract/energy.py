@@ -9,6 +9,7 @@ Latent variables, where there are any, are summed out of every weight: x is what
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from harmonium.contract.evidence import Evidence
 
-__all__ = ["Beta", "Chains", "Energy", "Evidence", "Generator", "Parameters"]
+__all__ = ["Beta", "Chains", "Energy", "Evidence", "FusedStep", "Generator", "Metric", "Parameters"]
 
 #: Randomness: numpy's on the CPU (fast bits), torch's on an accelerator. Never a global seed.
 Generator: TypeAlias = np.random.Generator | torch.Generator
@@ -26,6 +27,8 @@ Generator: TypeAlias = np.random.Generator | torch.Generator
 Beta: TypeAlias = float | Tensor
 #: Parameters, or their gradient, by name.
 Parameters: TypeAlias = dict[str, Tensor]
+#: A whole update in one go, given the batch's rows, the rate and randomness.
+FusedStep: TypeAlias = "Callable[[Tensor, float, Generator], None]"
 
 
 @dataclass
@@ -70,6 +73,10 @@ class Energy(ABC):
         """Write these numbers into the live tensors; every parameter must be among them."""
         for name, tensor in self.parameters().items():
             tensor.copy_(parameters[name])
+
+    @abstractmethod
+    def to(self, dtype: torch.dtype, device: torch.device | None = None) -> Energy:
+        """A copy in another precision or on another device; shares no parameter with this."""
 
     @abstractmethod
     def log_weight(self, x: Tensor, beta: Beta = 1.0) -> Tensor:
@@ -134,14 +141,29 @@ class Energy(ABC):
     def exact_moments(self) -> Parameters | None:
         """The model's own expected :meth:`moments`, exactly, or None where not affordable."""
 
-    def direction(self, gradient: Parameters) -> Parameters:
-        """The ascent direction for a gradient: itself, or a better-conditioned one."""
-        return gradient
-
-    def observe(self, positive: Parameters) -> None:  # noqa: B027  (a hook: most need nothing)
-        """Told of a batch's :meth:`moments` after each update (running means live on this)."""
-
-    @property
     @abstractmethod
-    def running_means(self) -> Parameters:
-        """What :meth:`observe` keeps, by name: the live tensors, saved and restored with a fit."""
+    def fused(self, learner: object, prior: object, metric: Metric) -> FusedStep | None:
+        """The update that `learner`, `prior` and `metric` make together as one faster step, which
+        moves the learner's chains and the parameters alike; None where there is none.
+
+        Asked once before a run, of the energy that learns. Only batches whose rows all weigh
+        the same are put to it.
+        """
+
+
+class Metric(ABC):
+    """How a gradient becomes a direction of ascent.
+
+    ``tensors`` are the running means that this takes, by name, live: the training loop saves
+    and restores them.
+    """
+
+    tensors: Parameters
+
+    @abstractmethod
+    def direction(self, gradient: Parameters) -> Parameters:
+        """The ascent direction for a gradient of the mean log-likelihood."""
+
+    @abstractmethod
+    def observe(self, data: Parameters) -> None:
+        """Told of a batch's :meth:`Energy.moments` after each update."""

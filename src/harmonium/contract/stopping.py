@@ -50,8 +50,8 @@ class StopReason(StrEnum):
 def tell(reason: str) -> None:
     """Warn of a fit that ended for this reason, if there is something to warn of.
 
-    To be called from an estimator's ``fit``: the warning points to the line that called that.
+    The warning points to the line that called the ``fit`` that called what called this.
     """
     warning = StopReason(reason).warning  # type: ignore[call-arg]
     if warning:
-        warnings.warn(warning, ConvergenceWarning, stacklevel=3)
+        warnings.warn(warning, ConvergenceWarning, stacklevel=4)

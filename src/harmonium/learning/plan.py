@@ -1,12 +1,16 @@
-"""What a fit was asked for, as values: the part of a model's parameters that its start reads."""
+"""Every number of a fit, decided; and its streams of random numbers, apart from each other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-__all__ = ["asked"]
+import numpy as np
+
+from harmonium.compute.random import random_generator
+
+__all__ = ["Plan", "Streams", "asked", "n_held_of"]
 
 T = TypeVar("T")
 
@@ -14,3 +18,82 @@ T = TypeVar("T")
 def asked(kind: type[T], parameters: Mapping[str, Any]) -> T:
     """The dataclass `kind` filled from constructor `parameters` of the same names."""
     return kind(**{one.name: parameters[one.name] for one in fields(kind)})  # type: ignore[arg-type]
+
+
+def n_held_of(fraction: float | str, n_rows: int, most: int) -> int:
+    """How many rows are watched in place of being learned from; ``"auto"``: a tenth, at
+    `most` so many."""
+    if isinstance(fraction, str):
+        return min(n_rows // 10, most)
+    return int(fraction * n_rows)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long, how fast and how strictly to learn; no number is left open."""
+
+    n_updates: int
+    batch_size: int
+    rate: float
+    n_chains: int = 100
+    n_gibbs: int = 1
+    #: Rows that are watched in place of being learned from, and of the others that are shown.
+    n_held: int = 0
+    n_shown: int = 2000
+    time_limit: float | None = None
+    #: The mean of parameters weighs step t by about t**averaging: the last tenth of the run.
+    averaging: float = 9.0
+    average_every: int = 10
+    #: The first look, and then one when the run has grown by this factor ...
+    first_look: int = 100
+    look_growth: float = 1.2
+    #: ... but not before so many more updates, and at least this often over the whole run.
+    least_gap: int = 50
+    n_looks: int = 20
+    #: Stop once the best look lies this factor (in updates) behind, ...
+    patience: float = 2.5
+    #: ... but not in the first updates, where small models stand on a plateau.
+    n_patient: int = 2000
+
+    def rate_at(self, share: float) -> float:
+        """The learning rate once `share` of the run is over: it falls linearly to zero."""
+        return self.rate * (1.0 - share)
+
+    def next_look(self, update: int) -> int:
+        """The update of the look that follows one at `update`; 0: of the first."""
+        if not update:
+            return min(self.first_look, self.n_updates)
+        gap = min(update * (self.look_growth - 1.0), self.n_updates / self.n_looks)
+        return min(update + int(max(gap, self.least_gap)), self.n_updates)
+
+    def is_overfitting(self, update: int, best_update: int) -> bool:
+        """Whether the best look lies too far behind."""
+        least = max(self.patience * best_update, self.n_updates / 20, self.n_patient)
+        return update > least
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Random numbers of one fit, a stream for each use, so that what is watched, say, never
+    changes what is learned.
+
+    ``order`` of batches, ``split`` into rows learned from and held out, ``watching``, and
+    ``noise`` for the start and the chains. ``seeds`` make them again.
+    """
+
+    seeds: tuple[int, int, int, int]
+    order: np.random.Generator
+    split: np.random.Generator
+    watching: np.random.Generator
+    noise: np.random.Generator
+
+    @classmethod
+    def of(cls, seeds: tuple[int, int, int, int]) -> Streams:
+        """The streams with these seeds."""
+        return cls(seeds, *(np.random.Generator(np.random.SFC64(seed)) for seed in seeds))
+
+    @classmethod
+    def drawn(cls, random_state: Any) -> Streams:
+        """Streams whose seeds are drawn by what ``random_state`` means to an estimator."""
+        order, split, watching, noise = random_generator(random_state).integers(0, 2**63, size=4)
+        return cls.of((int(order), int(split), int(watching), int(noise)))

@@ -24,7 +24,9 @@ from harmonium.contract.checks import check_choice, check_integer
 from harmonium.contract.energy import Energy
 from harmonium.contract.estimates import Bound, LogZ, Status
 from harmonium.contract.joint import JointDistribution
+from harmonium.contract.stopping import StopReason, tell
 from harmonium.data.tables import Table, dense_rows
+from harmonium.learning.record import FitResult
 from harmonium.models.answers import Answerer, answer, named
 from harmonium.models.codec import Codec
 from harmonium.models.question import HOW, Question, blanks, readings
@@ -218,6 +220,24 @@ class EnergyModel(JointDistribution):
                 stacklevel=3,
             )
         return log_z.value
+
+    # -- what a fit leaves ------------------------------------------------------------------
+
+    history_: dict[str, list[float]]
+    n_updates_: int
+    stop_reason_: str
+
+    def _keep_result(self, result: FitResult) -> None:
+        """Keep what a fit tells of itself, and warn where it ended badly: called by ``fit``."""
+        self.history_, self.n_updates_ = result.history, result.n_updates
+        self.stop_reason_ = result.reason
+        tell(result.reason)
+
+    def _keep_partial(self, n_updates: int) -> None:
+        """The same of ``partial_fit``, which has no history: updates add up."""
+        self.history_ = getattr(self, "history_", {})
+        self.n_updates_ = getattr(self, "n_updates_", 0) + n_updates
+        self.stop_reason_ = StopReason.PARTIAL_FIT
 
     # -- log Z is kept for the parameters that it belongs to --------------------------------
 

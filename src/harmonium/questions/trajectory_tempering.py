@@ -26,6 +26,7 @@ from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_integer, check_number
 from harmonium.contract.energy import Chains, Generator, Parameters
 from harmonium.contract.estimates import Bound, LogZ, Status
+from harmonium.learning.record import Look
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.sampling.gibbs import run_chains
 from harmonium.sampling.ladder import bennett_ratio, gains, lower_rungs, swap
@@ -57,21 +58,15 @@ def fit_with_path(rbm: RBM, X: Any, y: Any = None, sample_weight: Any = None) ->
     Costs memory for as many copies of the weights. A fit resumed from a checkpoint file gives
     the path from there on.
     """
-    kept: list[tuple[int, Parameters]] = []
+    seen: list[tuple[int, int, Parameters]] = []
 
-    def look(trainer: Any) -> None:
-        copy = {name: tensor.clone() for name, tensor in trainer.average.items()}
-        kept.append((trainer.update, copy))
-        best.append(trainer.best_update)
+    def keep(look: Look) -> None:
+        copy = {name: tensor.clone() for name, tensor in look.parameters.items()}
+        seen.append((look.update, look.best_update, copy))
 
-    best: list[int] = []
-    rbm._on_look = look
-    try:
-        rbm.fit(X, y, sample_weight)
-    finally:
-        del rbm._on_look
-    end = best[-1] if best else 0
-    return [parameters for update, parameters in kept if update < end]
+    rbm.fit_observed(X, y, sample_weight, observers=[keep])
+    end = seen[-1][1] if seen else 0
+    return [parameters for update, _, parameters in seen if update < end]
 
 
 class TrajectoryTempering:

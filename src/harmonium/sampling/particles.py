@@ -11,11 +11,10 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.compute.random import _one_uniform
+from harmonium.compute.random import systematic_resampling
 from harmonium.contract.energy import Chains, Energy, Generator, Parameters
 from harmonium.contract.estimates import Bound, LogZ, Status
 from harmonium.sampling.annealing import anneal_step, log_mean_exp, temperatures
@@ -96,12 +95,9 @@ class Trajectory:
 
     def _resample(self, value: float, error: float) -> None:
         """Systematic resampling: heavy particles are copied, light ones dropped."""
-        n = len(self.log_weights)
         weights = torch.softmax(self.log_weights, 0).cpu().numpy()
-        offset = _one_uniform(self.generator)
-        chosen = np.searchsorted(np.cumsum(weights), (np.arange(n) + offset) / n)
-        index = torch.from_numpy(np.minimum(chosen, n - 1)).to(self.chains.x.device)
-        self.chains = self.chains.select(index)
+        chosen = systematic_resampling(weights, len(weights), self.generator)
+        self.chains = self.chains.select(torch.from_numpy(chosen).to(self.chains.x.device))
         self.log_z += value
         self.variance += error**2
         self.log_weights = torch.zeros_like(self.log_weights)

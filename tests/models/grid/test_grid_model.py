@@ -12,8 +12,7 @@ from tests.support.grid_oracle import GridOracle, random_grid
 from tests.support.statistics import assert_drawn_from
 
 import harmonium as hm
-from harmonium.models.grid import model as grid_model
-from harmonium.models.grid import start as grid_fit
+from harmonium.models.grid import questions, stages
 from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.model import GridMRF
 from harmonium.sampling.gibbs import Schedule
@@ -29,11 +28,8 @@ def blobs(n: int, shape=(12, 12), seed: int = 0) -> np.ndarray:
 def model_of(energy, **parameters) -> GridMRF:
     """A fitted GridMRF with the parameters of an energy."""
     model = GridMRF(n_levels=energy.n_states, places=energy.place is not None, **parameters)
-    model.image_shape_ = energy.shape
-    model.n_features_in_ = energy.n_variables
-    model._keep(energy)
+    model._take(energy, 0.0)
     model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
-    model.pseudo_log_likelihood_ = 0.0
     return model
 
 
@@ -77,7 +73,7 @@ def test_the_exact_learner_matches_the_data():
 @pytest.mark.parametrize("n_start", [400, 100])
 def test_persistent_chains_reach_the_likelihood_of_exact_gradients(monkeypatch, n_start):
     X = blobs(400, (3, 6))
-    monkeypatch.setattr(grid_fit, "_PSEUDO_WORK", n_start * 18 * 2)  # images to start from
+    monkeypatch.setattr(stages, "_PSEUDO_WORK", n_start * 18 * 2)  # images to start from
     exact, chains = (
         GridMRF(n_levels=2, learner=learner, n_updates=400, random_state=0).fit(X)
         for learner in ("exact", "pcd")
@@ -105,7 +101,7 @@ def test_pseudo_log_likelihood_of_independent_pixels_is_their_log_likelihood():
 def test_means_equal_enumeration(monkeypatch, method):
     energy = random_grid((3, 3), 3, "block", 8, True)
     model = model_of(energy, potential="block", neighbours=8)
-    monkeypatch.setattr(grid_model, "_SCHEDULE", Schedule(300, 200, 200, 60))
+    monkeypatch.setattr(questions, "_SCHEDULE", Schedule(300, 200, 200, 60))
     oracle = GridOracle(energy)
     image = np.array([[0, 1, 2], [2, 1, 0], [1, 1, 2]], dtype=float)
     blank = image.copy()

@@ -14,6 +14,8 @@ from tests.support.statistics import assert_drawn_from
 import harmonium as hm
 from harmonium.contract.energy import Chains, Evidence
 from harmonium.contract.evidence import TableReadings
+from harmonium.learning.ascent import Ascent
+from harmonium.learning.rows import Batches
 from harmonium.models import answers
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.structure import Structure
@@ -302,18 +304,16 @@ def test_sampled_learning_comes_close_to_exact():
 
 
 def test_a_sampled_fit_that_is_interrupted_says_so_and_keeps_its_history(monkeypatch):
-    from harmonium.learning import trainer
-
     X = np.random.default_rng(0).integers(0, 2, (60, 2))
-    step, calls = trainer.Persistent.update, []
+    following, calls = Batches.next_index, []
 
-    def interrupt(self, *args):
+    def interrupt(self):
         calls.append(1)
         if len(calls) == 130:
             raise KeyboardInterrupt
-        return step(self, *args)
+        return following(self)
 
-    monkeypatch.setattr(trainer.Persistent, "update", interrupt)
+    monkeypatch.setattr(Batches, "next_index", interrupt)
     model = hm.MarkovNetwork.chain(2).set_params(learner="pcd", max_iter=3, random_state=0)
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         model.fit(X)
@@ -323,12 +323,10 @@ def test_a_sampled_fit_that_is_interrupted_says_so_and_keeps_its_history(monkeyp
 
 
 def test_a_sampled_fit_that_diverges_says_so(monkeypatch):
-    from harmonium.learning import trainer
+    def overflow(self, moments, rate):
+        self.energy.tables.fill_(torch.inf)
 
-    def overflow(self, energy, *_):
-        energy.tables.fill_(torch.inf)
-
-    monkeypatch.setattr(trainer.Persistent, "update", overflow)
+    monkeypatch.setattr(Ascent, "step", overflow)
     X = np.random.default_rng(0).integers(0, 2, (60, 2))
     model = hm.MarkovNetwork.chain(2).set_params(learner="pcd", max_iter=3, random_state=0)
     with pytest.warns(ConvergenceWarning, match="diverged"):

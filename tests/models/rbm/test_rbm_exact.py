@@ -9,7 +9,8 @@ from tests.support.rbm_oracle import RBMOracle, random_rbm
 
 import harmonium as hm
 from harmonium.contract.energy import Chains
-from harmonium.learning.trainer import plain_update
+from harmonium.learning.ascent import Ascent, Gaussian, Moments
+from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import RBMEnergy
 
 
@@ -142,15 +143,21 @@ def test_the_fused_update_equals_the_plain_one(n, m):
         positive = torch.tensor(generator.integers(0, 2, (n, 9))).to(dtype)
         negative = Chains(torch.tensor(generator.integers(0, 2, (m, 9))).to(dtype))
         share = torch.full((m,), 1 / m, dtype=dtype)
-        moments = plain.moments(negative.x, share)
-        plain_update(plain, positive, moments, 0.3, 0.05)
-        fused.fused_update(positive, negative, share, 0.3, 0.05, generator)
+        moments = Moments(
+            plain.moments(positive, torch.full((n,), 1 / n, dtype=dtype)),
+            plain.moments(negative.x, share),
+        )
+        metric, other = Centred(plain.base_mean, 5), Centred(fused.base_mean, 5)
+        Ascent(plain, Gaussian({"weights": 0.05}), metric).step(moments, 0.3)
+        offsets = (other.visible_mean, other.hidden_mean)
+        mean = fused.fused_update(positive, negative, offsets, share, 0.3, 0.05, generator)
+        other.follow(mean)
         for name, value in fused.parameters().items():
             torch.testing.assert_close(
                 value, plain.parameters()[name], atol=tolerance, rtol=tolerance
             )
         torch.testing.assert_close(
-            fused.hidden_mean, plain.hidden_mean, atol=tolerance, rtol=tolerance
+            other.hidden_mean, metric.hidden_mean, atol=tolerance, rtol=tolerance
         )
         assert negative.hidden is not None
         assert negative.hidden.shape == (m, 5)
@@ -169,10 +176,11 @@ def test_the_centred_direction_is_invariant_to_flipping_a_unit():
     results = []
     for (weights, vb, hb), rows in (((W, b, c), X), ((W2, b2, c2), X2)):
         energy = energy_of((weights, vb, hb))
-        energy.visible_mean = torch.tensor(rows.mean(0))
         exact = energy.exact_moments()
         assert exact is not None
-        plain_update(energy, torch.tensor(rows), exact, 0.2, 0.0)
+        data = energy.moments(torch.tensor(rows), torch.full((6,), 1 / 6, dtype=torch.float64))
+        metric = Centred(torch.tensor(rows.mean(0)), 3)
+        Ascent(energy, Gaussian(), metric).step(Moments(data, exact), 0.2)
         results.append(energy)
     first, second = results
     V = torch.tensor(RBMOracle(W, b, c).V)

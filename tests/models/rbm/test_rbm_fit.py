@@ -14,8 +14,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.support.rbm_oracle import RBMOracle, random_rbm
 
 import harmonium as hm
-from harmonium.learning import trainer as learning
-from harmonium.learning.trainer import Batches
+from harmonium.learning import fit as learning
+from harmonium.learning import watch
+from harmonium.learning.ascent import Ascent, Moments
+from harmonium.learning.rows import Batches
 
 
 def bars_and_stripes(side: int) -> np.ndarray:
@@ -63,22 +65,6 @@ def test_exact_learning_recovers_a_known_distribution():
     assert 0 <= divergence < 0.02
 
 
-def test_weights_count_as_copies():
-    """A round of batches visits rows in proportion to their weights, never those of weight 0."""
-    weights = np.array([0.0, 1.0, 2.0, 0.5])
-    batches = Batches(4, 3, np.random.Generator(np.random.SFC64(0)), weights)
-    drawn = np.concatenate([next(batches) for _ in range(7000)])
-    share = np.bincount(drawn, minlength=4) / len(drawn)
-    np.testing.assert_allclose(share, weights / weights.sum(), atol=0.01)
-    assert share[0] == 0
-
-
-def test_no_batch_is_short_and_each_round_visits_every_row():
-    batches = Batches(10, 4, np.random.Generator(np.random.SFC64(0)))
-    drawn = np.concatenate([next(batches) for _ in range(5)])
-    assert sorted(drawn[:10]) == list(range(10)) == sorted(drawn[10:])
-
-
 def test_unequal_batch_and_chains_do_not_bias_the_update():
     """A mean step from equilibrium is zero for us, and is not for scikit-learn's scaling.
 
@@ -102,8 +88,9 @@ def test_unequal_batch_and_chains_do_not_bias_the_update():
         positive, negative = torch.tensor(draw(n_batch)), torch.tensor(draw(n_chains))
         share = torch.full((n_chains,), 1 / n_chains, dtype=torch.float64)
         before = energy.visible_bias.clone()
-        energy.set_centered(False)
-        learning.plain_update(energy, positive, energy.moments(negative, share), 1.0, 0.0)
+        evenly = torch.full((n_batch,), 1 / n_batch, dtype=torch.float64)
+        moments = Moments(energy.moments(positive, evenly), energy.moments(negative, share))
+        Ascent(energy).step(moments, 1.0)
         steps.append((energy.visible_bias - before).numpy())
         theirs.append((positive.sum(0) - negative.sum(0)).numpy() / n_batch)
     ours_z = np.mean(steps, 0) / (np.std(steps, 0) / np.sqrt(n_trials))
@@ -145,20 +132,18 @@ def test_same_seed_same_bits(digits):
 def test_watching_does_not_change_what_is_learned(digits, monkeypatch):
     """The chains after a fit whose watch draws more, or fewer, numbers are the same bits."""
     X, _ = digits
-    from harmonium.models.rbm import start
-
     ends = []
 
-    class Kept(start.Trainer):
-        def run(self):
-            result = super().run()
-            ends.append((self.negative.tensors(), self.energy.parameters()))
+    class Kept(learning.Trainer):
+        def run(self, observers=()):
+            result = super().run(observers)
+            ends.append((self.learner.state().tensors, self.ascent.state().tensors))
             return result
 
-    monkeypatch.setattr(start, "Trainer", Kept)
+    monkeypatch.setattr(learning, "Trainer", Kept)
     quick(n_updates=450).fit(X)  # several looks, and updates after them
-    monkeypatch.setattr(start, "_N_PARTICLES", 20)
-    monkeypatch.setattr(start, "_BRIDGE_STEPS", 3)
+    monkeypatch.setattr(watch, "_N_PARTICLES", 20)
+    monkeypatch.setattr(watch, "_BRIDGE_STEPS", 3)
     quick(n_updates=450).fit(X)
     for ours, others in zip(*ends, strict=True):
         for name, tensor in ours.items():
@@ -168,17 +153,17 @@ def test_watching_does_not_change_what_is_learned(digits, monkeypatch):
 @pytest.mark.parametrize(("n_rows", "n_held"), [(9, 0), (300, 30), (50_000, 2_000)])
 def test_rows_held_out(n_rows, n_held, monkeypatch):
     """Those that are watched are not learned from: a tenth, at most 2,000."""
-    from harmonium.models.rbm import start as rbm_fit
+    learned = []
 
-    asked = []
-    monkeypatch.setattr(
-        rbm_fit,
-        "Batches",
-        lambda n, *rest: asked.append(n) or learning.Batches(n, *rest),
-    )
+    class Seen(learning.Batches):
+        def __init__(self, rows, chosen, *rest):
+            learned.append(len(chosen))
+            super().__init__(rows, chosen, *rest)
+
+    monkeypatch.setattr(learning, "Batches", Seen)
     X = np.random.default_rng(0).integers(0, 2, (n_rows, 3))
     quick(n_components=2, n_updates=1).fit(X)
-    assert asked == [n_rows - n_held]
+    assert learned == [n_rows - n_held]
 
 
 @pytest.mark.parametrize("learner", ["pcd", "pt"])
@@ -204,10 +189,10 @@ def test_a_checkpoint_resumes_bit_for_bit(
             raise SystemExit  # the machine goes down before the fourth write
         return cut(self)
 
-    monkeypatch.setattr(learning.Trainer, "state", interrupt)
-    with pytest.raises(SystemExit):
-        quick(**settings, checkpoint=path).fit(X)
-    monkeypatch.setattr(learning.Trainer, "state", cut)
+    with monkeypatch.context() as patched:
+        patched.setattr(learning.Trainer, "state", interrupt)
+        with pytest.raises(SystemExit):
+            quick(**settings, checkpoint=path).fit(X)
     resumed = quick(**settings, checkpoint=path).fit(X)
     np.testing.assert_array_equal(resumed.components_, whole.components_)
     np.testing.assert_array_equal(resumed.intercept_visible_, whole.intercept_visible_)
@@ -221,15 +206,15 @@ def test_a_checkpoint_resumes_bit_for_bit(
 
 def test_interrupting_keeps_the_best_so_far(digits, monkeypatch):
     X, _ = digits
-    step, calls = learning.Persistent.update, []
+    following, calls = Batches.next_index, []
 
-    def interrupt(self, *args):
+    def interrupt(self):
         calls.append(1)
         if len(calls) == 150:
             raise KeyboardInterrupt
-        return step(self, *args)
+        return following(self)
 
-    monkeypatch.setattr(learning.Persistent, "update", interrupt)
+    monkeypatch.setattr(Batches, "next_index", interrupt)
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         model = quick().fit(X)
     assert model.n_updates_ == 149

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
 import harmonium as hm
-from harmonium.models.rbm import start
+from harmonium.learning import checkpoint
+from harmonium.learning.ascent import Gaussian
 
 RNG = np.random.default_rng(0)
 WIDE = (RNG.random((200, 8)) < 0.4).astype(np.uint8)
@@ -61,10 +63,10 @@ def test_chains_of_another_width_are_refused_before_the_compiled_loop() -> None:
     model = hm.RBM(6, random_state=0).partial_fit(WIDE)
     running = model._running
     assert running is not None
+    step = running.energy.fused(running.learner, Gaussian(), running.metric)
+    assert step is not None
     with pytest.raises(ValueError, match="do not fit weights"):
-        running.negative.update(
-            running.energy, running.energy.visible_mean[None, :5], 0.1, 0.0, running.source
-        )
+        step(torch.zeros((1, 5)), 0.1, running.source)
 
 
 def test_replicas_follow_the_weights_of_every_call() -> None:
@@ -77,7 +79,7 @@ def test_replicas_follow_the_weights_of_every_call() -> None:
         model.partial_fit(on)
     running = model._running
     assert running is not None
-    cold = running.negative.state.cold  # type: ignore[attr-defined]
+    cold = running.learner.replicas.cold  # type: ignore[attr-defined]
     assert float(cold.mean()) > 0.9
 
 
@@ -86,12 +88,12 @@ def test_nothing_moves_when_a_pass_diverges() -> None:
     running = model._running
     assert running is not None
     weights = model.components_.copy()
-    chains = {name: value.clone() for name, value in running.negative.tensors().items()}
+    chains = {name: value.clone() for name, value in running.learner.state().tensors.items()}
     model.set_params(learning_rate=1e38)
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="unchanged"):
         model.partial_fit(WIDE)
     np.testing.assert_array_equal(model.components_, weights)
-    for name, value in running.negative.tensors().items():
+    for name, value in running.learner.state().tensors.items():
         np.testing.assert_array_equal(value, chains[name])
     model.set_params(learning_rate=0.05).partial_fit(WIDE)
     assert np.isfinite(model.components_).all()
@@ -144,7 +146,7 @@ def test_a_full_disk_does_not_end_a_fit(tmp_path: Path, monkeypatch: pytest.Monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(start, "write_arrays", full)
+    monkeypatch.setattr(checkpoint, "write_arrays", full)
     model = hm.RBM(3, n_updates=300, checkpoint=tmp_path / "c", random_state=0)
     with pytest.warns(RuntimeWarning, match="cannot be written") as said:
         model.fit(WIDE)

@@ -12,7 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.contract.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
+from harmonium.contract.energy import (
+    Beta,
+    Chains,
+    Energy,
+    Evidence,
+    Generator,
+    Metric,
+    Parameters,
+)
 from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.kernels import choose as grid_run
 from harmonium.models.grid.kernels import plain as grid_plain
@@ -67,13 +75,12 @@ class GridEnergy(Energy):
         self._left = torch.from_numpy(left).to(self.device)
         self._share = torch.from_numpy(share).to(self.device, self.dtype)
         self._hats = level_hats(self.n_states).to(self.device, self.dtype)
-        self._seen: Parameters = {}
 
-    def to(self, dtype: torch.dtype) -> GridEnergy:
-        """A copy in another precision."""
+    def to(self, dtype: torch.dtype, device: torch.device | None = None) -> GridEnergy:
+        where = self.device if device is None else device
         parts = (self.knots, self.level, self.place, self.base)
         knots, level, place, base = (
-            None if part is None else part.detach().to(dtype, copy=True) for part in parts
+            None if part is None else part.detach().to(where, dtype, copy=True) for part in parts
         )
         assert knots is not None
         assert level is not None
@@ -260,36 +267,12 @@ class GridEnergy(Energy):
             found["place"] = counts @ self._hats.double().T
         return {name: value.to(self.dtype) for name, value in found.items()}
 
-    def direction(self, gradient: Parameters) -> Parameters:
-        """Each count's excess over the count itself, which is about its variance: close to
-        Newton's step, where plain ascent would wait for the rare responses. Cliques overlap,
-        hence the division by the number of potentials that share a pixel."""
-        n_potentials = len(self.cliques.filters) + len(self.parameters())
-        return {
-            name: value / (n_potentials * (self._seen[name] + self._floor(name)))
-            if name in self._seen
-            else torch.zeros_like(value)
-            for name, value in gradient.items()
-        }
-
-    def _floor(self, name: str) -> float:
-        return 0.05 if name == "place" else 1e-3 * self.n_variables
-
-    @property
-    def running_means(self) -> Parameters:
-        return self._seen
-
-    def observe(self, positive: Parameters) -> None:
-        """Running mean of the data's counts."""
-        for name, value in positive.items():
-            if name in self._seen:
-                self._seen[name].lerp_(value, 0.05)
-            else:
-                self._seen[name] = value.clone()
+    def fused(self, learner: object, prior: object, metric: Metric) -> None:
+        return None
 
     def exact_log_partition(self) -> float | None:
         """By the transfer matrix, for grids narrow enough."""
-        value = log_partition(self.cliques, self.shape, self.tables(), self.bias())
+        value = log_partition(self.cliques, self.shape, self.tables().cpu(), self.bias().cpu())
         return None if value is None else float(value)
 
     def exact_moments(self) -> Parameters | None:
@@ -301,7 +284,7 @@ class GridEnergy(Energy):
         for parameter in live.values():
             parameter.requires_grad_(True)
         with torch.enable_grad():
-            value = log_partition(wide.cliques, wide.shape, wide.tables(), wide.bias())
+            value = log_partition(wide.cliques, wide.shape, wide.tables().cpu(), wide.bias().cpu())
             assert value is not None
             gradient = torch.autograd.grad(value, list(live.values()))
         return {name: g.to(self.dtype) for name, g in zip(live, gradient, strict=True)}

@@ -2,53 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from harmonium.compute.random import random_generator
+from harmonium.compute.device import device_for
 from harmonium.contract.checks import (
+    Range,
     check_arrays,
-    check_choice,
     check_flag,
     check_integer,
-    check_number,
+    check_ranges,
+    choice,
+    integer,
+    or_else,
 )
 from harmonium.contract.estimates import LogZ, check_history
-from harmonium.contract.stopping import tell
 from harmonium.data.tables import check_sample_weight
+from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
-from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer
-from harmonium.models.codec import Codec
-from harmonium.models.energy_model import EnergyModel
-from harmonium.models.grid.answers import Annealing, GraphCuts, has_maxflow
-from harmonium.models.grid.cliques import POTENTIALS, Cliques, cliques_for
+from harmonium.models.grid.cliques import POTENTIALS
 from harmonium.models.grid.energy import GridEnergy
-from harmonium.models.grid.factors import factor_tables
-from harmonium.models.grid.readings import ImageCodec, check_images, stack_of
-from harmonium.models.grid.start import GridParameters, gather_images, learn
-from harmonium.models.question import blanks
-from harmonium.sampling.gibbs import Schedule
+from harmonium.models.grid.questions import Questions
+from harmonium.models.grid.stages import go_on, learn
+from harmonium.models.grid.start import GridParameters
+from harmonium.models.settings import LEARNING_RANGES, positive
 
 if TYPE_CHECKING:
-    from harmonium.models.network.model import MarkovNetwork
+    pass
 
 __all__ = ["GridMRF"]
 
-#: Of images of which nothing is known: sweeps that lead chains in. Else chains start at what is
-#: known and settle. Then sweeps, and chains an image, that posterior means are averaged over.
-_SCHEDULE = Schedule(n_lead_in=300, n_sweeps=160, n_chains=2, n_settle=60)
-#: Levels up to which method="auto" cuts graphs; alpha-expansion costs a cut a level and round.
-_MAX_CUT_LEVELS = 16
+
+def _neighbours(name: str, value: Any) -> Any:
+    if value not in (4, 8):
+        raise ValueError(f"{name} must be 4 or 8, got {value!r}")
+    return value
 
 
-class GridMRF(EnergyModel):
+_RANGES: dict[str, Range] = {
+    "n_levels": integer(2, 256),
+    "neighbours": _neighbours,
+    "potential": choice(*POTENTIALS),
+    "places": check_flag,
+    "learner": choice("pcd", "pseudo", "exact"),
+    "n_updates": or_else("auto", integer(1)),
+    "n_chains": or_else("auto", integer(1)),
+    "learning_rate": positive,
+    "n_gibbs": integer(1),
+    "patch_size": or_else(None, or_else("auto", integer(2))),
+    "n_patches": integer(1),
+    **LEARNING_RANGES,
+}
+
+
+class GridMRF(Questions):
     """P(image) = exp(sum of potentials) / Z; the potentials are learned.
 
     A potential for each clique, an even function of the response of a small filter (the
@@ -65,9 +79,9 @@ class GridMRF(EnergyModel):
     places : whether each place has potentials of its own: for aligned pictures (digits,
         clothes). Without, the model fits images of any size.
     learner : ``"pcd"``: maximum likelihood by persistent chains, started from maximum
-        pseudo-likelihood; ``"pseudo"``: that start alone; ``"exact"``: exact gradients, for
-        grids small enough (see ``log_partition(method="exact")``).
-    n_updates : gradient steps of the learner; ``"auto"``: 600.
+        pseudo-likelihood; ``"pseudo"``: that start alone; ``"exact"``: the likelihood itself,
+        climbed by L-BFGS, for grids small enough (see ``log_partition(method="exact")``).
+    n_updates : gradient steps of ``"pcd"``, iterations of ``"exact"``; ``"auto"``: 600.
     n_chains : persistent chains; ``"auto"``: as many as hold 65,536 pixels, at most 256.
     learning_rate : at the start, in units of Newton's step; it falls linearly to zero.
     n_gibbs : sweeps of the chains a step.
@@ -75,6 +89,13 @@ class GridMRF(EnergyModel):
         (only without `places`); None: whole images; ``"auto"``: 32 where images are larger
         than 64 or differ in size.
     n_patches : patches taken from random places, equally many of each image.
+    validation_fraction : share of the images (or patches), in [0, 1), that is held out and
+        watched; the parameters that do best on them are kept. 0 watches nothing: a grid has few
+        parameters for the pixels it learns from. ``"auto"``: a tenth, at most 500.
+    checkpoint : a file that is written along the fit; a fit with the same settings and images
+        goes on from it, bit for bit, where an earlier one was cut off.
+    time_limit : seconds after which the fit ends, the learning rate having fallen to zero.
+    device : ``"auto"``, ``"cpu"``, ``"cuda"``, ...
     random_state : int, Generator or None.
     verbose : 1 shows progress bars.
 
@@ -86,14 +107,14 @@ class GridMRF(EnergyModel):
     filters_ : the cliques' filters.
     pseudo_log_likelihood_ : mean log P(pixel given the others) after the first stage, nats; of
         a random part of the images where they are many.
-    history_, n_updates_, stop_reason_ : of the second stage.
+    history_, n_updates_, stop_reason_ : of the second stage, or of the first where that was all:
+        lists by name, ``update``, ``seconds`` and what was followed (``learning_rate``;
+        ``train`` and ``validation``, mean log-likelihoods of an image, or
+        ``pseudo_log_likelihood``, of a pixel, in nats).
 
     Images are ``(n, height, width)`` integers in ``[0, n_levels)``; so are answers, but for
     means, which are float64.
     """
-
-    #: A sweep of many levels is dear, and log Z of an image is needed to a nat or so only.
-    _annealing_steps: ClassVar[tuple[int, ...]] = (1000,)
 
     def __init__(
         self,
@@ -109,6 +130,10 @@ class GridMRF(EnergyModel):
         n_gibbs: int = 1,
         patch_size: int | str | None = "auto",
         n_patches: int = 160,
+        validation_fraction: float | str = 0.0,
+        checkpoint: str | PathLike[str] | None = None,
+        time_limit: float | None = None,
+        device: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -123,6 +148,10 @@ class GridMRF(EnergyModel):
         self.n_gibbs = n_gibbs
         self.patch_size = patch_size
         self.n_patches = n_patches
+        self.validation_fraction = validation_fraction
+        self.checkpoint = checkpoint
+        self.time_limit = time_limit
+        self.device = device
         self.random_state = random_state
         self.verbose = verbose
 
@@ -134,169 +163,61 @@ class GridMRF(EnergyModel):
         Costs some hundred sweeps of the images or patches.
         """
         self.check_parameters()
-        generator = random_generator(self.random_state)
-        wanted = asked(GridParameters, vars(self))
-        images = gather_images(wanted, X, generator)
         weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
-        if weights is not None and images.source is not None:
-            weights = weights[images.source]
-        found = learn(wanted, images.pixels, weights, self._cliques(), generator)
-        energy = found.energy
-        self.pseudo_log_likelihood_ = found.pseudo_log_likelihood
-        self.history_, self.n_updates_ = found.history, found.n_updates
-        self.stop_reason_ = found.reason
-        self.image_shape_ = energy.shape
-        self.n_features_in_ = energy.n_variables
-        self._keep(energy)
-        tell(self.stop_reason_)
+        self._running = None
+        wanted = asked(GridParameters, vars(self))
+        found = learn(wanted, X, weights, self._cliques(), device_for(self.device))
+        self._take(found.energy, found.pseudo_log_likelihood)
+        self._keep_result(found.result)
+        return self
+
+    #: What `partial_fit` goes on from; None until it is called, and after `fit`.
+    _running: RunningFit | None = None
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """One pass over these images at a constant rate, from where the model stands.
+
+        The first call learns a start by pseudo-likelihood, as `fit` does. Chains persist
+        between calls; nothing is held out and nothing averaged. Images (or the patches taken
+        from them) have one shape in all calls.
+        """
+        self.check_parameters()
+        weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
+        wanted = replace(
+            asked(GridParameters, vars(self)),
+            validation_fraction=0.0,
+            checkpoint=None,
+            time_limit=None,
+        )
+        if not hasattr(self, "level_"):
+            begun = replace(wanted, learner="pseudo")
+            found = learn(begun, X, weights, self._cliques(), device_for(self.device))
+            self._take(found.energy, found.pseudo_log_likelihood)
+        energy = self.build_energy(torch.float32)
+        self._running, n_updates = go_on(wanted, X, weights, energy, self._running)
+        learned = self._running.energy
+        assert isinstance(learned, GridEnergy)
+        self._take(learned, self.pseudo_log_likelihood_)
+        self._keep_partial(n_updates)
         return self
 
     def check_parameters(self) -> None:
-        check_integer("n_levels", self.n_levels, 2, 256)
-        if self.neighbours not in (4, 8):
-            raise ValueError(f"neighbours must be 4 or 8, got {self.neighbours!r}")
-        check_choice("potential", self.potential, POTENTIALS)
-        check_flag("places", self.places)
-        check_choice("learner", self.learner, ("pcd", "pseudo", "exact"))
-        for name in ("n_updates", "n_chains"):
-            if getattr(self, name) != "auto":
-                check_integer(name, getattr(self, name), 1)
-        check_number("learning_rate", self.learning_rate, 0.0, low_open=True)
-        check_integer("n_gibbs", self.n_gibbs, 1)
-        if self.patch_size is not None and self.patch_size != "auto":
-            check_integer("patch_size", self.patch_size, 2)
-        check_integer("n_patches", self.n_patches, 1)
-        random_generator(self.random_state)
+        check_ranges(vars(self), _RANGES)
 
-    def _cliques(self) -> Cliques:
-        return cliques_for(self.potential, self.neighbours, self.n_levels)
+    def _take(self, energy: GridEnergy, pseudo_log_likelihood: float) -> None:
+        """Keep what was learned."""
 
-    def _keep(self, energy: GridEnergy) -> None:
-        self.knots_ = energy.knots.numpy().astype(np.float64)
-        self.level_ = energy.level.numpy().astype(np.float64)
-        self.place_ = None if energy.place is None else energy.place.numpy().astype(np.float64)
-        self._base = energy.base.numpy().astype(np.float64)
+        def array(tensor: torch.Tensor) -> NDArray[np.float64]:
+            return tensor.detach().cpu().numpy().astype(np.float64)
+
+        self.knots_, self.level_ = array(energy.knots), array(energy.level)
+        self.place_ = None if energy.place is None else array(energy.place)
+        self._base = array(energy.base)
         self.filters_ = energy.cliques.filters
+        self.pseudo_log_likelihood_ = pseudo_log_likelihood
+        self.image_shape_ = energy.shape
+        self.n_features_in_ = energy.n_variables
         self._keep_log_partition(None)
-
-    def build_energy(self, dtype: torch.dtype, shape: tuple[int, int] | None = None) -> GridEnergy:
-        def tensor(array: NDArray[np.float64]) -> torch.Tensor:
-            return torch.from_numpy(array.copy()).to(dtype)
-
-        return GridEnergy(
-            self._cliques(),
-            self.image_shape_ if shape is None else shape,
-            tensor(self.knots_),
-            tensor(self.level_),
-            None if self.place_ is None else tensor(self.place_),
-            tensor(self._base),
-        )
-
-    def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
-        arrays = [self.knots_, self.level_, self._base]
-        if self.place_ is not None:
-            arrays.append(self.place_)
-        facts = (self.image_shape_, self.n_levels, self.potential, self.neighbours)
-        return arrays, facts
-
-    def _exact_log_partition(self, required: bool) -> float | None:
-        value = self.build_energy(torch.float64).exact_log_partition()
-        if value is None and required:
-            raise ValueError(
-                "method='exact': these grids are too wide for the transfer matrix; use method='ais'"
-            )
-        return value
-
-    # -- questions -----------------------------------------------------------------------------
-
-    def _log_weights(self, own: bool) -> Callable[[torch.Tensor], torch.Tensor]:
-        return self.build_energy(torch.float64).log_weight
-
-    def _codec(self, X: Any = None) -> ImageCodec:
-        shape = self.image_shape_
-        if X is not None:
-            height, width = stack_of(X, "X").shape[1:]
-            shape = self._shape_allowed((height, width))
-        return ImageCodec(shape, self.n_levels)
-
-    def _shape_allowed(self, shape: tuple[int, int]) -> tuple[int, int]:
-        """The shape of some images, if the model has an energy for them."""
-        if self.place_ is not None and shape != self.image_shape_:
-            raise ValueError(
-                f"X must be images of shape {self.image_shape_}, whose places the model has "
-                f"learned, got {shape}"
-            )
-        return shape
-
-    def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
-        assert isinstance(codec, ImageCodec)
-        narrow = partial(self.build_energy, torch.float32, codec.shape)
-        wide = partial(self.build_energy, torch.float64, codec.shape)
-        asked = method == "graphcut"
-        cuts = GraphCuts(narrow, self.n_levels if asked else _MAX_CUT_LEVELS)
-        return (
-            Enumeration(codec.sizes, lambda: wide().log_weight),
-            *([cuts] if asked or has_maxflow() else []),
-            Annealing(narrow),
-            GibbsChains(narrow, _SCHEDULE, modes=method == "gibbs", verbose=self.verbose),
-        )
-
-    def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
-        """Sum over pixels of log P(pixel given all others), ``(n,)``: needs no Z, and is not a
-        log-likelihood."""
-        check_is_fitted(self)
-        codec = self._codec(X)
-        rows = torch.from_numpy(codec.read(X)).float()
-        energy = self.build_energy(torch.float32, codec.shape)
-        from harmonium.models.grid.pseudo import pseudo_moments
-
-        one = torch.ones(1)
-        return np.array([pseudo_moments(energy, row[None], one)[0] for row in rows])
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        *,
-        condition: Any = None,
-        shape: tuple[int, int] | None = None,
-        random_state: Any = None,
-    ) -> NDArray[Any]:
-        """Draws of images ``(n_samples, H, W)``, or of the free pixels of one.
-
-        Parameters
-        ----------
-        n_samples : images to draw, at least 1.
-        condition : one image ``(H, W)`` with NaN or -1 where free; None: all is free.
-        shape : (H, W) of the images; None: `image_shape_`. Only a model without places has
-            other shapes.
-        """
-        check_is_fitted(self)
-        n_samples = check_integer("n_samples", n_samples, 1)
-        wanted = self.image_shape_ if shape is None else tuple(shape)
-        if condition is not None:
-            one = np.asarray(condition)[None]
-            wanted = check_images(one, self.n_levels, blanks=True, name="condition").shape[1:]
-        if len(wanted) != 2:
-            raise ValueError(f"shape must be (height, width), got {shape!r}")
-        for side in wanted:
-            check_integer("shape", side, 1)
-        height, width = wanted
-        codec = ImageCodec(self._shape_allowed((height, width)), self.n_levels)
-        row = codec.read_condition(condition)
-        question = blanks(row[None, :], codec, "sample", n_samples)
-        found = answer(question, self._answerers(codec), random_generator(random_state))
-        return codec.write(found)
-
-    def to_network(self) -> MarkovNetwork:
-        """The same distribution as a Markov network: a factor for each pixel and clique.
-
-        For tiny grids: a clique's table has ``n_levels ** (pixels of the clique)`` entries.
-        """
-        check_is_fitted(self)
-        from harmonium.models.network.model import Factor, MarkovNetwork
-
-        tables = factor_tables(self.build_energy(torch.float64))
-        return MarkovNetwork([Factor(names, table) for names, table in tables])
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -313,6 +234,8 @@ class GridMRF(EnergyModel):
             "n_updates": self.n_updates_,
             "stop_reason": self.stop_reason_,
             "log_partition": None if known is None else vars(known),
+            # Where a checkpoint lay, and which machine fitted, is no part of the model.
+            "parameters_left_out": ["checkpoint", "device"],
         }
         return arrays, facts
 

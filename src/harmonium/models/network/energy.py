@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute import draws
-from harmonium.contract.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
+from harmonium.contract.energy import (
+    Beta,
+    Chains,
+    Energy,
+    Evidence,
+    Generator,
+    Metric,
+    Parameters,
+)
 from harmonium.models.network.exact.contraction import TooWideError
 from harmonium.models.network.exact.engine import Engine
 from harmonium.models.network.exact.order import interaction_graph
@@ -54,17 +64,30 @@ class FactorEnergy(Energy):
     A sweep costs the sum over factors of arity times states, times the number of chains.
     """
 
-    def __init__(self, exact: Engine, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        exact: Engine,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | None = None,
+    ) -> None:
         self.exact = exact
-        self.dtype, self.device = dtype, torch.device("cpu")
+        self.dtype, self.device = dtype, torch.device("cpu") if device is None else device
         self.sizes, self.scopes = exact.sizes, exact.scopes
         self.n_variables, self.n_states = len(self.sizes), max(self.sizes)
         flat = np.concatenate([np.reshape(table, -1) for table in exact.log_tables])
         lowest = float(np.min(flat[np.isfinite(flat)], initial=0.0))
         self.log_zero = min(_LOG_ZERO, lowest - _BELOW)
-        self.tables = torch.from_numpy(np.where(np.isneginf(flat), self.log_zero, flat)).to(dtype)
+        lifted = torch.from_numpy(np.where(np.isneginf(flat), self.log_zero, flat))
+        self.tables = lifted.to(self.device, dtype)
+        self._kept: tuple[Tensor, Engine] | None = None
         self._layout()
         self.base = self._base()
+
+    def to(self, dtype: torch.dtype, device: torch.device | None = None) -> FactorEnergy:
+        copy = FactorEnergy(self.exact, dtype, self.device if device is None else device)
+        copy.tables.copy_(self.tables)
+        copy.base.copy_(self.base)
+        return copy
 
     def _layout(self) -> None:
         """Groups of factors for weighing, contacts of each colour for sweeping."""
@@ -80,23 +103,29 @@ class FactorEnergy(Energy):
             by_arity.setdefault(len(scope), []).append(number)
         self.groups = [
             _Group(
-                torch.tensor([self.scopes[f] for f in members]).reshape(len(members), arity).long(),
-                torch.tensor([strides[f] for f in members]).reshape(len(members), arity).long(),
-                torch.tensor([offsets[f] for f in members]),
+                self._numbers([self.scopes[f] for f in members]).reshape(len(members), arity),
+                self._numbers([strides[f] for f in members]).reshape(len(members), arity),
+                self._numbers([offsets[f] for f in members]),
             )
             for arity, members in by_arity.items()
         ]
         colours = _colours(self.n_variables, self.scopes)
-        self.colours = [torch.tensor(members) for members in colours]
+        self.colours = [self._numbers(members) for members in colours]
         self.contacts = [
             [c for arity in by_arity if arity for c in self._meet(members, arity, strides, offsets)]
             for members in colours
         ]
-        states = torch.arange(self.n_states)
-        self.last_states = torch.tensor(self.sizes) - 1
+        states = torch.arange(self.n_states, device=self.device)
+        self.last_states = self._numbers(self.sizes) - 1
         impossible = states[None, :] > self.last_states[:, None]
-        self.possible = torch.zeros(self.n_variables, self.n_states, dtype=self.dtype)
+        self.possible = self._zeros(self.n_variables, self.n_states)
         self.possible[impossible] = -torch.inf
+
+    def _numbers(self, values: Sequence[Any]) -> Tensor:
+        return torch.tensor(values, dtype=torch.long, device=self.device)
+
+    def _zeros(self, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
+        return torch.zeros(shape, dtype=dtype or self.dtype, device=self.device)
 
     def _meet(
         self,
@@ -125,10 +154,10 @@ class FactorEnergy(Energy):
         shape = (len(slots), arity - 1)
         return [
             _Contacts(
-                torch.tensor(slots),
-                torch.tensor(others).reshape(shape).long(),
-                torch.tensor(other_strides).reshape(shape).long(),
-                torch.from_numpy(np.stack(starts)),
+                self._numbers(slots),
+                self._numbers(others).reshape(shape),
+                self._numbers(other_strides).reshape(shape),
+                torch.from_numpy(np.stack(starts)).to(self.device),
             )
         ]
 
@@ -138,7 +167,7 @@ class FactorEnergy(Energy):
         for group in self.groups:
             if group.variables.shape[1] == 1:
                 own = group.variables[:, 0]
-                states = torch.arange(self.n_states)
+                states = torch.arange(self.n_states, device=self.device)
                 last = self.last_states[own].unsqueeze(1)
                 index = group.offsets[:, None] + torch.minimum(states[None, :], last)
                 total = total.index_add(0, own, self.tables[index].double())
@@ -159,7 +188,7 @@ class FactorEnergy(Energy):
         ]
 
     def log_weight(self, x: Tensor, beta: Beta = 1.0) -> Tensor:
-        full = torch.zeros(len(x), dtype=torch.float64)
+        full = self._zeros(len(x), dtype=torch.float64)
         for index in self._entries(x):
             full += self.tables[index].double().sum(1)
         full[(x > self.last_states).any(1)] = -torch.inf
@@ -172,7 +201,7 @@ class FactorEnergy(Energy):
         """log P_beta(x_i = state given the rest), up to a constant, for one colour's variables."""
         members = self.colours[colour]
         states = x.long()
-        logits = torch.zeros(len(x), len(members), self.n_states, dtype=self.dtype)
+        logits = self._zeros(len(x), len(members), self.n_states)
         for contact in self.contacts[colour]:
             elsewhere = (states[:, contact.others] * contact.other_strides).sum(2)
             index = elsewhere.unsqueeze(2) + contact.start
@@ -182,7 +211,7 @@ class FactorEnergy(Energy):
             base = self.base[members].nan_to_num(neginf=0.0)
             logits = (1.0 - scale) * base + scale * logits
         if evidence is not None and evidence.readings is not None:
-            readings = evidence.readings.log_likelihood(members, self.n_states).to(self.dtype)
+            readings = evidence.readings.log_likelihood(members, self.n_states).to(logits)
             logits += readings.nan_to_num(neginf=self.log_zero)
         return logits + self.possible[members]
 
@@ -205,7 +234,7 @@ class FactorEnergy(Energy):
         self, chains: Chains, generator: Generator, evidence: Evidence | None = None
     ) -> tuple[Chains, Tensor]:
         x, means = chains.x.clone(), chains.x.clone()
-        states = torch.arange(self.n_states, dtype=self.dtype)
+        states = torch.arange(self.n_states, dtype=self.dtype, device=self.device)
         for colour in range(len(self.colours)):
             logits = self._logits(x, colour, 1.0, evidence)
             self._put(means, colour, torch.softmax(logits, 2) @ states, evidence)
@@ -234,7 +263,7 @@ class FactorEnergy(Energy):
         return draws.categorical(logits, generator).reshape(n, -1).to(self.dtype)
 
     def moments(self, x: Tensor, weights: Tensor) -> Parameters:
-        total = torch.zeros(len(self.tables), dtype=torch.float64)
+        total = self._zeros(len(self.tables), dtype=torch.float64)
         for index in self._entries(x):
             each = weights.double()[:, None].expand_as(index)
             total.index_add_(0, index.reshape(-1), each.reshape(-1))
@@ -243,7 +272,7 @@ class FactorEnergy(Energy):
     def marginals(
         self, chains: Chains, generator: Generator, evidence: Evidence | None = None
     ) -> Tensor:
-        found = torch.zeros(len(chains.x), self.n_variables, self.n_states, dtype=self.dtype)
+        found = self._zeros(len(chains.x), self.n_variables, self.n_states)
         for colour, members in enumerate(self.colours):
             found[:, members] = torch.softmax(self._logits(chains.x, colour, 1.0, evidence), 2)
         if evidence is not None and evidence.free is not None:
@@ -251,19 +280,30 @@ class FactorEnergy(Energy):
             found = torch.where(evidence.free.unsqueeze(2), found, fixed)
         return found[:, :, 1] if self.n_states == 2 else found
 
-    def _current(self) -> Engine:
-        """The exact engine with the present parameters in its tables."""
-        flat = self.tables.double().numpy()
+    @property
+    def forbidden(self) -> Tensor:
+        """Entries of the tables that are zero, and stay so: ``(n_entries,)``."""
+        flat = np.concatenate([np.reshape(t, -1) for t in self.exact.log_tables])
+        return torch.from_numpy(np.isneginf(flat)).to(self.device)
+
+    def fused(self, learner: object, prior: object, metric: Metric) -> None:
+        return None
+
+    def log_tables(self) -> list[NDArray[np.float64]]:
+        """The present parameters as tables of the factors' shapes, -inf for what is forbidden."""
+        flat = self.tables.double().cpu().numpy()
         tables, start = [], 0
         for table in self.exact.log_tables:
             values = flat[start : start + table.size].reshape(table.shape)
             tables.append(np.where(np.isneginf(table), -np.inf, values))
             start += table.size
-        return self.exact.with_tables(tables)
+        return tables
 
-    @property
-    def running_means(self) -> Parameters:
-        return {}
+    def _current(self) -> Engine:
+        """The exact engine with the present parameters in its tables; kept until they change."""
+        if self._kept is None or not torch.equal(self._kept[0], self.tables):
+            self._kept = (self.tables.clone(), self.exact.with_tables(self.log_tables()))
+        return self._kept[1]
 
     def exact_log_partition(self) -> float | None:
         try:
@@ -277,7 +317,7 @@ class FactorEnergy(Energy):
         except TooWideError:
             return None
         flat = np.concatenate([np.reshape(p, -1) for p in found])
-        return {"tables": torch.from_numpy(flat).to(self.dtype)}
+        return {"tables": torch.from_numpy(flat).to(self.tables)}
 
 
 def _colours(n_variables: int, scopes: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -10,18 +10,31 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.contract.checks import check_choice, check_integer, check_number
+from harmonium.compute.device import device_for
+from harmonium.contract.checks import Range, check_number, check_ranges, choice, integer, number
 from harmonium.contract.estimates import LogZ
-from harmonium.contract.stopping import tell
 from harmonium.data.tables import check_sample_weight
+from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
+from harmonium.models.network.exact.engine import States
 from harmonium.models.network.factor import Factor, Name
 from harmonium.models.network.forms import shapes, uai
 from harmonium.models.network.forms.drawing import Graph
 from harmonium.models.network.questions import Questions
+from harmonium.models.network.start import TableParameters, fit_tables, go_on
 from harmonium.models.network.structure import Structure
+from harmonium.models.settings import LEARNING_RANGES, positive
 
 __all__ = ["Factor", "MarkovNetwork"]
+
+_RANGES: dict[str, Range] = {
+    "learner": choice("auto", "exact", "pcd"),
+    "weight_decay": number(0.0),
+    "max_iter": integer(1),
+    "tol": positive,
+    "max_memory": positive,
+    **LEARNING_RANGES,
+}
 
 
 class MarkovNetwork(Questions):
@@ -43,7 +56,14 @@ class MarkovNetwork(Questions):
     max_iter : iterations of L-BFGS, or gradient steps of ``"pcd"`` in hundreds; at least 1.
     tol : ``fit`` stops once no factor's table of expected counts (per row) is off by more.
     max_memory : GiB that an exact answer may take; beyond it a ValueError names the width.
-    random_state : seed of ``fit`` with ``"pcd"``.
+    validation_fraction : share of the rows, in [0, 1), that ``fit`` holds out and watches; the
+        tables that do best on them are kept. 0 watches nothing; ``"auto"``: a tenth, at most
+        2,000.
+    checkpoint : a file that is written along ``fit``; a fit of the same network and data goes on
+        from it, bit for bit, where an earlier one was cut off.
+    time_limit : seconds after which ``fit`` ends with the best so far.
+    device : where chains run: ``"auto"``, ``"cpu"``, ``"cuda"``, ...; elimination runs on the CPU.
+    random_state : seed of ``fit`` with ``"pcd"``, and of what is held out.
     verbose : 1 shows a progress bar in ``fit``.
 
     Attributes
@@ -54,7 +74,8 @@ class MarkovNetwork(Questions):
     n_features_in_ : number of variables.
     n_iter_, n_updates_, stop_reason_ : of the last ``fit``: iterations (of ``"pcd"``: hundreds of
         updates), steps done, and why it ended.
-    history_ : of ``"pcd"``: lists by name, ``update``, ``seconds``, ``learning_rate``.
+    history_ : lists by name: ``update``, ``seconds``, of ``"pcd"`` ``learning_rate``; ``train``
+        and, where rows are held out, ``validation``: mean log-likelihoods in nats.
     """
 
     may_hold = frozenset({-np.inf})
@@ -68,6 +89,10 @@ class MarkovNetwork(Questions):
         max_iter: int = 1000,
         tol: float = 1e-6,
         max_memory: float = 2.0,
+        validation_fraction: float | str = 0.0,
+        checkpoint: str | PathLike[str] | None = None,
+        time_limit: float | None = None,
+        device: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -77,6 +102,10 @@ class MarkovNetwork(Questions):
         self.max_iter = max_iter
         self.tol = tol
         self.max_memory = max_memory
+        self.validation_fraction = validation_fraction
+        self.checkpoint = checkpoint
+        self.time_limit = time_limit
+        self.device = device
         self.random_state = random_state
         self.verbose = verbose
         Structure.check(factors)  # a network that cannot be is refused where it is written
@@ -114,11 +143,7 @@ class MarkovNetwork(Questions):
 
     def check_parameters(self) -> None:
         Structure.check(self.factors)
-        check_choice("learner", self.learner, ("auto", "exact", "pcd"))
-        check_number("weight_decay", self.weight_decay, 0.0)
-        check_integer("max_iter", self.max_iter, 1)
-        check_number("tol", self.tol, 0.0, low_open=True)
-        check_number("max_memory", self.max_memory, 0.0, low_open=True)
+        check_ranges(vars(self), _RANGES)
 
     # -- learn ---------------------------------------------------------------
 
@@ -138,23 +163,40 @@ class MarkovNetwork(Questions):
 
         Cost: an up and down pass an iteration with ``"exact"``.
         """
-        from harmonium.models.network.likelihood import TableParameters, fit_tables
-
         self.check_parameters()
         network = Structure(self.factors, self.max_memory)
-        self._learned = None
-        table = np.asarray(self._codec().read(X))
-        weights = check_sample_weight(sample_weight, table)
+        self._learned, self._running = None, None
+        states, weights = self._rows(X, sample_weight)
         wanted = asked(TableParameters, vars(self))
-        result = fit_tables(wanted, network, table.astype(np.intp), weights)
-        self._learned = (self.factors, result.factors)
+        found = fit_tables(wanted, network, states, weights, device_for(self.device))
+        self._learned = (self.factors, found.factors)
         self._keep_log_partition(None)
-        self.n_iter_ = result.n_iter
-        self.n_updates_ = result.n_updates
-        self.stop_reason_ = result.reason
-        self.history_ = result.history
-        tell(result.reason)
+        self.n_iter_ = found.n_iter
+        self._keep_result(found.result)
         return self
+
+    #: What `partial_fit` goes on from; None until it is called, and after `fit`.
+    _running: RunningFit | None = None
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """One pass over these rows at a constant rate, from the tables in force: those given, or
+        learned so far. Chains persist between calls; nothing is held out and nothing averaged.
+        """
+        self.check_parameters()
+        states, weights = self._rows(X, sample_weight)
+        wanted = asked(TableParameters, vars(self))
+        factors, self._running, n_updates = go_on(
+            wanted, self._network, states, weights, self._running, device_for(self.device)
+        )
+        self._learned = (self.factors, factors)
+        self._keep_log_partition(None)
+        self.n_iter_ = getattr(self, "n_iter_", 0)
+        self._keep_partial(n_updates)
+        return self
+
+    def _rows(self, X: Any, sample_weight: Any) -> tuple[States, NDArray[np.float64] | None]:
+        table = np.asarray(self._codec().read(X))
+        return table.astype(np.intp), check_sample_weight(sample_weight, table)
 
     # -- files ---------------------------------------------------------------
 
@@ -171,7 +213,7 @@ class MarkovNetwork(Questions):
             "variables": [repr(list(factor.variables)) for factor in factors],
             "log_partition": None if known is None else vars(known),
             "fit": [getattr(self, "n_iter_", None), getattr(self, "stop_reason_", None)],
-            "parameters_left_out": ["factors"],
+            "parameters_left_out": ["factors", "checkpoint", "device"],
         }
         return {str(i): factor.log_table for i, factor in enumerate(factors)}, facts
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from harmonium.compute.device import device_for
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.energy import Chains, Evidence
@@ -48,6 +49,8 @@ class Questions(EnergyModel):
 
     _annealing_steps: ClassVar[tuple[int, ...]] = (2000, 20000)
 
+    device: str
+
     # -- structure -----------------------------------------------------------------
 
     @property
@@ -71,7 +74,7 @@ class Questions(EnergyModel):
         return len(self._network.names)
 
     def build_energy(self, dtype: torch.dtype) -> FactorEnergy:
-        return self._network.energy(dtype)
+        return self._network.energy(dtype, device_for(self.device))
 
     def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
         factors = self._network.factors
@@ -83,7 +86,7 @@ class Questions(EnergyModel):
 
     def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
         network = self._network
-        return lambda x: torch.from_numpy(network.log_weight(x.numpy().astype(np.intp)))
+        return lambda x: torch.from_numpy(network.log_weight(x.cpu().numpy().astype(np.intp)))
 
     # -- rows in, answers ----------------------------------------------------------
 

@@ -32,7 +32,7 @@ class Structure:
             [factor.log_table for factor in factors],
             max_memory,
         )
-        self._energies: dict[torch.dtype, FactorEnergy] = {}
+        self._energies: dict[tuple[torch.dtype, torch.device], FactorEnergy] = {}
 
     @staticmethod
     def check(factors: Any) -> dict[Name, int]:
@@ -61,11 +61,12 @@ class Structure:
             and all(new is old for new, old in zip(factors, self.factors, strict=True))
         )
 
-    def energy(self, dtype: torch.dtype) -> FactorEnergy:
+    def energy(self, dtype: torch.dtype, device: torch.device) -> FactorEnergy:
         """The factors as an energy for chains."""
-        if dtype not in self._energies:
-            self._energies[dtype] = FactorEnergy(self.exact, dtype)
-        return self._energies[dtype]
+        key = (dtype, device)
+        if key not in self._energies:
+            self._energies[key] = FactorEnergy(self.exact, dtype, device)
+        return self._energies[key]
 
     def fits(self, known: frozenset[int] = frozenset()) -> bool:
         """Whether exact answers fit the memory allowed."""

@@ -18,7 +18,21 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from harmonium.compute import draws
-from harmonium.contract.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
+from harmonium.contract.energy import (
+    Beta,
+    Chains,
+    Energy,
+    Evidence,
+    FusedStep,
+    Generator,
+    Metric,
+    Parameters,
+)
+from harmonium.learning.ascent import Gaussian, Plain
+from harmonium.learning.learners.base import ChainLearner
+from harmonium.learning.learners.persistent import Persistent
+from harmonium.learning.rows import Batch
+from harmonium.models.rbm.centring import Centred
 from harmonium.sampling.enumeration import Block, energy_blocks, log_sum, mean_moments
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -29,8 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RBMEnergy"]
 
-#: Share of a batch's mean in the running mean of the hidden units, the centring offset.
-HIDDEN_MEAN_RATE = 0.01
 #: Units of the smaller side up to which each gradient can be exact.
 MAX_EXACT_LEARNING_UNITS = LIMITS["gradient"].bit_length() - 1
 
@@ -62,10 +74,6 @@ class RBMEnergy(Energy):
         self.n_variables, self.n_hidden = len(self.sizes), weights.shape[1]
         self.dtype = weights.dtype
         self.device = weights.device
-        # Offsets of the centred gradient: where visible and hidden units are on average.
-        self.visible_mean = self.units.mean(base_bias.unsqueeze(0))[0]
-        self.hidden_mean = torch.full_like(hidden_bias, 0.5)
-        self.centered = True
         self._compiled: PersistentUpdate | None = None
         self._stack: tuple[Tensor, ...] | None = None
 
@@ -76,22 +84,11 @@ class RBMEnergy(Energy):
             part.detach().to(where, dtype, copy=True)
             for part in (self.weights, self.visible_bias, self.hidden_bias, self.base_bias)
         )
-        copy = RBMEnergy(weights, visible_bias, hidden_bias, base_bias, self.units)
-        copy.visible_mean = self.visible_mean.to(where, dtype, copy=True)
-        copy.hidden_mean = self.hidden_mean.to(where, dtype, copy=True)
-        copy.centered = self.centered
-        return copy
+        return RBMEnergy(weights, visible_bias, hidden_bias, base_bias, self.units)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without buffers and threads, which are made anew."""
         return {**vars(self), "_compiled": None, "_stack": None}
-
-    def set_centered(self, centered: bool) -> None:
-        """Whether updates use the centred gradient; offsets of zero make it the plain one."""
-        self.centered = centered
-        if not centered:
-            self.visible_mean = torch.zeros_like(self.visible_mean)
-            self.hidden_mean = torch.zeros_like(self.hidden_mean)
 
     def parameters(self) -> Parameters:
         return {
@@ -243,7 +240,8 @@ class RBMEnergy(Energy):
 
     # -- exact sums over the smaller side -------------------------------------------------------
 
-    def _log2_states(self) -> float:
+    def log2_states(self) -> float:
+        """Of the side that has fewer, which exact sums visit one by one."""
         return min(log2_states(self.sizes), float(self.n_hidden))
 
     def _blocks(self) -> Iterator[Block]:
@@ -271,13 +269,13 @@ class RBMEnergy(Energy):
 
     def exact_log_partition(self) -> float | None:
         """By the side with fewer states, up to 2**22 of them."""
-        if self._log2_states() > math.log2(LIMITS["log_partition"]):
+        if self.log2_states() > math.log2(LIMITS["log_partition"]):
             return None
         return log_sum(self._blocks())
 
     def exact_moments(self) -> Parameters | None:
         """By the side with fewer states, up to 2**20 of them."""
-        if self._log2_states() > math.log2(LIMITS["gradient"]):
+        if self.log2_states() > math.log2(LIMITS["gradient"]):
             return None
         return {name: value.to(self.dtype) for name, value in mean_moments(self._blocks()).items()}
 
@@ -300,42 +298,56 @@ class RBMEnergy(Energy):
 
     # -- learning ----------------------------------------------------------------------------
 
-    def direction(self, gradient: Parameters) -> Parameters:
-        """The centred gradient (Montavon, Müller 2012; Melchior, Fischer, Wiskott 2016, eq. 10-12).
-
-        Equivalent to learning with v - visible_mean and h - hidden_mean: the weights' gradient
-        loses what the biases explain, so both can be learned at one rate.
-        """
-        weights = (
-            gradient["weights"]
-            - torch.outer(self.visible_mean, gradient["hidden_bias"])
-            - torch.outer(gradient["visible_bias"], self.hidden_mean)
-        )
-        return {
-            "weights": weights,
-            "visible_bias": gradient["visible_bias"] - weights @ self.hidden_mean,
-            "hidden_bias": gradient["hidden_bias"] - self.visible_mean @ weights,
-        }
-
     @property
-    def running_means(self) -> Parameters:
-        return {"visible_mean": self.visible_mean, "hidden_mean": self.hidden_mean}
+    def base_mean(self) -> Tensor:
+        """Expected statistics of the visible units at ``beta = 0``, ``(n_statistics,)``."""
+        return self.units.mean(self.base_bias.unsqueeze(0))[0]
 
-    def observe(self, positive: Parameters) -> None:
-        """Let the hidden units' offset follow their mean under the data."""
-        if self.centered:
-            self.hidden_mean.lerp_(positive["hidden_bias"], HIDDEN_MEAN_RATE)
+    def fused(self, learner: object, prior: object, metric: Metric) -> FusedStep | None:
+        """Chains and step in three products, or one compiled step, for a pull on the weights
+        alone, with or without centring."""
+        if not isinstance(learner, ChainLearner) or not isinstance(prior, Gaussian):
+            return None
+        decay = prior.precisions.get("weights", 0.0)
+        if not prior.precisions.keys() <= {"weights"} or isinstance(decay, Tensor):
+            return None
+        if isinstance(metric, Centred):
+            offsets = (metric.visible_mean, metric.hidden_mean)
+        elif isinstance(metric, Plain):
+            offsets = (torch.zeros_like(self.visible_bias), torch.zeros_like(self.hidden_bias))
+        else:
+            return None
+        shares: dict[int, Tensor] = {}
+
+        def step(x: Tensor, rate: float, generator: Generator) -> None:
+            mean = None
+            if isinstance(learner, Persistent):
+                mean = self.persistent_update(
+                    x, learner.chains, offsets, learner.n_gibbs, rate, decay, generator
+                )
+            if mean is None:
+                chains = learner.advance(self, Batch(x), generator)
+                n = len(chains.x)
+                if n not in shares:
+                    shares[n] = torch.full((n,), 1.0 / n, dtype=self.dtype, device=self.device)
+                mean = self.fused_update(x, chains, offsets, shares[n], rate, decay, generator)
+            if isinstance(metric, Centred):
+                metric.follow(mean)
+
+        return step
 
     def fused_update(
         self,
         positive: Tensor,
         negative: Chains,
+        offsets: tuple[Tensor, Tensor],
         negative_weights: Tensor,
         rate: float,
         decay: float,
         generator: Generator,
-    ) -> None:
-        """:func:`harmonium.learning.plain_update` in three products and one pass.
+    ) -> Tensor:
+        """A step of :class:`harmonium.learning.ascent.Ascent` in three products and one pass;
+        returns the hidden units' mean under the rows.
 
         Data and chains are stacked, so one product gives both hidden halves and one the
         difference of the two outer products. The centring is two more rows of the stack, for
@@ -356,30 +368,31 @@ class RBMEnergy(Energy):
         )
         change_hidden = positive_mean + negative_mean
         change_visible = torch.mv(visible[rows].T, scale)
-        visible[n + m], hidden[n + m] = self.visible_mean, -change_hidden
-        visible[n + m + 1], hidden[n + m + 1] = change_visible, -self.hidden_mean
+        visible_mean, hidden_mean = offsets
+        visible[n + m], hidden[n + m] = visible_mean, -change_hidden
+        visible[n + m + 1], hidden[n + m + 1] = change_visible, -hidden_mean
         # The biases' corrections are products with the weights' gradient; two thin products
         # with its factors give them without forming it.
-        change_visible = change_visible - visible.T @ (hidden @ self.hidden_mean)
-        change_hidden = change_hidden - hidden.T @ (visible @ self.visible_mean)
+        change_visible = change_visible - visible.T @ (hidden @ hidden_mean)
+        change_hidden = change_hidden - hidden.T @ (visible @ visible_mean)
         self.weights.addmm_(visible.T, hidden, beta=1.0 - rate * decay, alpha=rate)
         self.visible_bias.add_(change_visible, alpha=rate)
         self.hidden_bias.add_(change_hidden, alpha=rate)
-        if self.centered:
-            self.hidden_mean.lerp_(positive_mean, HIDDEN_MEAN_RATE)
         negative.hidden = drawn
+        return positive_mean
 
     def persistent_update(
         self,
         positive: Tensor,
         chains: Chains,
+        offsets: tuple[Tensor, Tensor],
         n_gibbs: int,
         rate: float,
         decay: float,
         generator: Generator,
-    ) -> Chains | None:
-        """Sweeps of the chains and :meth:`fused_update` in one compiled step, where there is
-        one (float32 on the CPU, units of 0 or 1); None where there is not."""
+    ) -> Tensor | None:
+        """Sweeps of the chains, in place, and :meth:`fused_update` in one compiled step, where
+        there is one (float32 on the CPU, units of 0 or 1); None where there is not."""
         if (
             not draws.uses_fast_path(self.weights)
             or not self.units.plain
@@ -394,21 +407,17 @@ class RBMEnergy(Energy):
                 f"rows and chains of widths {widths} do not fit weights {tuple(self.weights.shape)}"
             )
         shape = (len(positive), len(chains.x))
-        if self._compiled is None or self._compiled.shape != shape:
+        known = self._compiled
+        if known is None or known.shape != shape or known.offsets is not offsets[0]:
             from harmonium.models.rbm.kernels.persistent import PersistentUpdate
 
-            self._compiled = PersistentUpdate(
-                self.weights, self.visible_bias, self.hidden_bias, self.visible_mean, *shape
+            known = PersistentUpdate(
+                self.weights, self.visible_bias, self.hidden_bias, offsets[0], *shape
             )
-        hidden = chains.hidden
-        if hidden is None:
-            hidden = self.draw_hidden(chains.x, generator)
-        mean = self._compiled(
-            positive, chains.x, hidden, n_gibbs, self.hidden_mean, rate, decay, generator
-        )
-        if self.centered:
-            self.hidden_mean.lerp_(mean, HIDDEN_MEAN_RATE)
-        return Chains(chains.x, hidden)
+            self._compiled = known
+        if chains.hidden is None:
+            chains.hidden = self.draw_hidden(chains.x, generator)
+        return known(positive, chains.x, chains.hidden, n_gibbs, offsets[1], rate, decay, generator)
 
     def _buffers(self, n: int, m: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if self._stack is None or self._stack[1].shape[0] != n + m:

@@ -2,69 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.special import logsumexp
-from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from harmonium.compute.random import generator_for, random_generator
+from harmonium.compute.device import device_for
 from harmonium.contract.checks import (
+    Range,
     check_arrays,
-    check_choice,
     check_flag,
     check_integer,
-    check_number,
+    check_ranges,
+    choice,
+    integer,
+    number,
+    or_else,
 )
 from harmonium.contract.estimates import LogZ, check_history
-from harmonium.contract.stopping import tell
-from harmonium.data.tables import Table, check_sample_weight, check_states, dense_rows, one_row
+from harmonium.data.tables import check_sample_weight, check_states
+from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
-from harmonium.learning.trainer import LEARNERS
-from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
-from harmonium.models.codec import Codec, TableCodec
-from harmonium.models.energy_model import EnergyModel
-from harmonium.models.question import blanks
-from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
+from harmonium.learning.record import Observer
+from harmonium.learning.rows import row_source
+from harmonium.models.rbm.attributes import Attributes
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
-from harmonium.models.rbm.hidden import (
-    check_hidden,
-    draw_hidden,
-    mean_hidden,
-    pseudo_log_likelihood,
-)
+from harmonium.models.rbm.questions import Questions
 from harmonium.models.rbm.start import (
     RBMParameters,
-    RunningFit,
     Start,
     base_bias_of,
     begin_running,
     fit_energy,
-    settings_for,
+    given_parameters,
+    plan_for,
+    prior_for,
 )
-from harmonium.sampling.gibbs import Schedule
-from harmonium.units.base import Units
-
-if TYPE_CHECKING:
-    from harmonium.models.network.model import MarkovNetwork
+from harmonium.models.settings import LEARNING_RANGES, positive
 
 __all__ = ["RBM"]
 
-#: Annealed sweeps that lead chains in, then sweeps that answers are made of.
-_SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
+_AT_LEAST_ONE = or_else("auto", integer(1))
+_RANGES: dict[str, Range] = {
+    "n_components": integer(1),
+    "visible": choice("bernoulli"),
+    "hidden": choice("bernoulli"),
+    "learner": choice("exact", "cd", "pcd", "pt"),
+    "n_updates": _AT_LEAST_ONE,
+    "batch_size": _AT_LEAST_ONE,
+    "n_chains": _AT_LEAST_ONE,
+    "learning_rate": or_else("auto", positive),
+    "weight_decay": or_else("auto", number(0.0)),
+    "n_gibbs": integer(1),
+    "centered": check_flag,
+    "temperature": positive,
+    **LEARNING_RANGES,
+}
 
 
-class RBM(TransformerMixin, EnergyModel):
+class RBM(Questions):
     """P(v) = sum over h of exp((v'Wh + b'v + c'h) / T) / Z, learned by maximum likelihood.
 
     Parameters
@@ -110,9 +114,6 @@ class RBM(TransformerMixin, EnergyModel):
     Rows are 0 or 1 in every question; ``inverse_transform`` and ``sample_visible`` also take
     hidden probabilities in [0, 1].
     """
-
-    n_features_in_: int
-    _annealing_steps: ClassVar[tuple[int, ...]] = (2000, 20000)
 
     def __init__(
         self,
@@ -168,6 +169,18 @@ class RBM(TransformerMixin, EnergyModel):
         Interrupting a fit (Ctrl-C) keeps the best parameters so far, and warns; so does a fit
         whose weights stop being finite.
         """
+        return self.fit_observed(X, y, sample_weight)
+
+    def fit_observed(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        observers: Sequence[Observer] = (),
+    ) -> Self:
+        """:meth:`fit`, each of the `observers` being shown a
+        :class:`~harmonium.learning.record.Look` whenever the fit looks at itself."""
         self.check_parameters()
         table = check_states(self, X, reset=True)
         weights = check_sample_weight(sample_weight, table)
@@ -187,15 +200,15 @@ class RBM(TransformerMixin, EnergyModel):
             asked(RBMParameters, vars(self)),
             joint,
             weights,
-            Start(self._device(), self._units()),
-            getattr(self, "_on_look", None),
+            Start(device_for(self.device), self._units()),
+            observers,
         )
         self._take(energy, result.parameters)
-        self.history_ = result.history
-        self.n_updates_ = result.n_updates
-        self.stop_reason_ = result.reason
-        tell(result.reason)
+        self._keep_result(result)
         return self
+
+    #: What `partial_fit` goes on from; None until it is called, and after `fit`.
+    _running: RunningFit | None = None
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """One pass over these rows at a constant learning rate, from where the model stands.
@@ -217,43 +230,25 @@ class RBM(TransformerMixin, EnergyModel):
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
         self._check_size(table.shape[1])
-        wanted = asked(RBMParameters, vars(self))
+        wanted = replace(asked(RBMParameters, vars(self)), validation_fraction=0.0)
+        start = Start(device_for(self.device), self._units())
         known = None if first else self.build_energy(torch.float32)
-        if self._running is None or self._running.learner != self.learner:
-            self._running = begin_running(
-                wanted, table, Start(self._device(), self._units()), known
-            )
+        if self._running is None or not self._running.is_of(self.learner):
+            self._running = begin_running(wanted, table, start, known)
         elif known is not None:
             self._running.energy.set_parameters(known.parameters())
-        self._running.learn(table, weights, settings_for(wanted, table.shape[0]))
-        self._take(self._running.energy, self._running.energy.parameters())
+        rows = row_source(table, start.device, weights)
+        n_rows = len(rows.usable())
+        plan, prior = plan_for(wanted, n_rows), prior_for(wanted, n_rows)
+        n_updates = self._running.learn(rows, plan, prior)
+        energy = self._running.energy
+        assert isinstance(energy, RBMEnergy)
+        self._take(energy, energy.parameters())
+        self._keep_partial(n_updates)
         return self
 
     def check_parameters(self) -> None:
-        check_integer("n_components", self.n_components, 1)
-        check_choice("visible", self.visible, ("bernoulli",))
-        check_choice("hidden", self.hidden, ("bernoulli",))
-        check_choice("learner", self.learner, LEARNERS)
-        for name in ("n_updates", "batch_size", "n_chains"):
-            if getattr(self, name) != "auto":
-                check_integer(name, getattr(self, name), 1)
-        if self.learning_rate != "auto":
-            check_number("learning_rate", self.learning_rate, 0.0, low_open=True)
-        if self.weight_decay != "auto":
-            check_number("weight_decay", self.weight_decay, 0.0)
-        check_integer("n_gibbs", self.n_gibbs, 1)
-        check_flag("centered", self.centered)
-        check_number("temperature", self.temperature, 0.0, low_open=True)
-        if self.validation_fraction != "auto":
-            check_number("validation_fraction", self.validation_fraction, 0.0, 1.0, high_open=True)
-        if self.time_limit is not None:
-            check_number("time_limit", self.time_limit, 0.0, low_open=True)
-        if self.checkpoint is not None and not Path(self.checkpoint).parent.is_dir():
-            raise ValueError(
-                f"checkpoint: the folder {str(Path(self.checkpoint).parent)!r} does not exist"
-            )
-        random_generator(self.random_state)
-        self._device()
+        check_ranges(vars(self), _RANGES)
 
     def _check_size(self, n_features: int) -> None:
         smaller = min(n_features, self.n_components)
@@ -262,19 +257,6 @@ class RBM(TransformerMixin, EnergyModel):
                 f"learner='exact' wants a side of at most {MAX_EXACT_LEARNING_UNITS} units, "
                 f"got {n_features} visible and {self.n_components} hidden; use learner='pcd'"
             )
-
-    def _device(self) -> torch.device:
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            device = torch.device(self.device)
-        except (RuntimeError, TypeError):
-            raise ValueError(
-                f"device must be 'auto', 'cpu', 'cuda' or another torch device, got {self.device!r}"
-            ) from None
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError("device='cuda', but torch sees no CUDA device; use device='cpu'")
-        return device
 
     def _take(self, energy: RBMEnergy, parameters: dict[str, Tensor]) -> None:
         """Keep learned parameters, in units of energy (the energy holds them divided by T)."""
@@ -300,30 +282,12 @@ class RBM(TransformerMixin, EnergyModel):
 
         Other constructor parameters may follow by name.
         """
-        arrays = {}
-        for name, value, n_dimensions in (("W", W, 2), ("b", b, 1), ("c", c, 1)):
-            try:
-                array = np.array(value, dtype=np.float64)
-            except (TypeError, ValueError):
-                raise ValueError(f"{name} must be an array of numbers, got {value!r}") from None
-            if array.ndim != n_dimensions or not np.isfinite(array).all():
-                raise ValueError(
-                    f"{name} must be a finite array of {n_dimensions} dimension(s), "
-                    f"got shape {array.shape}"
-                )
-            arrays[name] = array
-        n_visible, n_hidden = arrays["W"].shape
-        if min(n_visible, n_hidden) < 1:
-            raise ValueError(f"W must have at least one row and column, got {arrays['W'].shape}")
-        if arrays["b"].shape != (n_visible,) or arrays["c"].shape != (n_hidden,):
-            raise ValueError(
-                f"b and c must have the lengths of W's sides, {n_visible} and {n_hidden}, "
-                f"got {arrays['b'].shape[0]} and {arrays['c'].shape[0]}"
-            )
+        weights, visible_bias, hidden_bias = given_parameters(W, b, c)
+        n_visible, n_hidden = weights.shape
         model = cls(n_hidden, **parameters)
         model.check_parameters()
-        model.components_ = np.ascontiguousarray(arrays["W"].T)
-        model.intercept_visible_, model.intercept_hidden_ = arrays["b"], arrays["c"]
+        model.components_ = np.ascontiguousarray(weights.T)
+        model.intercept_visible_, model.intercept_hidden_ = visible_bias, hidden_bias
         model.n_features_in_ = n_visible
         model._attributes = None
         model.attribute_components_ = np.zeros((n_hidden, 0))
@@ -334,257 +298,6 @@ class RBM(TransformerMixin, EnergyModel):
         model._base_bias = model.intercept_visible_ / model.temperature
         model._base_bias = base_bias_of(model.build_energy(torch.float64))
         return model
-
-    # -- the model itself ------------------------------------------------------------
-
-    def build_energy(self, dtype: torch.dtype) -> RBMEnergy:
-        device = self._device()
-
-        def tensor(array: NDArray[Any], scale: float = 1.0) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array / scale)).to(device, dtype)
-
-        weights = np.hstack([self.components_, self.attribute_components_]).T
-        bias = np.concatenate([self.intercept_visible_, self.intercept_attributes_])
-        return RBMEnergy(
-            tensor(weights, self.temperature),
-            tensor(bias, self.temperature),
-            tensor(self.intercept_hidden_, self.temperature),
-            tensor(self._base_bias),
-            self._units(),
-        )
-
-    def _units(self) -> Units:
-        return joint_units(self.n_features_in_, self._attributes)
-
-    def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
-        arrays = (
-            self.components_,
-            self.intercept_visible_,
-            self.intercept_hidden_,
-            self.attribute_components_,
-            self.intercept_attributes_,
-            self._base_bias,
-        )
-        return arrays, float(self.temperature)
-
-    def _exact_log_partition(self, required: bool) -> float | None:
-        value = self.build_energy(torch.float64).exact_log_partition()
-        if value is None and required:
-            raise ValueError(
-                "method='exact': this model has too many states to sum over; use method='ais'"
-            )
-        return value
-
-    def _beside(self, energy: RBMEnergy) -> SummedOut | None:
-        """The attributes, to be summed out; None where there are none."""
-        if self._attributes is None:
-            return None
-        return SummedOut(energy, self.n_features_in_, self._attributes.states())
-
-    def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
-        energy = self.build_energy(torch.float64)
-        beside = self._beside(energy) if own else None
-        weigh = energy.log_weight if beside is None else beside.log_weight
-        return lambda x: weigh(x.to(energy.device))
-
-    def _check(self, X: Any, *, blanks: bool = False) -> Table:
-        return check_states(self, X, blanks=blanks)
-
-    def _codec(self, X: Any = None) -> Codec:
-        return TableCodec(
-            (2,) * self.n_features_in_,
-            lambda X, blanks: self._check(X, blanks=blanks),
-            lambda condition: one_row(self, condition),
-            () if self._attributes is None else self._attributes.units.sizes,
-        )
-
-    def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
-        summed = self._attributes is not None and self._attributes.summable
-        return (
-            Enumeration((*codec.sizes, *codec.beside), lambda: self._log_weights(False)),
-            GibbsChains(
-                lambda: self.build_energy(torch.float32),
-                _SCHEDULE,
-                hill=self._beside if summed else None,  # type: ignore[arg-type]
-                verbose=self.verbose,
-            ),
-        )
-
-    # -- attributes ------------------------------------------------------------
-
-    #: What `partial_fit` goes on from; None until it is called, and after `fit`.
-    _running: RunningFit | None = None
-    #: What `y` was; None for a model of rows alone.
-    _attributes: Attributes | None = None
-
-    @property
-    def attributes_(self) -> list[str]:
-        """Names of the attributes learned from `y`."""
-        check_is_fitted(self)
-        return [] if self._attributes is None else list(self._attributes.names)
-
-    @property
-    def attribute_classes_(self) -> list[Any]:
-        """The label's values, in the order of :meth:`attribute_proba`'s columns."""
-        check_is_fitted(self)
-        return [] if self._attributes is None else list(self._attributes.classes)
-
-    def _wanted_attributes(self) -> Attributes:
-        check_is_fitted(self)
-        if self._attributes is None:
-            raise ValueError("attributes: this model was fitted without y and has none")
-        return self._attributes
-
-    def attribute_proba(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
-        """P(y given x): ``(n, n_classes)`` for a label, ``(n, n_attributes)`` P(yes) else.
-
-        Exact for a label and for up to 12 attributes (a sum over their joint states); beyond,
-        the mean of Gibbs chains with x held.
-        """
-        attributes, table = self._wanted_attributes(), self._check(X)
-        codec = self._codec()
-        if not attributes.summable:
-            values = np.array(dense_rows(table, slice(None)), dtype=np.float64)
-            question = replace(blanks(values, codec, "mean"), n_own=codec.n_own + len(codec.beside))
-            chains = named(self._answerers(codec), "gibbs")
-            return answer(question, chains, random_generator(random_state))[:, codec.n_own :]
-        energy = self.build_energy(torch.float64)
-        beside = SummedOut(energy, codec.n_own, attributes.states())
-
-        def posterior(rows: NDArray[np.float64]) -> Tensor:
-            weights = beside.joint_log_weights(torch.from_numpy(rows).to(energy.device))
-            return (torch.softmax(weights, 1) @ beside.states).cpu()
-
-        return self._by_rows(table, posterior)
-
-    # -- make a new one --------------------------------------------------------
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        *,
-        condition: Any = None,
-        attributes: Any = None,
-        random_state: Any = None,
-    ) -> NDArray[Any]:
-        """Draws of x from P(x), or given some of its values or of its attributes.
-
-        Parameters
-        ----------
-        n_samples : rows to draw, at least 1.
-        condition : one row with NaN where free; None: all is free.
-        attributes : ``{name: 0 or 1}``, ``{label's name: value}`` or the label's value alone:
-            draws from P(x given these). Only for models fitted with `y`.
-        random_state : int, Generator or None.
-
-        Returns ``(n_samples, n_features)``: independent exact draws where what is free has at
-        most 1,024 joint states; else the ends of as many independent annealed Gibbs chains.
-        """
-        check_is_fitted(self)
-        n_samples = check_integer("n_samples", n_samples, 1)
-        codec = self._codec()
-        given = np.zeros(0) if attributes is None else self._wanted_attributes().row(attributes)
-        row = np.concatenate([codec.read_condition(condition), given])
-        question = blanks(row[None, :], codec, "sample", n_samples)
-        found = answer(question, self._answerers(codec), random_generator(random_state))
-        return codec.write(found)
-
-    # -- hidden units ------------------------------------------------------------
-
-    def energy(self, V: Any, H: Any) -> NDArray[np.float64]:
-        """E(v, h) = -v'Wh - b'v - c'h for each pair of rows, ``(n_samples,)``."""
-        check_is_fitted(self)
-        visible: Any = self._check(V)
-        hidden = check_hidden(H, len(self.intercept_hidden_))
-        if visible.shape[0] != len(hidden):
-            raise ValueError(
-                f"V and H must have as many rows, got {visible.shape[0]}, {len(hidden)}"
-            )
-        negative: NDArray[np.float64] = (
-            ((visible @ self.components_.T) * hidden).sum(1)
-            + visible @ self.intercept_visible_
-            + hidden @ self.intercept_hidden_
-        )
-        if self._attributes is not None:  # summed out, at temperature T
-            states = self._attributes.states().numpy()
-            logits = hidden @ self.attribute_components_ + self.intercept_attributes_
-            negative += self.temperature * logsumexp(logits @ states.T / self.temperature, axis=1)
-        return -negative
-
-    def free_energy(self, V: Any) -> NDArray[np.float64]:
-        """-T log sum over h of exp(-E(v, h) / T), ``(n_samples,)``, in units of energy."""
-        check_is_fitted(self)
-        weigh = self._log_weights(True)
-        return -self.temperature * self._by_rows(
-            self._check(V), lambda rows: weigh(torch.from_numpy(rows)).cpu()
-        )
-
-    def _of_rows(
-        self, X: Any, question: Callable[[RBMEnergy, SummedOut | None, Tensor], Tensor]
-    ) -> NDArray[np.float64]:
-        """A `question` put to blocks of rows, with the attributes to be summed out."""
-        check_is_fitted(self)
-        table = self._check(X)
-        energy = self.build_energy(torch.float64)
-        beside = self._beside(energy)
-        return self._by_rows(
-            table,
-            lambda rows: question(energy, beside, torch.from_numpy(rows).to(energy.device)).cpu(),
-        )
-
-    def transform(self, X: Any) -> NDArray[np.float64]:
-        """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``."""
-        return self._of_rows(X, mean_hidden)
-
-    def inverse_transform(self, H: Any) -> NDArray[np.float64]:
-        """E[v given h] = sigmoid((b + W h) / T), ``(n_samples, n_features)``."""
-        energy, hidden = self._with_hidden(H)
-        return energy.visible_probability(hidden)[:, : self.n_features_in_].cpu().numpy()
-
-    def sample_hidden(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
-        """A draw of h given each row of `X`, ``(n_samples, n_components)``."""
-        check_is_fitted(self)
-        source = generator_for(self._device(), random_generator(random_state))
-        return self._of_rows(X, lambda energy, beside, x: draw_hidden(energy, beside, x, source))
-
-    def sample_visible(self, H: Any, *, random_state: Any = None) -> NDArray[np.float64]:
-        """A draw of v given each row of `H`, ``(n_samples, n_features)``."""
-        energy, hidden = self._with_hidden(H)
-        generator = generator_for(energy.device, random_generator(random_state))
-        return self._codec().write(energy.draw_visible(hidden, generator).cpu().numpy())
-
-    def most_likely_hidden(self, X: Any) -> NDArray[np.float64]:
-        """argmax over h of P(h given v): each hidden unit on where more likely than not."""
-        return (self.transform(X) > 0.5).astype(np.float64)
-
-    def most_likely_visible(self, H: Any) -> NDArray[np.float64]:
-        """argmax over v of P(v given h): each visible unit on where more likely than not."""
-        return (self.inverse_transform(H) > 0.5).astype(np.float64)
-
-    def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
-        """sum over i of log P(v_i given the other units), ``(n_samples,)``: exact, needs no Z,
-        and is not a log-likelihood."""
-        return self._of_rows(X, pseudo_log_likelihood)
-
-    def _with_hidden(self, H: Any) -> tuple[RBMEnergy, Tensor]:
-        check_is_fitted(self)
-        hidden = check_hidden(H, len(self.intercept_hidden_))
-        energy = self.build_energy(torch.float64)
-        return energy, torch.from_numpy(hidden).to(energy.device)
-
-    def to_network(self) -> MarkovNetwork:
-        """The same distribution over visible and hidden units as a Markov network of factors."""
-        from harmonium.models.network.model import MarkovNetwork
-
-        check_is_fitted(self)
-        if self._attributes is not None:
-            raise ValueError("to_network wants a model without attributes: fit it without y")
-        scale = self.temperature
-        return MarkovNetwork.complete_bipartite(
-            self.components_.T / scale,
-            self.intercept_visible_ / scale,
-            self.intercept_hidden_ / scale,
-        )
 
     # -- files ------------------------------------------------------------
 

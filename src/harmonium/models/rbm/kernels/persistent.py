@@ -56,7 +56,7 @@ class PersistentUpdate:
         self.corrections = np.zeros((2, n_hidden), np.float32)
         self.no_draws = np.empty((0, n_hidden), np.float32)
         self.w, self.vb, self.hb = weights.numpy(), visible_bias.numpy(), hidden_bias.numpy()
-        self.vm = visible_mean.numpy()
+        self.offsets, self.vm = visible_mean, visible_mean.numpy()
         work = max(n_positive, n_negative) * n_visible * n_hidden
         self.sparse = bool(self.vm.mean() < _SPARSE_BELOW) or work < _SMALL
         self.small = work < _SMALL

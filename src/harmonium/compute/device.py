@@ -1,0 +1,27 @@
+"""``device="auto"``: one reading of the word for all models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+__all__ = ["device_for"]
+
+
+def device_for(device: Any) -> torch.device:
+    """The torch device that `device` names: ``"auto"`` is CUDA where there is one, else the CPU.
+
+    Raises ``ValueError`` for what is no device, and for CUDA where torch sees none.
+    """
+    if isinstance(device, str) and device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ValueError(
+            f"device must be 'auto', 'cpu', 'cuda' or another torch device, got {device!r}"
+        ) from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device='cuda', but torch sees no CUDA device; use device='cpu'")
+    return found

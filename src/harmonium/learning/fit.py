@@ -1,0 +1,161 @@
+"""The one door to learning: rows and a start in, the best parameters out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+
+from harmonium.compute.progress import FitProgress
+from harmonium.compute.threads import one_thread
+from harmonium.contract.energy import Energy, Generator, Metric
+from harmonium.learning.ascent import Ascent, Prior, are_finite
+from harmonium.learning.checkpoint import Checkpoint, Part
+from harmonium.learning.learners import LEARNERS
+from harmonium.learning.learners.base import Learner
+from harmonium.learning.plan import Plan, Streams
+from harmonium.learning.record import FitResult, Look, Observer, Record
+from harmonium.learning.rows import Batches, RowSource, Split
+from harmonium.learning.trainer import Trainer
+from harmonium.learning.watch import Watch, Watching
+
+__all__ = ["RunningFit", "fit", "shown", "watch_of"]
+
+#: Products of fewer multiplications than this lose more to a second thread than they gain.
+_SMALL = 2**20
+
+
+def watch_of(
+    rows: RowSource, split: Split, plan: Plan, watching: Watching | None, streams: Streams
+) -> Watch | None:
+    """What watches the rows held out; None where there are none, or nothing that could."""
+    if watching is None or not len(split.held):
+        return None
+    chosen = split.kept[: plan.n_shown]
+    return watching(rows.pick(split.held), rows.pick(chosen), streams.watching)
+
+
+def fit(
+    ascent: Ascent,
+    learner: Learner,
+    rows: RowSource,
+    split: Split,
+    plan: Plan,
+    *,
+    streams: Streams,
+    generator: Generator,
+    watching: Watching | None = None,
+    observers: Sequence[Observer] = (),
+    checkpoint: Checkpoint | None = None,
+    beside: Mapping[str, Part] | None = None,
+    verbose: int = 0,
+) -> FitResult:
+    """Run the training loop; the result's parameters are the best seen on rows held out.
+
+    `ascent` and `learner` are the start; `generator` is what chains are moved by. What a
+    `checkpoint` holds of the same fit is gone on from; parts `beside` are kept in it too.
+    """
+    batches = Batches(rows, split.kept, plan.batch_size, streams.order)
+    watch = watch_of(rows, split, plan, watching, streams)
+    record = Record(ascent.energy.parameters(), watch)
+    trainer = Trainer(ascent, learner, batches, plan, generator, record)
+    told = list(observers)
+    if checkpoint is not None:
+        parts: dict[str, Part] = {
+            "ascent": ascent,
+            "learner": learner,
+            "batches": batches,
+            "record": record,
+            "trainer": trainer,
+            **({} if watch is None else {"watch": watch}),
+            **(beside or {}),
+        }
+        checkpoint.read("learning", parts, ascent.energy.device)
+        told.append(checkpoint.writer("learning", parts))
+    small = _work(ascent.energy, plan) < _SMALL
+    bar = shown(plan.n_updates, plan.time_limit, verbose)
+    with one_thread(trainer.fused or small), bar as show, torch.no_grad():
+        return trainer.run([*show, *told])
+
+
+def _work(energy: Energy, plan: Plan) -> int:
+    """Multiplications of a step's products: rows and chains times parameters."""
+    size = max(tensor.numel() for tensor in energy.parameters().values())
+    return (plan.batch_size + plan.n_chains) * size
+
+
+class _Shown:
+    """A progress bar as a list of one observer, while it is shown."""
+
+    def __init__(self, n_updates: int, time_limit: float | None) -> None:
+        self.bar = FitProgress(n_updates, time_limit)
+
+    def __enter__(self) -> list[Observer]:
+        self.bar.__enter__()
+        return [self._show]
+
+    def __exit__(self, *details: object) -> None:
+        self.bar.__exit__(*details)
+
+    def _show(self, look: Look) -> None:
+        self.bar.update(look.update, look.facts)
+
+
+def shown(n_updates: int, time_limit: float | None, verbose: int) -> Any:
+    """Gives the observers that show a run's progress: one where `verbose`, else none."""
+    return _Shown(n_updates, time_limit) if verbose else nullcontext([])
+
+
+class RunningFit:
+    """What ``partial_fit`` goes on from: parameters, chains and randomness, from call to call.
+
+    An estimator's ``fit`` drops it, so that chains of one model never meet the parameters of
+    another.
+    """
+
+    def __init__(
+        self,
+        energy: Energy,
+        metric: Metric,
+        learner: Learner,
+        source: np.random.Generator,
+        generator: Generator,
+    ) -> None:
+        self.energy, self.metric, self.learner = energy, metric, learner
+        self.source, self.generator = source, generator
+
+    def is_of(self, learner: str) -> bool:
+        """Whether its learner is the one of this name."""
+        return isinstance(self.learner, LEARNERS[learner])
+
+    def learn(self, rows: RowSource, plan: Plan, prior: Prior) -> int:
+        """One pass over the rows, at the plan's rate throughout; returns the updates it took.
+
+        Raises ``FloatingPointError`` where parameters stop being finite; they and the chains
+        are then as they were.
+        """
+        ascent = Ascent(self.energy, prior, self.metric)
+        before, chains = ascent.state().copy(), self.learner.state().copy()
+        batches = Batches(rows, rows.usable(), plan.batch_size, self.source)
+        n_updates = math.ceil(len(batches.chosen) / plan.batch_size)
+        fused = ascent.fused(self.learner)
+        with one_thread(fused is not None or _work(self.energy, plan) < _SMALL), torch.no_grad():
+            for _ in range(n_updates):
+                batch = next(batches)
+                if fused is not None:
+                    fused(batch.x, plan.rate, self.generator)
+                    continue
+                moments = self.learner.gradient(self.energy, batch, self.generator)
+                ascent.step(moments, plan.rate)
+        if not are_finite(self.energy.parameters()):
+            ascent.restore(before)
+            self.learner.restore(chains)
+            raise FloatingPointError(
+                "partial_fit diverged (parameters are no longer finite); the model is unchanged; "
+                "lower learning_rate"
+            )
+        return n_updates

@@ -1,0 +1,40 @@
+"""Chains that persist from update to update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from harmonium.contract.energy import Chains, Energy, Generator
+from harmonium.learning.checkpoint import State
+from harmonium.learning.learners.base import ChainLearner
+from harmonium.learning.plan import Plan
+from harmonium.learning.rows import Batch
+
+__all__ = ["Persistent"]
+
+
+@dataclass
+class Persistent(ChainLearner):
+    """Chains that are never restarted (Younes 1989; Tieleman 2008)."""
+
+    chains: Chains
+    n_gibbs: int = 1
+
+    @classmethod
+    def start(cls, energy: Energy, plan: Plan, generator: Generator) -> Self:
+        return cls(Chains(energy.base_sample(plan.n_chains, generator)), plan.n_gibbs)
+
+    def advance(self, energy: Energy, batch: Batch, generator: Generator) -> Chains:
+        for _ in range(self.n_gibbs):
+            self.chains = energy.sweep(self.chains, generator)
+        return self.chains
+
+    def state(self) -> State:
+        kept = {"chains": self.chains.x}
+        if self.chains.hidden is not None:
+            kept["hidden"] = self.chains.hidden
+        return State(kept)
+
+    def restore(self, state: State) -> None:
+        self.chains = Chains(state.tensors["chains"], state.tensors.get("hidden"))

@@ -1,0 +1,253 @@
+"""Rows to learn from, wherever they lie, and the order in which batches of them come."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from harmonium.compute.random import generator_state, restore_generator, systematic_resampling
+from harmonium.data.tables import Table, dense_rows
+from harmonium.learning.checkpoint import State
+
+__all__ = ["Batch", "Batches", "Memory", "RowSource", "Sparse", "Split", "as_copies", "row_source"]
+
+#: Bytes of rows that are read at once to be hashed.
+_HASHED_AT_ONCE = 2**24
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows ``x (n, n_variables)`` on the energy's device; ``weight (n,)``, None: all alike."""
+
+    x: Tensor
+    weight: Tensor | None = None
+
+    def shares(self, dtype: torch.dtype | None = None) -> Tensor:
+        """The weights, summing to one, in this or the rows' own precision."""
+        wanted = self.x.dtype if dtype is None else dtype
+        if self.weight is None:
+            n = len(self.x)
+            return torch.full((n,), 1.0 / n, dtype=wanted, device=self.x.device)
+        return (self.weight / self.weight.sum()).to(wanted)
+
+
+class RowSource(ABC):
+    """Rows of states, numbered from 0; ``weights (n_rows,)`` say how many each counts for, with
+    1 as the largest; None: all alike."""
+
+    n_rows: int
+    device: torch.device
+    weights: NDArray[np.float64] | None
+
+    @abstractmethod
+    def read(self, index: NDArray[np.int64]) -> Batch:
+        """The rows with these numbers, float32."""
+
+    @abstractmethod
+    def digest(self, into: Any) -> None:
+        """Feed all of the rows, and their weights, to a hash."""
+
+    def pick(self, index: NDArray[np.int64]) -> Batch:
+        """The rows with these numbers, and what each counts for."""
+        batch = self.read(index)
+        if self.weights is not None:
+            batch.weight = torch.from_numpy(self.weights[index]).to(batch.x.device)
+        return batch
+
+    def usable(self) -> NDArray[np.int64]:
+        """The rows that count."""
+        return np.arange(self.n_rows) if self.weights is None else np.flatnonzero(self.weights)
+
+
+def _digest_of(into: Any, kind: str, shape: Any, weights: NDArray[np.float64] | None) -> None:
+    into.update(f"{kind} {tuple(shape)}".encode())
+    if weights is not None:
+        into.update(np.ascontiguousarray(weights).tobytes())
+
+
+class Memory(RowSource):
+    """Rows of a dense array: one byte a value, on the device, so that a step copies nothing."""
+
+    def __init__(
+        self, table: NDArray[Any], device: torch.device, weights: NDArray[np.float64] | None = None
+    ) -> None:
+        # A copy: torch wants memory that it may write, and rows must not change under the fit.
+        kept = np.array(table, dtype=_narrowest(table), order="C")
+        self.n_rows, self.weights = len(kept), weights
+        self._stored = torch.from_numpy(kept).to(device)
+        self.device = device
+
+    def read(self, index: NDArray[np.int64]) -> Batch:
+        chosen = torch.from_numpy(index)
+        if self.device.type != "cpu":
+            chosen = chosen.to(self.device)
+        return Batch(torch.index_select(self._stored, 0, chosen).float())
+
+    def digest(self, into: Any) -> None:
+        _digest_of(into, "dense", self._stored.shape, self.weights)
+        for part in torch.split(self._stored, _rows_at_once(self._stored.shape[1])):
+            into.update(_one_type(part.cpu().numpy()))
+
+
+class Mapped(RowSource):
+    """Rows of a memory-mapped file, read batch by batch."""
+
+    def __init__(
+        self, table: NDArray[Any], device: torch.device, weights: NDArray[np.float64] | None = None
+    ) -> None:
+        self.n_rows, self.weights = len(table), weights
+        self._table, self.device = table, device
+
+    def read(self, index: NDArray[np.int64]) -> Batch:
+        # In the order of the file: the order of rows within a batch makes no difference.
+        block = self._table[np.sort(index)]
+        return Batch(torch.from_numpy(np.asarray(block, dtype=np.float32)).to(self.device))
+
+    def digest(self, into: Any) -> None:
+        _digest_of(into, "dense", self._table.shape, self.weights)
+        step = _rows_at_once(self._table.shape[1])
+        for start in range(0, self.n_rows, step):
+            into.update(_one_type(self._table[start : start + step]))
+
+
+class Sparse(RowSource):
+    """Rows of a CSR matrix, made dense batch by batch."""
+
+    def __init__(
+        self, table: Any, device: torch.device, weights: NDArray[np.float64] | None = None
+    ) -> None:
+        self.n_rows, self.weights = table.shape[0], weights
+        self._table, self.device = table, device
+
+    def read(self, index: NDArray[np.int64]) -> Batch:
+        block = dense_rows(self._table, index)
+        return Batch(torch.from_numpy(np.asarray(block, dtype=np.float32)).to(self.device))
+
+    def digest(self, into: Any) -> None:
+        """By where the entries stand: a dense table of the same rows counts as another."""
+        _digest_of(into, "sparse", self._table.shape, self.weights)
+        table = self._table
+        if not table.has_canonical_format or not table.data.all():
+            table = table.copy()
+            table.sum_duplicates()
+            table.eliminate_zeros()
+        for part in (table.indptr.astype(np.int64), table.indices.astype(np.int64)):
+            into.update(np.ascontiguousarray(part))
+        into.update(_one_type(table.data))
+
+
+def row_source(
+    table: Table, device: torch.device, weights: NDArray[np.float64] | None = None
+) -> RowSource:
+    """The source for a checked table, by where it lies."""
+    kind = Sparse if sparse.issparse(table) else Mapped if isinstance(table, np.memmap) else Memory
+    return kind(table, device, weights)
+
+
+def as_copies(weights: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Weights with 1 as the largest, whose sums neither overflow nor vanish."""
+    return None if weights is None else weights / weights.max()
+
+
+def _narrowest(table: NDArray[Any]) -> type[np.generic]:
+    """The smallest type that holds the states."""
+    if table.dtype.kind == "b" or table.dtype == np.uint8 or not table.size:
+        return np.uint8
+    return np.uint8 if table.max() <= 255 else np.int32
+
+
+def _one_type(block: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(block, dtype=_narrowest(block))
+
+
+def _rows_at_once(width: int) -> int:
+    return max(1, _HASHED_AT_ONCE // max(width, 1))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Numbers of the rows that are learned from and of those held out; both rise."""
+
+    kept: NDArray[np.int64]
+    held: NDArray[np.int64]
+
+    @classmethod
+    def drawn(cls, rows: RowSource, n_held: int, generator: np.random.Generator) -> Split:
+        """`n_held` of the usable rows at random, and the others."""
+        shuffled = generator.permutation(rows.usable())
+        return cls(np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held]))
+
+
+class Batches:
+    """An endless stream of equally sized batches of the `chosen` rows.
+
+    Each round visits every row once in a fresh order, or, where rows have weights, a number of
+    times whose expectation is proportional to them (systematic resampling). A batch may span
+    two rounds, so none is ever short and each row counts the same. Of several ranks with equal
+    generators each is given its own share of every batch.
+    """
+
+    def __init__(
+        self,
+        rows: RowSource,
+        chosen: NDArray[np.int64],
+        batch_size: int,
+        generator: np.random.Generator,
+        *,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if batch_size % world:
+            raise ValueError(f"batch_size must be a multiple of {world} ranks, got {batch_size}")
+        self.rows, self.chosen, self.batch_size = rows, chosen, batch_size
+        self.generator = generator
+        self.rank, self.world = rank, world
+        self.weights = None if rows.weights is None else rows.weights[chosen]
+        self.order = self._round()
+        self.position = 0
+
+    def _round(self) -> NDArray[np.int64]:
+        if self.weights is None:
+            return self.chosen[self.generator.permutation(len(self.chosen))]
+        copies = systematic_resampling(self.weights, len(self.chosen), self.generator)
+        return self.chosen[self.generator.permutation(copies)]
+
+    def next_index(self) -> NDArray[np.int64]:
+        """Numbers of the rows of the next batch, this rank's share of it."""
+        stop = self.position + self.batch_size
+        if stop <= len(self.order):
+            index = self.order[self.position : stop]
+            self.position = stop
+        else:
+            index = self._across_rounds()
+        return index if self.world == 1 else index[self.rank :: self.world]
+
+    def _across_rounds(self) -> NDArray[np.int64]:
+        parts, missing = [], self.batch_size
+        while missing:
+            if self.position == len(self.order):
+                self.order, self.position = self._round(), 0
+            part = self.order[self.position : self.position + missing]
+            parts.append(part)
+            self.position += len(part)
+            missing -= len(part)
+        return np.concatenate(parts)
+
+    def __next__(self) -> Batch:
+        return self.rows.read(self.next_index())
+
+    def state(self) -> State:
+        facts = {"position": self.position, "generator": generator_state(self.generator)}
+        return State({"order": torch.from_numpy(self.order)}, facts)
+
+    def restore(self, state: State) -> None:
+        self.order = state.tensors["order"].cpu().numpy()
+        self.position = state.facts["position"]
+        restore_generator(self.generator, state.facts["generator"])

@@ -1,0 +1,108 @@
+"""Rows to learn from: the same numbers wherever they lie, batches that count each row right."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+
+from harmonium.learning.rows import Batches, Mapped, Memory, RowSource, Sparse, Split, row_source
+
+CPU = torch.device("cpu")
+TABLE = (np.random.default_rng(0).random((50, 7)) < 0.3).astype(np.uint8)
+
+
+def generator(seed: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.SFC64(seed))
+
+
+def batches(n: int, size: int, weights: np.ndarray | None = None, **ranks: int) -> Batches:
+    rows = Memory(np.arange(n, dtype=np.int32)[:, None], CPU, weights)
+    return Batches(rows, rows.usable(), size, generator(), **ranks)
+
+
+def stored(kind: str, table: np.ndarray, path: Path) -> RowSource:
+    if kind == "sparse":
+        return row_source(sparse.csr_matrix(table), CPU)
+    if kind == "mapped":
+        np.save(path, table)
+        return row_source(np.load(path, mmap_mode="r"), CPU)
+    return row_source(table, CPU)
+
+
+@pytest.mark.parametrize(("kind", "home"), [("dense", Memory), ("mapped", Mapped)])
+def test_rows_are_read_alike(kind: str, home: type, tmp_path: Path) -> None:
+    source = stored(kind, TABLE, tmp_path / "rows.npy")
+    assert isinstance(source, home)
+    index = np.array([3, 10, 49])
+    np.testing.assert_array_equal(source.read(index).x.numpy(), TABLE[index])
+    other = stored("sparse", TABLE, tmp_path / "rows.npy")
+    assert isinstance(other, Sparse)
+    np.testing.assert_array_equal(other.read(index).x.numpy(), TABLE[index])
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "mapped"])
+def test_every_entry_changes_the_digest(kind: str, tmp_path: Path) -> None:
+    def digest(table: np.ndarray, name: str) -> str:
+        told = hashlib.sha256()
+        stored(kind, table, tmp_path / name).digest(told)
+        return told.hexdigest()
+
+    plain = digest(TABLE, "a.npy")
+    assert digest(TABLE, "b.npy") == plain
+    seen = {plain}
+    for row in (0, 20, 49):
+        other = TABLE.copy()
+        other[row, 3] = 1 - other[row, 3]
+        seen.add(digest(other, f"{row}.npy"))
+    assert len(seen) == 4
+
+
+def test_states_beyond_a_byte_are_kept() -> None:
+    wide = np.array([[300], [2]])
+    assert Memory(wide, CPU).read(np.array([0])).x.item() == 300
+
+
+def test_weights_count_as_copies() -> None:
+    """A round of batches visits rows in proportion to their weights, never those of weight 0."""
+    weights = np.array([0.0, 1.0, 2.0, 0.5])
+    stream = batches(4, 3, weights)
+    drawn = np.concatenate([stream.next_index() for _ in range(7000)])
+    share = np.bincount(drawn, minlength=4) / len(drawn)
+    np.testing.assert_allclose(share, weights / weights.sum(), atol=0.01)
+    assert share[0] == 0
+
+
+def test_no_batch_is_short_and_each_round_visits_every_row() -> None:
+    stream = batches(10, 4)
+    drawn = np.concatenate([stream.next_index() for _ in range(5)])
+    assert sorted(drawn[:10]) == list(range(10)) == sorted(drawn[10:])
+
+
+def test_ranks_share_out_every_batch() -> None:
+    whole, first, second = batches(12, 4), *(batches(12, 4, rank=r, world=2) for r in (0, 1))
+    for _ in range(7):
+        both = np.concatenate([first.next_index(), second.next_index()])
+        assert sorted(both) == sorted(whole.next_index())
+    with pytest.raises(ValueError, match="multiple of 3 ranks"):
+        batches(12, 4, rank=0, world=3)
+
+
+def test_batches_go_on_where_they_stood() -> None:
+    whole, again = batches(10, 4), batches(10, 4)
+    for _ in range(3):
+        whole.next_index()
+    again.restore(whole.state().copy())
+    for _ in range(9):
+        np.testing.assert_array_equal(whole.next_index(), again.next_index())
+
+
+def test_a_split_holds_out_rows_that_count_and_keeps_the_rest() -> None:
+    weights = np.repeat([0.0, 1.0], 25)
+    split = Split.drawn(Memory(TABLE, CPU, weights), 5, generator())
+    assert len(split.held) == 5
+    assert sorted([*split.kept, *split.held]) == list(range(25, 50))
