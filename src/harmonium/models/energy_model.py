@@ -18,19 +18,18 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from harmonium.compute.progress import stage_bar
-from harmonium.compute.random import generator_for, random_generator
+from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer
 from harmonium.contract.energy import Energy
-from harmonium.contract.estimates import Bound, LogZ, Status
+from harmonium.contract.estimates import LogZ
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.stopping import StopReason, tell
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.record import FitResult
 from harmonium.models.answers import Answerer, answer, named
 from harmonium.models.codec import Codec
+from harmonium.models.partition import annealed, annealed_back
 from harmonium.models.question import HOW, Question, blanks, readings
-from harmonium.sampling.annealing import annealed_importance_sampling, reverse_annealing
 
 __all__ = ["EnergyModel"]
 
@@ -142,19 +141,12 @@ class EnergyModel(JointDistribution):
         return estimate
 
     def _anneal(self, n_chains: int, n_temperatures: int, seed: Any) -> LogZ:
-        energy = self.build_energy(torch.float32)
-        with stage_bar(getattr(self, "verbose", 0), "log Z", n_temperatures) as show:
-            return annealed_importance_sampling(
-                energy,
-                n_chains=n_chains,
-                n_temperatures=n_temperatures,
-                generator=generator_for(energy.device, random_generator(seed)),
-                progress=None if show is None else (lambda done, _: show(done, float("nan"))),
-            )[0]
+        energy, verbose = self.build_energy(torch.float32), getattr(self, "verbose", 0)
+        return annealed(energy, n_chains, n_temperatures, random_generator(seed), verbose)
 
     def _reverse(self, X: Any, n_chains: int, n_temperatures: int, random_state: Any) -> LogZ:
-        energy = self.build_energy(torch.float32)
-        codec, generator = self._codec(), random_generator(random_state)
+        energy, generator = self.build_energy(torch.float32), random_generator(random_state)
+        codec = self._codec()
         if not energy.reversible:
             raise ValueError("method='raise': this model's sweeps are not reversible; use 'ais'")
         if X is None:
@@ -168,28 +160,8 @@ class EnergyModel(JointDistribution):
                 raise ValueError(
                     "X: method='raise' cannot start at rows without their attributes; leave X out"
                 )
-        states = torch.from_numpy(rows).to(energy.device, energy.dtype)
-        with stage_bar(getattr(self, "verbose", 0), "log Z", n_temperatures) as show:
-            bounds = reverse_annealing(
-                energy,
-                states,
-                n_chains=1,
-                n_temperatures=n_temperatures,
-                generator=generator_for(energy.device, generator),
-                progress=None if show is None else (lambda done, _: show(done, float("nan"))),
-            )
-        each = energy.log_weight(states).cpu().numpy() - bounds
-        error = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else float("inf")
-        return LogZ(
-            float(each.mean()),
-            error,
-            "raise",
-            Bound.NONE,
-            Status.UNPROVEN if np.isfinite(each).all() else Status.NONFINITE,
-            float(len(each)),
-            len(each),
-            n_temperatures,
-        )
+        verbose = getattr(self, "verbose", 0)
+        return annealed_back(energy, rows, n_temperatures, generator, verbose)
 
     @property
     def log_partition_(self) -> LogZ:

@@ -1,4 +1,4 @@
-"""Marginals of all variables at once, each with its error and a word on how far to trust it."""
+"""What chains say of a network: marginals with their errors, how far to trust them, and modes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,17 @@ from harmonium.contract.estimates import Status
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.contraction import Array
 from harmonium.models.network.factor import Name
-from harmonium.sampling.gibbs import equilibrate
+from harmonium.sampling.gibbs import Schedule, equilibrate
+from harmonium.sampling.modes import climb, seek_mode
 from harmonium.units.space import uniform_states
 
-__all__ = ["ChainMarginals", "Marginals", "against_chains", "chain_marginals"]
+__all__ = [
+    "ChainMarginals",
+    "Marginals",
+    "against_chains",
+    "chain_marginals",
+    "likeliest_of_chains",
+]
 
 #: Chains behind an estimate; half of them begin at the base, half at uniform states.
 N_CHAINS = 64
@@ -144,3 +151,14 @@ def against_chains(
         if (apart > np.maximum(_MAX_APART * error, _MATTERS)).any():
             status = Status.STRONG_LOOPS
     return errors, status
+
+
+def likeliest_of_chains(
+    energy: FactorEnergy, row: Tensor, free: Tensor, schedule: Schedule, generator: Generator
+) -> NDArray[np.intp]:
+    """The best state that 64 annealed chains meet and climb to, with no promise; what is not
+    `free` as in `row`."""
+    x = torch.where(free, energy.base_sample(N_CHAINS, generator), row)
+    evidence = Evidence(free.expand(N_CHAINS, -1))
+    x = climb(energy, seek_mode(energy, Chains(x), schedule, generator, evidence), evidence)
+    return x[energy.log_weight(x).argmax()].cpu().numpy().astype(np.intp)

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute.device import device_for
-from harmonium.compute.random import random_generator
+from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
-from harmonium.contract.energy import Chains, Evidence
 from harmonium.contract.estimates import Status
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
 from harmonium.models.codec import Codec
@@ -29,17 +28,15 @@ from harmonium.models.network.marginals import (
     Marginals,
     against_chains,
     chain_marginals,
+    likeliest_of_chains,
 )
 from harmonium.models.network.rows import Elimination, codec_of, patterns
 from harmonium.models.network.structure import Structure
 from harmonium.models.question import blanks
 from harmonium.sampling.gibbs import Schedule
-from harmonium.sampling.modes import climb, seek_mode
 
 __all__ = ["Questions"]
 
-#: Chains behind most_likely(method="gibbs").
-_N_CHAINS = 64
 #: Annealed sweeps that lead chains in, then sweeps that answers are made of.
 _SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
 
@@ -218,10 +215,9 @@ class Questions(EnergyModel):
         energy = self.build_energy(torch.float32)
         return chain_marginals(
             energy,
-            torch.from_numpy(rows[0]).to(energy.dtype),
-            torch.tensor([v not in known for v in range(energy.n_variables)]),
+            *_start(energy, rows, known),
             (_SCHEDULE.n_lead_in, _SCHEDULE.n_sweeps),
-            random_generator(random_state),
+            generator_for(energy.device, random_generator(random_state)),
             self._network.log_weight,
         )
 
@@ -236,18 +232,6 @@ class Questions(EnergyModel):
             return found, {v: np.zeros_like(p) for v, p in found.items()}, beliefs.status
         chains = self._chain_marginals(*network.evidence(evidence), random_state)
         return found, *against_chains(found, chains)
-
-    def _chains(
-        self,
-        energy: FactorEnergy,
-        rows: States,
-        known: frozenset[int],
-        generator: np.random.Generator,
-    ) -> tuple[Chains, Evidence]:
-        free = torch.tensor([v not in known for v in range(energy.n_variables)])
-        fixed = torch.from_numpy(rows[:1]).to(energy.dtype)
-        x = torch.where(free, energy.base_sample(_N_CHAINS, generator), fixed)
-        return Chains(x), Evidence(free.expand(_N_CHAINS, -1))
 
     def loopy_marginals(
         self,
@@ -298,11 +282,9 @@ class Questions(EnergyModel):
             best = states[0]
         else:
             energy = self.build_energy(torch.float32)
-            generator = random_generator(random_state)
-            chains, clamped = self._chains(energy, rows, known, generator)
-            x = seek_mode(energy, chains, _SCHEDULE, generator, clamped)
-            x = climb(energy, x, clamped)
-            best = x[energy.log_weight(x).argmax()].numpy().astype(np.intp)
+            row, free = _start(energy, rows, known)
+            source = generator_for(energy.device, random_generator(random_state))
+            best = likeliest_of_chains(energy, row, free, _SCHEDULE, source)
         return {name: int(best[v]) for v, name in enumerate(network.names)}
 
     @staticmethod
@@ -351,3 +333,10 @@ class Questions(EnergyModel):
             self._check_possible(float(self._network.log_weight(rows)[0]), evidence)
         found = answer(question, chosen, random_generator(random_state))
         return codec.write(found).astype(np.int64)
+
+
+def _start(energy: FactorEnergy, rows: States, known: frozenset[int]) -> tuple[Tensor, Tensor]:
+    """A row of states, and which of its variables are free, as chains take them."""
+    free = [v not in known for v in range(energy.n_variables)]
+    row = torch.from_numpy(rows[0]).to(energy.device, energy.dtype)
+    return row, torch.tensor(free, device=energy.device)

@@ -13,10 +13,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from harmonium.contract.energy import Evidence
+from harmonium.data.tables import Table
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -49,6 +51,14 @@ class Attributes:
     def units(self) -> Units:
         """What the attributes are: one variable of several states, or several of two."""
         return Categorical([len(self.classes)]) if self.classes else Bernoulli(len(self.names))
+
+    @classmethod
+    def beside(cls, table: Table, y: Any) -> tuple[Self, Table]:
+        """The attributes in `y`, and the rows with their states as columns beside."""
+        attributes, states = cls.read(y, table.shape[0])
+        if sparse.issparse(table):
+            return attributes, sparse.hstack([table, states], format="csr")
+        return attributes, np.hstack([np.asarray(table, dtype=np.uint8), states])
 
     @classmethod
     def read(cls, y: Any, n_rows: int) -> tuple[Self, NDArray[Any]]:

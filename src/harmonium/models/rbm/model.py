@@ -11,14 +11,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from harmonium.compute.device import device_for
 from harmonium.contract.checks import (
     Range,
-    check_arrays,
     check_flag,
     check_integer,
     check_ranges,
@@ -34,13 +32,15 @@ from harmonium.learning.plan import asked
 from harmonium.learning.record import Observer
 from harmonium.learning.rows import row_source
 from harmonium.models.rbm.attributes import Attributes
-from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
+from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.questions import Questions
 from harmonium.models.rbm.start import (
     RBMParameters,
     Start,
     base_bias_of,
     begin_running,
+    check_learner,
+    check_state,
     fit_energy,
     given_parameters,
     plan_for,
@@ -187,14 +187,8 @@ class RBM(Questions):
         self._attributes = None
         joint = table
         if y is not None:
-            attributes, beside = Attributes.read(y, table.shape[0])
-            self._attributes = attributes
-            joint = (
-                sparse.hstack([table, beside], format="csr")
-                if sparse.issparse(table)
-                else np.hstack([np.asarray(table, dtype=np.uint8), beside])
-            )
-        self._check_size(joint.shape[1])
+            self._attributes, joint = Attributes.beside(table, y)
+        check_learner(self.learner, joint.shape[1], self.n_components)
         self._running = None
         result, energy = fit_energy(
             asked(RBMParameters, vars(self)),
@@ -229,7 +223,7 @@ class RBM(Questions):
             )
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
-        self._check_size(table.shape[1])
+        check_learner(self.learner, table.shape[1], self.n_components)
         wanted = replace(asked(RBMParameters, vars(self)), validation_fraction=0.0)
         start = Start(device_for(self.device), self._units())
         known = None if first else self.build_energy(torch.float32)
@@ -249,14 +243,6 @@ class RBM(Questions):
 
     def check_parameters(self) -> None:
         check_ranges(vars(self), _RANGES)
-
-    def _check_size(self, n_features: int) -> None:
-        smaller = min(n_features, self.n_components)
-        if self.learner == "exact" and smaller > MAX_EXACT_LEARNING_UNITS:
-            raise ValueError(
-                f"learner='exact' wants a side of at most {MAX_EXACT_LEARNING_UNITS} units, "
-                f"got {n_features} visible and {self.n_components} hidden; use learner='pcd'"
-            )
 
     def _take(self, energy: RBMEnergy, parameters: dict[str, Tensor]) -> None:
         """Keep learned parameters, in units of energy (the energy holds them divided by T)."""
@@ -331,25 +317,7 @@ class RBM(Questions):
         return arrays, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        check_arrays(
-            arrays,
-            {
-                "components": ("float", (None, None)),
-                "attribute_components": ("float", (None, None)),
-            },
-        )
-        n_hidden, n_visible = arrays["components"].shape
-        n_units = arrays["attribute_components"].shape[1]
-        check_arrays(
-            arrays,
-            {
-                "intercept_visible": ("float", (n_visible,)),
-                "intercept_hidden": ("float", (n_hidden,)),
-                "base_bias": ("float", (n_visible + n_units,)),
-                "attribute_components": ("float", (n_hidden, n_units)),
-                "intercept_attributes": ("float", (n_units,)),
-            },
-        )
+        n_hidden, n_visible, n_units = check_state(arrays)
         if int(facts["n_features_in"]) != n_visible:
             raise ValueError(f"n_features_in is {facts['n_features_in']!r}, wanted {n_visible}")
         self.components_ = arrays["components"]

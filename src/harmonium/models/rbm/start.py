@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from scipy import sparse
 from torch import Tensor
 
 from harmonium.compute.random import generator_for, random_generator
+from harmonium.contract.checks import check_arrays
 from harmonium.contract.energy import Chains, Metric
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.ascent import Ascent, Gaussian, Plain
@@ -26,7 +27,7 @@ from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import Split, row_source
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm.centring import Centred
-from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.sampling.gibbs import mean_marginals
 from harmonium.units.base import Units
 from harmonium.units.mixed import Mixed
@@ -37,6 +38,8 @@ __all__ = [
     "Start",
     "base_bias_of",
     "begin_running",
+    "check_learner",
+    "check_state",
     "fit_energy",
     "given_parameters",
     "plan_for",
@@ -166,6 +169,15 @@ def begin_running(
 # -- the first energy -------------------------------------------------------------------------
 
 
+def check_learner(learner: str, n_features: int, n_components: int) -> None:
+    """Refuse sums over more states than can be visited at each update."""
+    if learner == "exact" and min(n_features, n_components) > MAX_EXACT_LEARNING_UNITS:
+        raise ValueError(
+            f"learner='exact' wants a side of at most {MAX_EXACT_LEARNING_UNITS} units, "
+            f"got {n_features} visible and {n_components} hidden; use learner='pcd'"
+        )
+
+
 def given_parameters(W: Any, b: Any, c: Any) -> tuple[Array, Array, Array]:
     """Weights ``(n_visible, n_hidden)`` and biases that a user gives, checked, float64."""
     arrays = {}
@@ -189,6 +201,23 @@ def given_parameters(W: Any, b: Any, c: Any) -> tuple[Array, Array, Array]:
             f"got {arrays['b'].shape[0]} and {arrays['c'].shape[0]}"
         )
     return arrays["W"], arrays["b"], arrays["c"]
+
+
+def check_state(arrays: Mapping[str, NDArray[Any]]) -> tuple[int, int, int]:
+    """Hidden units, visible ones and those of attributes, of a model file's arrays that fit."""
+    sides: tuple[int | None, ...] = (None, None)
+    check_arrays(arrays, {"components": ("float", sides), "attribute_components": ("float", sides)})
+    n_hidden, n_visible = arrays["components"].shape
+    n_units = arrays["attribute_components"].shape[1]
+    wanted = {
+        "intercept_visible": (n_visible,),
+        "intercept_hidden": (n_hidden,),
+        "base_bias": (n_visible + n_units,),
+        "attribute_components": (n_hidden, n_units),
+        "intercept_attributes": (n_units,),
+    }
+    check_arrays(arrays, {name: ("float", shape) for name, shape in wanted.items()})
+    return n_hidden, n_visible, n_units
 
 
 def base_bias_of(energy: RBMEnergy) -> NDArray[np.float64]:
