@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 
+import harmonium as hm
 from harmonium.data import files
 from harmonium.data.files import read_rows, write_table
 from harmonium.data.images import read_images
+from harmonium.data.tables import check_states
 
 ROWS = np.arange(12).reshape(4, 3)
 
@@ -102,6 +106,93 @@ def test_a_picture_that_would_fill_memory_is_not_unpacked(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(ValueError, match=r"bomb\.png' is not a readable picture"):
         read_images(path)
+
+
+def test_a_picture_has_as_many_pixels_as_are_asked_for(tmp_path: Path) -> None:
+    from PIL import Image
+
+    path = tmp_path / "large.png"
+    # 10,000 x 8,000: within Pillow's limit, and 640 MB as levels out of 10 kB.
+    Image.new("1", (10_000, 8_000)).save(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(
+            ValueError, match=r"10000 x 8000 pixels, more than max_pixels=67,108,864"
+        ):
+            read_images(path)
+    Image.new("L", (30, 20), 255).save(path)
+    assert read_images(path, 2, max_pixels=600).shape == (1, 20, 30)
+    with pytest.raises(ValueError, match="30 x 20 pixels, more than max_pixels=599"):
+        read_images(path, 2, max_pixels=599)
+    with pytest.raises(ValueError, match="max_pixels must be"):
+        read_images(path, 2, max_pixels=0)
+
+
+def test_a_picture_is_what_its_name_says(tmp_path: Path) -> None:
+    """Pillow would give PostScript, which is a program, to Ghostscript."""
+    path = tmp_path / "program.png"
+    path.write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    )
+    with pytest.raises(ValueError, match="cannot identify image file"):
+        read_images(path)
+
+
+def _sparse(path: Path, form: str, **arrays: np.ndarray) -> str:
+    """Sparse rows in a file, ``[[0, 1, 0], [1, 0, 1]]`` but for the arrays that are given."""
+    rows = sparse.csr_matrix(np.array([[0, 1, 0], [1, 0, 1]])).asformat(form)
+    good = (
+        {"row": rows.row, "col": rows.col}
+        if form == "coo"
+        else {"indices": rows.indices, "indptr": rows.indptr}
+    )
+    held = {"format": form.encode(), "shape": rows.shape, "data": rows.data, **good, **arrays}
+    np.savez(path, **held)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("form", "arrays", "said"),
+    [
+        (
+            "csr",
+            {"indices": np.array([1, 0, 2_000_000])},
+            "its indices hold 2000000; wanted 0 to 2",
+        ),
+        ("csr", {"indices": np.array([1, -5, 2])}, "its indices hold -5"),
+        ("csc", {"indices": np.array([1, 0, 2])}, "its indices hold 2; wanted 0 to 1"),
+        ("bsr", {"indices": np.array([1, 0, 9])}, "its indices hold 9"),
+        ("csr", {"indptr": np.array([0, 10**9, 3])}, "its indptr goes back"),
+        ("csr", {"indptr": np.array([0, 10**9, 0])}, "its indptr goes back"),
+        ("csr", {"indices": np.array([1.0, 0.0, 2.0])}, "its indices are float64"),
+        ("coo", {"col": np.array([1, 0, 2**32], dtype=np.uint64)}, "its col are uint64"),
+        ("coo", {"col": np.array([1, 0, 3])}, "exceeds"),
+    ],
+)
+def test_sparse_rows_point_into_their_table(
+    tmp_path: Path, form: str, arrays: dict[str, np.ndarray], said: str
+) -> None:
+    if form == "bsr":
+        arrays = {"data": np.ones((3, 1, 1)), **arrays}
+    with pytest.raises(ValueError, match=rf"s\.npz' cannot be read: .*{said}"):
+        read_rows(_sparse(tmp_path / "s.npz", form, **arrays))
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "bsr", "coo"])
+def test_good_sparse_rows_are_read(tmp_path: Path, form: str) -> None:
+    rows = np.random.default_rng(0).integers(0, 2, (6, 4))
+    sparse.save_npz(tmp_path / "s.npz", sparse.csr_matrix(rows).asformat(form))
+    np.testing.assert_array_equal(read_rows(str(tmp_path / "s.npz")).toarray(), rows)
+
+
+def test_a_sparse_cell_that_is_given_twice_holds_the_sum() -> None:
+    twice = sparse.csr_matrix(([1, 1, 1], [2, 0, 0], [0, 1, 3]), shape=(2, 3), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"is 2; wanted 0 or 1"):
+        hm.RBM(2, n_updates=1).fit(twice)
+    assert twice.nnz == 3  # the caller's rows are as they were
+    halves = sparse.csr_matrix(([1.0, 0.5, 0.5], [2, 0, 0], [0, 1, 3]), shape=(2, 3))
+    held = check_states(hm.RBM(2), halves, reset=True)
+    np.testing.assert_array_equal(held.toarray(), [[0, 0, 1], [1, 0, 0]])
 
 
 def test_a_mark_of_byte_order_is_no_part_of_a_number(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from harmonium.contract.storage import write_atomically
+from harmonium.contract.storage import write_atomically, write_bytes
 
 __all__ = [
     "UNREADABLE",
@@ -84,10 +85,7 @@ def write_texts(path: str, texts: Any) -> None:
         sys.stdout.write(lines)
         return
 
-    def write(stream: IO[bytes]) -> None:
-        stream.write(lines.encode("utf-8"))
-
-    write_atomically(path, write)
+    write_bytes(path, lines.encode("utf-8"))
 
 
 def read_rows(path: str, key: str | None = None) -> Any:
@@ -119,9 +117,9 @@ def read_rows(path: str, key: str | None = None) -> Any:
     )
 
 
-def _check_array(stream: IO[bytes], n_bytes: int) -> None:
-    """Raise ``ValueError`` unless the array that `stream` starts with is of numbers or texts and
-    fits in its `n_bytes`; nothing but its header is read."""
+def _check_array(stream: IO[bytes], n_bytes: int) -> np.dtype[Any]:
+    """The type of the array that `stream` starts with; ``ValueError`` unless it is of numbers or
+    texts and fits in its `n_bytes`. Nothing but its header is read."""
     version = np.lib.format.read_magic(stream)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -134,10 +132,13 @@ def _check_array(stream: IO[bytes], n_bytes: int) -> None:
         raise ValueError("its arrays hold Python objects, wanted numbers")
     if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize > n_bytes:
         raise ValueError(f"it is cut short: an array of {shape} does not fit in {n_bytes} bytes")
+    return kind
 
 
-def _check_packed(source: Path) -> None:
-    """Raise ``ValueError`` for a damaged archive, or one that fills memory from a small file."""
+def _check_packed(source: Path) -> dict[str, np.dtype[Any]]:
+    """The types of an archive's arrays; ``ValueError`` for a damaged one, or one that fills
+    memory from a small file."""
+    types = {}
     with zipfile.ZipFile(source) as archive:
         for member in archive.infolist():
             packed = max(member.compress_size, 1)
@@ -148,17 +149,41 @@ def _check_packed(source: Path) -> None:
                 )
             if member.filename.endswith(".npy"):
                 with archive.open(member) as stream:
-                    _check_array(stream, member.file_size)
+                    name = member.filename.removesuffix(".npy")
+                    types[name] = _check_array(stream, member.file_size)
+    return types
+
+
+#: Arrays of sparse rows that say where their values stand.
+_PLACES = ("indices", "indptr", "row", "col", "coords", "offsets")
+
+
+def _read_sparse(source: Path, types: dict[str, np.dtype[Any]]) -> Any:
+    """Sparse rows, whose places scipy itself believes: compiled loops go where they point."""
+    for name in _PLACES:
+        if name in types and types[name].kind != "i":
+            raise ValueError(f"its {name} are {types[name]}, wanted whole numbers with a sign")
+    rows = sparse.load_npz(source)
+    if rows.ndim != 2:
+        raise ValueError(f"its sparse array has {rows.ndim} axes, wanted rows and columns")
+    if rows.format in ("csr", "csc", "bsr"):
+        if (np.diff(rows.indptr) < 0).any():
+            raise ValueError("its indptr goes back; each row must start where the last one ends")
+        across = 0 if rows.format == "csc" else 1
+        width = rows.shape[across] // (rows.blocksize[1] if rows.format == "bsr" else 1)
+        outside = (rows.indices < 0) | (rows.indices >= width)
+        if outside.any():
+            first = int(rows.indices[outside][0])
+            raise ValueError(f"its indices hold {first}; wanted 0 to {width - 1}")
+    return rows
 
 
 def _read_npz(source: Path, key: str | None) -> Any:
-    _check_packed(source)
+    types = _check_packed(source)
     with np.load(source, allow_pickle=False) as archive:
         names = list(archive)
         if {"format", "shape", "data"} <= set(names):
-            from scipy import sparse
-
-            return sparse.load_npz(source)
+            return _read_sparse(source, types)
         if key is None and len(names) > 1:
             raise ValueError(f"it holds {', '.join(names)}; choose one with --key")
         chosen = key or names[0]
