@@ -58,6 +58,16 @@ class JointDistribution(BaseEstimator, ABC):
         """The clean x behind each noisy row, under P(x given noisy x)."""
 
     @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What was learned, for people: values by names in plain words, units in the names.
+
+        The command line prints it, reports and servers show it. Values are JSON-able: text,
+        finite numbers, None, lists, mappings by text. Nothing costly is worked out for it, and
+        what is not known is left out. Why a fit ended stands under ``"fit ended"``, a word of
+        :class:`.stopping.StopReason`.
+        """
+
+    @abstractmethod
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What `fit` learned: arrays by name, and JSON-able facts."""
 

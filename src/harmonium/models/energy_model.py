@@ -22,13 +22,18 @@ from harmonium.compute.progress import stage_bar
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_choice, check_integer
 from harmonium.contract.energy import Energy
-from harmonium.contract.estimates import Bound, LogZ, Status
+from harmonium.contract.estimates import LogZ
 from harmonium.contract.joint import JointDistribution
 from harmonium.data.tables import Table, dense_rows
 from harmonium.models.answers import Answerer, answer, named
 from harmonium.models.codec import Codec
+from harmonium.models.facts import learning_facts
 from harmonium.models.question import HOW, Question, blanks, readings
-from harmonium.sampling.annealing import annealed_importance_sampling, reverse_annealing
+from harmonium.sampling.annealing import (
+    annealed_importance_sampling,
+    reverse_annealing,
+    reverse_summary,
+)
 
 __all__ = ["EnergyModel"]
 
@@ -74,6 +79,10 @@ class EnergyModel(JointDistribution):
     @abstractmethod
     def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
         """The arrays, and the other facts, that P(x) depends on."""
+
+    @abstractmethod
+    def _sizes(self) -> dict[str, Any]:
+        """What the model is made of: the first of its :meth:`facts`."""
 
     # -- how likely? ------------------------------------------------------------------------
 
@@ -177,17 +186,7 @@ class EnergyModel(JointDistribution):
                 progress=None if show is None else (lambda done, _: show(done, float("nan"))),
             )
         each = energy.log_weight(states).cpu().numpy() - bounds
-        error = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else float("inf")
-        return LogZ(
-            float(each.mean()),
-            error,
-            "raise",
-            Bound.NONE,
-            Status.UNPROVEN if np.isfinite(each).all() else Status.NONFINITE,
-            float(len(each)),
-            len(each),
-            n_temperatures,
-        )
+        return reverse_summary(each, n_temperatures)
 
     @property
     def log_partition_(self) -> LogZ:
@@ -321,6 +320,11 @@ class EnergyModel(JointDistribution):
         return codec.write(found, mean=question.how == "mean")
 
     # -- small things ----------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, Any]:
+        """What was learned, for people; log Z where it has been worked out."""
+        check_is_fitted(self)
+        return self._sizes() | learning_facts(vars(self), self.known_log_partition)
 
     def rows_of(self, states: Tensor) -> NDArray[Any]:
         """States of the energy, ``(n, n_variables)``, as rows that a user knows."""

@@ -37,6 +37,10 @@ class OverModels(BaseEstimator, ABC):
     def models(self) -> list[JointDistribution]:
         """The fitted models; the first speaks for all about columns."""
 
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What was learned, for people; see :meth:`.JointDistribution.facts`."""
+
     @property
     def n_features_in_(self) -> int:
         """Columns of the rows, where the models take tables."""

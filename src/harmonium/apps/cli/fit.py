@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from harmonium.apps.cli import options
-from harmonium.apps.cli.show import learned
+from harmonium.apps.facts import written_facts
 from harmonium.contract.registry import MODELS, Entry, by_command
 
 __all__ = ["fit"]
@@ -78,7 +78,7 @@ def fit(
     else:
         getattr(estimator, form[1].write)(out)
     print(f"{out}: {entry.title[0].lower()}{entry.title[1:]}")
-    for name, value in learned(estimator):
+    for name, value in written_facts(estimator.facts()):
         print(f"{name}: {value}")
 
 

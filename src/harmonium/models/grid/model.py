@@ -31,6 +31,7 @@ from harmonium.models.grid.answers import Annealing, GraphCuts, has_maxflow
 from harmonium.models.grid.cliques import POTENTIALS, Cliques, cliques_for
 from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.factors import factor_tables
+from harmonium.models.grid.pseudo import pseudo_moments
 from harmonium.models.grid.readings import ImageCodec, check_images, stack_of
 from harmonium.models.grid.start import GridParameters, gather_images, learn
 from harmonium.models.question import blanks
@@ -193,11 +194,9 @@ class GridMRF(EnergyModel):
         )
 
     def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
-        arrays = [self.knots_, self.level_, self._base]
-        if self.place_ is not None:
-            arrays.append(self.place_)
+        arrays = (self.knots_, self.level_, self._base, self.place_)
         facts = (self.image_shape_, self.n_levels, self.potential, self.neighbours)
-        return arrays, facts
+        return [array for array in arrays if array is not None], facts
 
     def _exact_log_partition(self, required: bool) -> float | None:
         value = self.build_energy(torch.float64).exact_log_partition()
@@ -213,11 +212,10 @@ class GridMRF(EnergyModel):
         return self.build_energy(torch.float64).log_weight
 
     def _codec(self, X: Any = None) -> ImageCodec:
-        shape = self.image_shape_
-        if X is not None:
-            height, width = stack_of(X, "X").shape[1:]
-            shape = self._shape_allowed((height, width))
-        return ImageCodec(shape, self.n_levels)
+        if X is None:
+            return ImageCodec(self.image_shape_, self.n_levels)
+        height, width = stack_of(X, "X").shape[1:]
+        return ImageCodec(self._shape_allowed((height, width)), self.n_levels)
 
     def _shape_allowed(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The shape of some images, if the model has an energy for them."""
@@ -248,10 +246,7 @@ class GridMRF(EnergyModel):
         codec = self._codec(X)
         rows = torch.from_numpy(codec.read(X)).float()
         energy = self.build_energy(torch.float32, codec.shape)
-        from harmonium.models.grid.pseudo import pseudo_moments
-
-        one = torch.ones(1)
-        return np.array([pseudo_moments(energy, row[None], one)[0] for row in rows])
+        return np.array([pseudo_moments(energy, row[None], torch.ones(1))[0] for row in rows])
 
     def sample(
         self,
@@ -339,6 +334,13 @@ class GridMRF(EnergyModel):
         self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
         self.stop_reason_ = str(facts["stop_reason"])
         self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
+
+    def _sizes(self) -> dict[str, Any]:
+        return {
+            "height, width (pixels)": list(self.image_shape_),
+            "kinds of cliques": len(self.filters_),
+            "mean log P(pixel | all others), learned from (nats)": self.pseudo_log_likelihood_,
+        }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

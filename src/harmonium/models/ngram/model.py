@@ -638,6 +638,19 @@ class NGram(JointDistribution):
         self.n_texts_, self.n_words_ = int(facts["n_texts"]), int(facts["n_words"])
         self.training_perplexity_ = facts["training_perplexity"]
 
+    def facts(self) -> dict[str, Any]:
+        """What was counted, for people; of a chain that was given, its sizes alone."""
+        self._check_fitted()
+        found: dict[str, Any] = {"words known": len(self._vocabulary) - N_MARKERS}
+        if self.n_texts_:
+            found |= {"texts counted": self.n_texts_, "words counted": self.n_words_}
+        found["n-grams of 1, 2, ... words"] = self.n_ngrams_
+        if self.discounts_:
+            found["discounts of 1, 2, ... words"] = self.discounts_
+        if self.training_perplexity_ is not None and np.isfinite(self.training_perplexity_):
+            found["perplexity of what was counted"] = self.training_perplexity_
+        return found
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True

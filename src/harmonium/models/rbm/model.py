@@ -660,6 +660,15 @@ class RBM(TransformerMixin, EnergyModel):
         if "feature_names_in" in facts:
             self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
 
+    def _sizes(self) -> dict[str, Any]:
+        n_hidden, n_visible = self.components_.shape
+        sizes: dict[str, Any] = {"visible units": n_visible, "hidden units": n_hidden}
+        if self._attributes is not None:
+            sizes["attributes"] = list(map(str, self._attributes.names))
+            if self._attributes.classes:
+                sizes["classes"] = list(map(str, self._attributes.classes))
+        return sizes
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
