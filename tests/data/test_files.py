@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import sparse
 
@@ -74,9 +75,15 @@ def test_an_archive_that_would_fill_memory_is_not_unpacked(
     path.write_bytes(_npz(np.zeros((2048, 1024))))
     with pytest.raises(ValueError, match=r"unpacks to 0\.0 GiB, more than 200 times"):
         read_rows(str(path))
+    table = tmp_path / "bomb.parquet"
+    pl.DataFrame({"a": np.zeros(2**20, np.int64)}).write_parquet(table)
+    with pytest.raises(ValueError, match=r"it unpacks to 0\.0 GiB, more than 200 times"):
+        read_rows(str(table))
     honest = tmp_path / "honest.npz"
     np.savez_compressed(honest, rows=np.random.default_rng(0).random((2048, 128)))
     assert read_rows(str(honest)).shape == (2048, 128)
+    pl.DataFrame({"a": np.random.default_rng(0).random(2**18)}).write_parquet(table)
+    assert read_rows(str(table)).shape == (2**18, 1)
 
 
 def test_an_array_inside_an_archive_that_claims_too_much(tmp_path: Path) -> None:

@@ -135,18 +135,22 @@ def _check_array(stream: IO[bytes], n_bytes: int) -> np.dtype[Any]:
     return kind
 
 
+def _check_unpacked(what: str, n_bytes: int, n_packed: int) -> None:
+    """Raise ``ValueError`` where a few packed bytes become so many that they may fill memory."""
+    if n_bytes > max(_LARGEST_UNPACKED, _TIGHTEST * n_packed):
+        raise ValueError(
+            f"{what} unpacks to {n_bytes / 2**30:.1f} GiB, more than {_TIGHTEST} times its size "
+            "in the file; keep it as .npy, which is mapped"
+        )
+
+
 def _check_packed(source: Path) -> dict[str, np.dtype[Any]]:
     """The types of an archive's arrays; ``ValueError`` for a damaged one, or one that fills
     memory from a small file."""
     types = {}
     with zipfile.ZipFile(source) as archive:
         for member in archive.infolist():
-            packed = max(member.compress_size, 1)
-            if member.file_size > _LARGEST_UNPACKED and member.file_size > _TIGHTEST * packed:
-                raise ValueError(
-                    f"{member.filename!r} unpacks to {member.file_size / 2**30:.1f} GiB, more than "
-                    f"{_TIGHTEST} times its size in the file; keep it as .npy, which is mapped"
-                )
+            _check_unpacked(repr(member.filename), member.file_size, member.compress_size)
             if member.filename.endswith(".npy"):
                 with archive.open(member) as stream:
                     name = member.filename.removesuffix(".npy")
@@ -240,7 +244,12 @@ def _read_parquet(source: Path) -> Any:
     except ImportError:
         raise ValueError("reading .parquet wants polars: pip install 'harmonium[tables]'") from None
     try:
-        return polars.read_parquet(source).to_numpy()
+        table = polars.scan_parquet(source)
+        schema = table.collect_schema()
+        n_cells = len(schema) * table.select(polars.len()).collect().item()
+        width = polars.DataFrame(schema=schema).to_numpy().itemsize
+        _check_unpacked("it", n_cells * width, source.stat().st_size)
+        return table.collect().to_numpy()
     except polars.exceptions.PolarsError as error:
         raise ValueError(str(error)) from error
 

@@ -46,11 +46,11 @@ class Kind(ABC):
         with the path and what is wrong there.
         """
 
-    def check_out(self, path: str | None, option: str = "--out") -> str:
+    def check_out(self, path: str | None) -> str:
         """The place that answers go to, found good before any work; ``ValueError`` if not."""
         if path is None:
             if "-" not in self.endings:
-                raise ValueError(f"{option} is missing: where should the {self.what} go?")
+                raise ValueError(f"--out is missing: where should the {self.what} go?")
             return "-"
         if path == "-" and "-" in self.endings:
             return path
@@ -58,13 +58,13 @@ class Kind(ABC):
         if ending not in self.endings:
             known = ", ".join(one for one in self.endings if one.startswith("."))
             folder = " or be a folder" if "" in self.endings else ""
-            raise ValueError(f"{option} must end in {known}{folder} for {self.what}, got {path!r}")
+            raise ValueError(f"--out must end in {known}{folder} for {self.what}, got {path!r}")
         if ending:
-            check_place(path, option)
+            check_place(path, "--out")
         elif not Path(path).parent.is_dir():
-            raise FileNotFoundError(f"{option}: the folder {str(Path(path).parent)!r} is missing")
+            raise FileNotFoundError(f"--out: the folder {str(Path(path).parent)!r} is missing")
         elif Path(path).exists() and not Path(path).is_dir():
-            raise NotADirectoryError(f"{option}: {path!r} is a file; wanted a folder")
+            raise NotADirectoryError(f"--out: {path!r} is a file; wanted a folder")
         return path
 
     @abstractmethod
