@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -84,6 +86,31 @@ def test_an_archive_that_would_fill_memory_is_not_unpacked(
     assert read_rows(str(honest)).shape == (2048, 128)
     pl.DataFrame({"a": np.random.default_rng(0).random(2**18)}).write_parquet(table)
     assert read_rows(str(table)).shape == (2**18, 1)
+
+
+def test_a_table_with_a_wrong_page_is_refused(tmp_path: Path) -> None:
+    """Other readers end the process over it, which a test of its own process would not survive."""
+    path = tmp_path / "wrong.parquet"
+    pl.DataFrame({"a": [0, 1, 1]}).write_parquet(path)
+    page = bytearray(path.read_bytes())
+    page[50] = 7
+    path.write_bytes(page)
+    told = "import sys; from harmonium.data.files import read_rows; read_rows(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", told, path], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "wrong.parquet' cannot be read: Invalid page header" in done.stderr
+
+
+def test_blanks_of_a_table_are_nan(tmp_path: Path) -> None:
+    columns = {"a": [0, None, 1], "b": [True, False, None], "c": [0.5, 1.0, None], "d": [None] * 3}
+    pl.DataFrame(columns).write_parquet(tmp_path / "a.parquet")
+    n = np.nan
+    np.testing.assert_array_equal(
+        read_rows(str(tmp_path / "a.parquet")), [[0, 1, 0.5, n], [n, 0, 1, n], [1, n, n, n]]
+    )
+    pl.DataFrame({"a": [0, 1], "b": [2, 3]}).write_parquet(tmp_path / "a.parquet")
+    whole = read_rows(str(tmp_path / "a.parquet"))
+    assert (whole.dtype, whole.tolist()) == (np.int64, [[0, 2], [1, 3]])
 
 
 def test_an_array_inside_an_archive_that_claims_too_much(tmp_path: Path) -> None:
