@@ -28,7 +28,7 @@ class JointDistribution(BaseEstimator, ABC):
     """
 
     #: Version of the model's stored state; raise it when `to_state` changes meaning.
-    _state_version: ClassVar[int] = 1
+    state_version: ClassVar[int] = 1
     #: What stored arrays may hold beside finite numbers: ``-inf``, the logarithm of what is
     #: impossible, or ``nan``, where the model knows a number to be absent.
     may_hold: ClassVar[frozenset[float]] = frozenset()
@@ -81,7 +81,7 @@ class JointDistribution(BaseEstimator, ABC):
         parameters; the message names the first bad one."""
 
     @classmethod
-    def _blank(cls, parameters: dict[str, Any]) -> Self:
+    def unfitted(cls, parameters: dict[str, Any]) -> Self:
         """An unfitted model with these constructor parameters, for `load` to fill.
 
         Constructors only store, so none is run: one that refuses what it is given may want

@@ -257,7 +257,7 @@ def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         held.append(about)
     about = {
         "model": name,
-        "state_version": model._state_version,
+        "state_version": model.state_version,
         "parameters": parameters,
         "state": facts,
         "models": held,
@@ -272,10 +272,10 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -
     if entry is None:  # the only classes a file can name are those of the registry
         raise ModelFileError(f"{path} holds a model of unknown kind {name!r}")
     cls = entry.load()
-    if facts.get("state_version") != cls._state_version:
+    if facts.get("state_version") != cls.state_version:
         raise ModelFileError(
             f"{path} holds version {facts.get('state_version')!r} of {name}; "
-            f"this harmonium reads version {cls._state_version}"
+            f"this harmonium reads version {cls.state_version}"
         )
     try:
         given = _mapping(facts["parameters"], "parameters")
@@ -290,7 +290,7 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -
             model = cls(held[0], **parameters)
             model.estimators_ = held
         else:
-            model = cls._blank(parameters)
+            model = cls.unfitted(parameters)
         own = {k: v for k, v in arrays.items() if "/" not in k}
         _check_numbers(own, cls)
         model.from_state(own, _mapping(facts["state"], "state"))

@@ -29,7 +29,7 @@ class Sharing(Protocol):
 class OverModels(BaseEstimator, ABC):
     """Estimators over joint distributions: rows of any kind, files like those of their models."""
 
-    _state_version: ClassVar[int] = 1
+    state_version: ClassVar[int] = 1
     may_hold: ClassVar[frozenset[float]] = frozenset({-np.inf})
     estimator: Any
 
