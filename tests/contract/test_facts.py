@@ -84,7 +84,9 @@ def test_facts_are_those_of_the_model() -> None:
     network = hm.MarkovNetwork([hm.Factor(["a", "b"], [[1, 2], [3, 1]]), hm.Factor(["c"], [1] * 3)])
     assert network.facts()["states of a variable, fewest and most"] == [2, 3]
     assert "fit ended" not in network.facts()
+    assert "updates" not in network.facts()
     network.fit(np.array([[0, 1, 2], [1, 1, 0]]))
+    assert network.facts()["updates"] == network.n_updates_
     assert network.facts()["fit ended"] == network.stop_reason_
     novelty = _fitted("NoveltyDetector")
     assert novelty.facts()["novel below (log P, nats)"] == novelty.offset_

@@ -16,7 +16,9 @@ def learning_facts(learned: Mapping[str, Any], log_z: LogZ | None) -> dict[str, 
 
     What a model does not know is left out: why its fit ended, where it has no fit behind it.
     """
-    facts: dict[str, Any] = {"updates": int(learned.get("n_updates_", 0))}
+    facts: dict[str, Any] = {}
+    if "n_updates_" in learned:
+        facts["updates"] = int(learned["n_updates_"])
     if "stop_reason_" in learned:
         facts["fit ended"] = str(learned["stop_reason_"])
     held_out = learned.get("history_", {}).get("validation")
