@@ -15,11 +15,9 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-import harmonium as hm
 from harmonium.data import files
 from harmonium.data.files import read_rows, write_table
 from harmonium.data.images import read_images
-from harmonium.data.tables import check_states
 
 ROWS = np.arange(12).reshape(4, 3)
 
@@ -217,16 +215,6 @@ def test_good_sparse_rows_are_read(tmp_path: Path, form: str) -> None:
     rows = np.random.default_rng(0).integers(0, 2, (6, 4))
     sparse.save_npz(tmp_path / "s.npz", sparse.csr_matrix(rows).asformat(form))
     np.testing.assert_array_equal(read_rows(str(tmp_path / "s.npz")).toarray(), rows)
-
-
-def test_a_sparse_cell_that_is_given_twice_holds_the_sum() -> None:
-    twice = sparse.csr_matrix(([1, 1, 1], [2, 0, 0], [0, 1, 3]), shape=(2, 3), dtype=np.uint8)
-    with pytest.raises(ValueError, match=r"is 2; wanted 0 or 1"):
-        hm.RBM(2, n_updates=1).fit(twice)
-    assert twice.nnz == 3  # the caller's rows are as they were
-    halves = sparse.csr_matrix(([1.0, 0.5, 0.5], [2, 0, 0], [0, 1, 3]), shape=(2, 3))
-    held = check_states(hm.RBM(2), halves, reset=True)
-    np.testing.assert_array_equal(held.toarray(), [[0, 0, 1], [1, 0, 0]])
 
 
 def test_a_mark_of_byte_order_is_no_part_of_a_number(tmp_path: Path) -> None:

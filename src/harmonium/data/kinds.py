@@ -46,6 +46,11 @@ class Kind(ABC):
         with the path and what is wrong there.
         """
 
+    @abstractmethod
+    def stream(self, path: str, key: str | None = None) -> Any:
+        """DATA as :meth:`read` gives it, to be gone through once, and where it may be long never
+        whole in memory."""
+
     def check_out(self, path: str | None) -> str:
         """The place that answers go to, found good before any work; ``ValueError`` if not."""
         if path is None:
@@ -124,6 +129,8 @@ class Rows(Kind):
             return rows[:, [names.index(name) for name in self.names]]
         return rows
 
+    stream = read  # a .npy file is mapped
+
     @staticmethod
     def _pictures(path: str) -> NDArray[np.int64]:
         from harmonium.data.images import read_images
@@ -167,6 +174,8 @@ class Images(Kind):
         if images.dtype.kind in "ui" and images.size and images.max() >= self.n_levels:
             return quantise(images, self.n_levels)
         return images
+
+    stream = read
 
     def with_holes(self, images: Any, mask: str) -> NDArray[np.float64]:
         """`images` with NaN where the pictures at `mask` are white."""

@@ -48,7 +48,7 @@ def fit(
 ) -> None:
     """Learn a model from rows, texts or images."""
     from harmonium.data.files import read_attributes, read_labels
-    from harmonium.data.kinds import KINDS, Texts
+    from harmonium.data.kinds import KINDS
 
     entry = by_command(model)
     _check_targets(entry, labels, attributes, labels_key)
@@ -63,8 +63,7 @@ def fit(
         _fit_classes(estimator, kind.read(data, key), read_labels(labels, labels_key), out)
         return
     y = None if attributes is None else read_attributes(attributes, labels_key)
-    rows = kind.stream(data, key) if isinstance(kind, Texts) else kind.read(data, key)
-    _keep(estimator.fit(rows, y), entry, out)
+    _keep(estimator.fit(kind.stream(data, key), y), entry, out)
 
 
 def _check_targets(
