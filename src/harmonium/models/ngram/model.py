@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import (
@@ -25,6 +26,7 @@ from harmonium.models.ngram.asking import channels, dice
 from harmonium.models.ngram.asking.lattice import Choice, Lattice
 from harmonium.models.ngram.counting import counting
 from harmonium.models.ngram.counting.engines import ENGINES, Workspace
+from harmonium.models.ngram.facts import counted_facts
 from harmonium.models.ngram.files import arpa, tables
 from harmonium.models.ngram.progress import CountProgress
 from harmonium.models.ngram.threads import in_order
@@ -640,16 +642,8 @@ class NGram(JointDistribution):
 
     def facts(self) -> dict[str, Any]:
         """What was counted, for people; of a chain that was given, its sizes alone."""
-        self._check_fitted()
-        found: dict[str, Any] = {"words known": len(self._vocabulary) - N_MARKERS}
-        if self.n_texts_:
-            found |= {"texts counted": self.n_texts_, "words counted": self.n_words_}
-        found["n-grams of 1, 2, ... words"] = self.n_ngrams_
-        if self.discounts_:
-            found["discounts of 1, 2, ... words"] = self.discounts_
-        if self.training_perplexity_ is not None and np.isfinite(self.training_perplexity_):
-            found["perplexity of what was counted"] = self.training_perplexity_
-        return found
+        check_is_fitted(self)
+        return counted_facts(vars(self))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
