@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.source import reached, twice
+
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "harmonium"
 
@@ -28,11 +30,26 @@ LONG_FUNCTIONS = {
     "__call__",
     "_exact",
     "best_step",
-    "fit",
     "log_partition",
     "roll",
     "sample",
     "small_update",
+}
+#: Functions with six lines that stand twice, whatever their names: compiled loops.
+TWICE = {
+    "compute/cpu.py:anneal_hidden",
+    "compute/cpu.py:bernoulli",
+    "compute/cpu.py:hidden_rows",
+    "compute/cpu.py:ascend",
+    "models/ngram/kernels/chain.py:best_step",
+}
+#: Private names that another module takes.
+REACHED = {
+    "learning/trainer.py:_numbered",
+    "learning/trainer.py:_plain",
+    "models/grid/kernels/cpu.py:_exp",
+    "questions/trajectory_tempering.py:_on_look",
+    "sampling/particles.py:_one_uniform",
 }
 
 
@@ -67,6 +84,33 @@ def test_no_new_function_is_long() -> None:
     }
     assert long - LONG_FUNCTIONS == set()
     assert LONG_FUNCTIONS - long == set(), "shorter now: take them off the list"
+
+
+def test_no_six_lines_stand_twice() -> None:
+    found = twice(_modules())
+    assert found - TWICE == set()
+    assert TWICE - found == set(), "mended: take them off the list"
+
+
+def test_six_lines_are_found_under_other_names() -> None:
+    lines = ["a = f(b)", "c = a + 1", "for i in c:", "    a += i", "print(a)", "d = a"]
+    one = "def one(b):\n" + "".join(f"    {line}\n" for line in lines)
+    two = one.replace("one(", "two(").replace("a", "whole").replace("c =", "rest = ")
+    two = two.replace("in c", "in rest").replace("    d", "    # why\n\n    d")
+    assert twice([("m.py", one), ("n.py", two)]) == {"m.py:one", "n.py:two"}
+    assert twice([("m.py", one), ("n.py", two.replace("+ 1", "+ 2"))]) == set()
+    assert twice([("m.py", one), ("n.py", two.replace("d = whole", "d = b"))]) == set()
+
+
+def test_private_names_stay_in_their_module() -> None:
+    found = {f"{name}:{private}" for name, text in _modules() for private in reached(text)}
+    assert found - REACHED == set()
+    assert REACHED - found == set(), "mended: take them off the list"
+
+
+def test_private_names_are_found() -> None:
+    text = "from harmonium.a import _b\nx._c()\nself._d\nself._e = 1\ny._e\nz.__f__\nz._g = 1\n"
+    assert reached(text) == {"_b", "_c", "_g"}
 
 
 def test_no_page_holds_a_placeholder() -> None:

@@ -47,7 +47,7 @@ def folder(digits, tmp_path_factory):
         "--quiet",
     )
     assert done.returncode == 0, done.stderr
-    assert "fit ended: done after 200 updates" in done.stdout
+    assert "updates: 200\nfit ended: done\n" in done.stdout
     return place
 
 

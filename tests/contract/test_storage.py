@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 import harmonium as hm
-from harmonium.contract.storage import read_arrays, write_arrays
+from harmonium.contract.storage import check_place, read_arrays, write_arrays
 
 Arrays = dict[str, np.ndarray]
 Facts = dict[str, Any]
@@ -127,6 +129,27 @@ def test_a_link_stays_and_its_target_is_written(rbm: hm.RBM, tmp_path: Path) -> 
     assert link.is_symlink()
     assert not target.is_symlink()
     np.testing.assert_array_equal(hm.load(target).components_, rbm.components_)
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Path:
+    """A named pipe: no file and no folder, as ``/dev/null`` is none."""
+    place = tmp_path / "pipe"
+    os.mkfifo(place)
+    return place
+
+
+def test_a_device_is_written_to_and_stays_one(rbm: hm.RBM, device: Path, tmp_path: Path) -> None:
+    got: list[bytes] = []
+    reader = Thread(target=lambda: got.append(device.read_bytes()), daemon=True)
+    reader.start()
+    check_place(device)
+    rbm.save(device)
+    reader.join(10)
+    assert stat.S_ISFIFO(os.stat(device).st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]
+    (tmp_path / "m.safetensors").write_bytes(got[0])
+    np.testing.assert_array_equal(hm.load(tmp_path / "m.safetensors").components_, rbm.components_)
 
 
 def test_a_file_names_no_place_to_write_to(rbm: hm.RBM, tmp_path: Path) -> None:

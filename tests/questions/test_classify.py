@@ -36,6 +36,9 @@ class Table(JointDistribution):
 
     def check_parameters(self) -> None: ...
 
+    def facts(self) -> Any:
+        raise NotImplementedError
+
     def to_state(self) -> Any:
         raise NotImplementedError
 

@@ -28,7 +28,7 @@ class JointDistribution(BaseEstimator, ABC):
     """
 
     #: Version of the model's stored state; raise it when `to_state` changes meaning.
-    _state_version: ClassVar[int] = 1
+    state_version: ClassVar[int] = 1
     #: What stored arrays may hold beside finite numbers: ``-inf``, the logarithm of what is
     #: impossible, or ``nan``, where the model knows a number to be absent.
     may_hold: ClassVar[frozenset[float]] = frozenset()
@@ -58,6 +58,16 @@ class JointDistribution(BaseEstimator, ABC):
         """The clean x behind each noisy row, under P(x given noisy x)."""
 
     @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What was learned, for people: values by names in plain words, units in the names.
+
+        The command line prints it, reports and servers show it. Values are JSON-able: text,
+        finite numbers, None, lists, mappings by text. Nothing costly is worked out for it, and
+        what is not known is left out. Why a fit ended stands under ``"fit ended"``, a word of
+        :class:`.stopping.StopReason`.
+        """
+
+    @abstractmethod
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What `fit` learned: arrays by name, and JSON-able facts."""
 
@@ -71,7 +81,7 @@ class JointDistribution(BaseEstimator, ABC):
         parameters; the message names the first bad one."""
 
     @classmethod
-    def _blank(cls, parameters: dict[str, Any]) -> Self:
+    def unfitted(cls, parameters: dict[str, Any]) -> Self:
         """An unfitted model with these constructor parameters, for `load` to fill.
 
         Constructors only store, so none is run: one that refuses what it is given may want

@@ -42,6 +42,7 @@ class Entry:
     report : the module below ``harmonium`` whose ``describe`` writes its report, or None.
     structure : the class method that makes the model to be fitted from a file, or None where
         the constructor's parameters say everything.
+    attributes : whether its ``fit(X, y)`` learns labels or attributes beside the rows.
     forms : other files than harmonium's own that hold it.
     """
 
@@ -53,6 +54,7 @@ class Entry:
     title: str = ""
     report: str | None = None
     structure: str | None = None
+    attributes: bool = False
     forms: tuple[Form, ...] = ()
 
     def load(self) -> Any:
@@ -69,6 +71,7 @@ MODELS: tuple[Entry, ...] = (
         help="a restricted Boltzmann machine: rows of 0 and 1",
         title="A restricted Boltzmann machine",
         report="apps.report.rbm",
+        attributes=True,
     ),
     Entry(
         name="NGram",

@@ -7,8 +7,10 @@ is kept in the header, so that a flipped byte is noticed rather than believed.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +34,7 @@ __all__ = [
     "save_model",
     "write_arrays",
     "write_atomically",
+    "write_bytes",
 ]
 
 #: Parameters about a machine rather than a model: a file that names them is not followed.
@@ -42,12 +45,26 @@ class ModelFileError(ValueError):
     """A file that is not a readable harmonium model: truncated, altered, foreign or newer."""
 
 
+def _is_device(path: str | PathLike[str]) -> bool:
+    """Whether there is something at `path` that is neither a file nor a folder: a device
+    (``/dev/null``), a pipe. A file put in its place would take it from everyone."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # nothing there, or no name for a file
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
 def check_place(path: str | PathLike[str], name: str = "path") -> None:
     """Whether a file can be written at `path`: tried now, so that no work is lost later.
 
     Raises ``FileNotFoundError`` where its folder does not exist, ``IsADirectoryError`` where it
     is a folder, ``PermissionError`` or another ``OSError`` where nothing can be written.
     """
+    if _is_device(path):
+        if not os.access(path, os.W_OK):
+            raise PermissionError(f"{name}: nothing can be written to the device {str(path)!r}")
+        return
     target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{name}: the folder {str(target.parent)!r} does not exist")
@@ -66,7 +83,14 @@ def write_atomically(path: str | PathLike[str], write: Callable[[IO[bytes]], Non
     """Let `write` fill a temporary file beside `path`, then rename it over `path`.
 
     Readers see the old file or the new one, never half of one; on any error the old one stays.
+    A device or a pipe is written to, once `write` is done, and stays what it is.
     """
+    if _is_device(path):
+        whole = io.BytesIO()
+        write(whole)
+        with Path(path).open("wb") as device:
+            device.write(whole.getbuffer())
+        return
     target = Path(path)
     if target.is_symlink():  # the link stays, what it points to is written
         target = target.resolve()
@@ -86,6 +110,15 @@ def write_atomically(path: str | PathLike[str], write: Callable[[IO[bytes]], Non
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: str | PathLike[str], payload: bytes) -> None:
+    """Write `payload` as :func:`write_atomically` does."""
+
+    def write(stream: IO[bytes]) -> None:
+        stream.write(payload)
+
+    write_atomically(path, write)
 
 
 def digest(arrays: dict[str, NDArray[Any]], facts: str) -> str:
@@ -110,12 +143,7 @@ def write_arrays(
         "facts": text,
         "sha256": digest(contiguous, text),
     }
-    payload = save(contiguous, metadata=header)
-
-    def write(stream: IO[bytes]) -> None:
-        stream.write(payload)
-
-    write_atomically(path, write)
+    write_bytes(path, save(contiguous, metadata=header))
 
 
 def read_arrays(
@@ -229,7 +257,7 @@ def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         held.append(about)
     about = {
         "model": name,
-        "state_version": model._state_version,
+        "state_version": model.state_version,
         "parameters": parameters,
         "state": facts,
         "models": held,
@@ -244,10 +272,10 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -
     if entry is None:  # the only classes a file can name are those of the registry
         raise ModelFileError(f"{path} holds a model of unknown kind {name!r}")
     cls = entry.load()
-    if facts.get("state_version") != cls._state_version:
+    if facts.get("state_version") != cls.state_version:
         raise ModelFileError(
             f"{path} holds version {facts.get('state_version')!r} of {name}; "
-            f"this harmonium reads version {cls._state_version}"
+            f"this harmonium reads version {cls.state_version}"
         )
     try:
         given = _mapping(facts["parameters"], "parameters")
@@ -262,7 +290,7 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -
             model = cls(held[0], **parameters)
             model.estimators_ = held
         else:
-            model = cls._blank(parameters)
+            model = cls.unfitted(parameters)
         own = {k: v for k, v in arrays.items() if "/" not in k}
         _check_numbers(own, cls)
         model.from_state(own, _mapping(facts["state"], "state"))

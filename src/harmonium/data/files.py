@@ -15,8 +15,9 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from harmonium.contract.storage import write_atomically
+from harmonium.contract.storage import write_atomically, write_bytes
 
 __all__ = [
     "UNREADABLE",
@@ -84,10 +85,7 @@ def write_texts(path: str, texts: Any) -> None:
         sys.stdout.write(lines)
         return
 
-    def write(stream: IO[bytes]) -> None:
-        stream.write(lines.encode("utf-8"))
-
-    write_atomically(path, write)
+    write_bytes(path, lines.encode("utf-8"))
 
 
 def read_rows(path: str, key: str | None = None) -> Any:
@@ -119,9 +117,9 @@ def read_rows(path: str, key: str | None = None) -> Any:
     )
 
 
-def _check_array(stream: IO[bytes], n_bytes: int) -> None:
-    """Raise ``ValueError`` unless the array that `stream` starts with is of numbers or texts and
-    fits in its `n_bytes`; nothing but its header is read."""
+def _check_array(stream: IO[bytes], n_bytes: int) -> np.dtype[Any]:
+    """The type of the array that `stream` starts with; ``ValueError`` unless it is of numbers or
+    texts and fits in its `n_bytes`. Nothing but its header is read."""
     version = np.lib.format.read_magic(stream)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -134,31 +132,62 @@ def _check_array(stream: IO[bytes], n_bytes: int) -> None:
         raise ValueError("its arrays hold Python objects, wanted numbers")
     if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize > n_bytes:
         raise ValueError(f"it is cut short: an array of {shape} does not fit in {n_bytes} bytes")
+    return kind
 
 
-def _check_packed(source: Path) -> None:
-    """Raise ``ValueError`` for a damaged archive, or one that fills memory from a small file."""
+def _check_unpacked(what: str, n_bytes: int, n_packed: int) -> None:
+    """Raise ``ValueError`` where a few packed bytes become so many that they may fill memory."""
+    if n_bytes > max(_LARGEST_UNPACKED, _TIGHTEST * n_packed):
+        raise ValueError(
+            f"{what} unpacks to {n_bytes / 2**30:.1f} GiB, more than {_TIGHTEST} times its size "
+            "in the file; keep it as .npy, which is mapped"
+        )
+
+
+def _check_packed(source: Path) -> dict[str, np.dtype[Any]]:
+    """The types of an archive's arrays; ``ValueError`` for a damaged one, or one that fills
+    memory from a small file."""
+    types = {}
     with zipfile.ZipFile(source) as archive:
         for member in archive.infolist():
-            packed = max(member.compress_size, 1)
-            if member.file_size > _LARGEST_UNPACKED and member.file_size > _TIGHTEST * packed:
-                raise ValueError(
-                    f"{member.filename!r} unpacks to {member.file_size / 2**30:.1f} GiB, more than "
-                    f"{_TIGHTEST} times its size in the file; keep it as .npy, which is mapped"
-                )
+            _check_unpacked(repr(member.filename), member.file_size, member.compress_size)
             if member.filename.endswith(".npy"):
                 with archive.open(member) as stream:
-                    _check_array(stream, member.file_size)
+                    name = member.filename.removesuffix(".npy")
+                    types[name] = _check_array(stream, member.file_size)
+    return types
+
+
+#: Arrays of sparse rows that say where their values stand.
+_PLACES = ("indices", "indptr", "row", "col", "coords", "offsets")
+
+
+def _read_sparse(source: Path, types: dict[str, np.dtype[Any]]) -> Any:
+    """Sparse rows, whose places scipy itself believes: compiled loops go where they point."""
+    for name in _PLACES:
+        if name in types and types[name].kind != "i":
+            raise ValueError(f"its {name} are {types[name]}, wanted whole numbers with a sign")
+    rows = sparse.load_npz(source)
+    if rows.ndim != 2:
+        raise ValueError(f"its sparse array has {rows.ndim} axes, wanted rows and columns")
+    if rows.format in ("csr", "csc", "bsr"):
+        if (np.diff(rows.indptr) < 0).any():
+            raise ValueError("its indptr goes back; each row must start where the last one ends")
+        across = 0 if rows.format == "csc" else 1
+        width = rows.shape[across] // (rows.blocksize[1] if rows.format == "bsr" else 1)
+        outside = (rows.indices < 0) | (rows.indices >= width)
+        if outside.any():
+            first = int(rows.indices[outside][0])
+            raise ValueError(f"its indices hold {first}; wanted 0 to {width - 1}")
+    return rows
 
 
 def _read_npz(source: Path, key: str | None) -> Any:
-    _check_packed(source)
+    types = _check_packed(source)
     with np.load(source, allow_pickle=False) as archive:
         names = list(archive)
         if {"format", "shape", "data"} <= set(names):
-            from scipy import sparse
-
-            return sparse.load_npz(source)
+            return _read_sparse(source, types)
         if key is None and len(names) > 1:
             raise ValueError(f"it holds {', '.join(names)}; choose one with --key")
         chosen = key or names[0]
@@ -209,15 +238,32 @@ def _read_cells(text: str, skip: int) -> NDArray[np.float64]:
     return np.array(rows, ndmin=2)
 
 
-def _read_parquet(source: Path) -> Any:
+def _read_parquet(source: Path) -> NDArray[Any]:
+    # Arrow's own reader: that of polars 2.1 ends the whole process over a page's wrong header.
     try:
-        import polars
+        from pyarrow import parquet
     except ImportError:
-        raise ValueError("reading .parquet wants polars: pip install 'harmonium[tables]'") from None
-    try:
-        return polars.read_parquet(source).to_numpy()
-    except polars.exceptions.PolarsError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(
+            "reading .parquet wants pyarrow: pip install 'harmonium[tables]'"
+        ) from None
+    with parquet.ParquetFile(source) as file:
+        width = _beside(file.schema_arrow.empty_table()).itemsize
+        n_bytes = file.metadata.num_rows * file.metadata.num_columns * width
+        _check_unpacked("it", n_bytes, source.stat().st_size)
+        return _beside(file.read())
+
+
+#: Types of columns whose nulls Arrow would not make NaN.
+_NO_BLANKS = ("bool", "null")
+
+
+def _beside(table: Any) -> NDArray[Any]:
+    """The columns of an Arrow table side by side, in a type that holds them all; NaN for null."""
+    columns = (
+        column.cast("int8") if column.null_count and str(column.type) in _NO_BLANKS else column
+        for column in table.columns
+    )
+    return np.column_stack([column.to_numpy() for column in columns])
 
 
 #: What a spreadsheet takes for the start of a formula.

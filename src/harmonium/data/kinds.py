@@ -46,11 +46,16 @@ class Kind(ABC):
         with the path and what is wrong there.
         """
 
-    def check_out(self, path: str | None, option: str = "--out") -> str:
+    @abstractmethod
+    def stream(self, path: str, key: str | None = None) -> Any:
+        """DATA as :meth:`read` gives it, to be gone through once, and where it may be long never
+        whole in memory."""
+
+    def check_out(self, path: str | None) -> str:
         """The place that answers go to, found good before any work; ``ValueError`` if not."""
         if path is None:
             if "-" not in self.endings:
-                raise ValueError(f"{option} is missing: where should the {self.what} go?")
+                raise ValueError(f"--out is missing: where should the {self.what} go?")
             return "-"
         if path == "-" and "-" in self.endings:
             return path
@@ -58,13 +63,13 @@ class Kind(ABC):
         if ending not in self.endings:
             known = ", ".join(one for one in self.endings if one.startswith("."))
             folder = " or be a folder" if "" in self.endings else ""
-            raise ValueError(f"{option} must end in {known}{folder} for {self.what}, got {path!r}")
+            raise ValueError(f"--out must end in {known}{folder} for {self.what}, got {path!r}")
         if ending:
-            check_place(path, option)
+            check_place(path, "--out")
         elif not Path(path).parent.is_dir():
-            raise FileNotFoundError(f"{option}: the folder {str(Path(path).parent)!r} is missing")
+            raise FileNotFoundError(f"--out: the folder {str(Path(path).parent)!r} is missing")
         elif Path(path).exists() and not Path(path).is_dir():
-            raise NotADirectoryError(f"{option}: {path!r} is a file; wanted a folder")
+            raise NotADirectoryError(f"--out: {path!r} is a file; wanted a folder")
         return path
 
     @abstractmethod
@@ -124,6 +129,8 @@ class Rows(Kind):
             return rows[:, [names.index(name) for name in self.names]]
         return rows
 
+    stream = read  # a .npy file is mapped
+
     @staticmethod
     def _pictures(path: str) -> NDArray[np.int64]:
         from harmonium.data.images import read_images
@@ -167,6 +174,8 @@ class Images(Kind):
         if images.dtype.kind in "ui" and images.size and images.max() >= self.n_levels:
             return quantise(images, self.n_levels)
         return images
+
+    stream = read
 
     def with_holes(self, images: Any, mask: str) -> NDArray[np.float64]:
         """`images` with NaN where the pictures at `mask` are white."""

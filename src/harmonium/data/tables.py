@@ -9,13 +9,23 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-__all__ = ["Table", "check_sample_weight", "check_states", "dense_rows", "one_row"]
+__all__ = ["Table", "as_array", "check_sample_weight", "check_states", "dense_rows", "one_row"]
 
 #: Checked rows: a dense array (a memmap stays one) or CSR.
 Table: TypeAlias = "NDArray[Any] | sparse.csr_matrix | sparse.csr_array"
 
 #: Elements looked at in one go, so that a memory-mapped file never lands in memory whole.
 _CHUNK_ELEMENTS = 2**24
+
+
+def as_array(X: Any) -> Any:
+    """Frames and tensors as arrays; texts, lists, arrays and sparse rows as they are."""
+    X = _without_tensors(X)
+    return X.to_numpy() if hasattr(X, "to_numpy") else X
+
+
+def _without_tensors(X: Any) -> Any:
+    return X.detach().cpu().numpy() if hasattr(X, "detach") and hasattr(X, "cpu") else X
 
 
 def check_states(
@@ -25,8 +35,6 @@ def check_states(
     n_states: int = 2,
     reset: bool = False,
     blanks: bool = False,
-    fractions: bool = False,
-    name: str = "X",
 ) -> Table:
     """`X` as rows of integers 0..n_states-1, width checked against the fitted model.
 
@@ -34,12 +42,10 @@ def check_states(
     ----------
     estimator : learns ``n_features_in_`` and feature names when `reset`, else checks them.
     blanks : allow NaN (the result is then float).
-    fractions : allow any number in [0, n_states - 1], read as a mean.
 
     Raises ``ValueError`` naming the first bad value, ``TypeError`` for what is no table at all.
     """
-    if hasattr(X, "detach") and hasattr(X, "cpu"):  # a torch tensor
-        X = X.detach().cpu().numpy()
+    X = _without_tensors(X)  # frames keep their columns' names until they are checked
     table = validate_data(
         estimator,
         X,
@@ -49,11 +55,15 @@ def check_states(
         ensure_all_finite="allow-nan" if blanks else True,
     )
     if sparse.issparse(table):
-        _check_values(table.data.reshape(1, -1), n_states, False, fractions, name)
+        if not table.has_canonical_format:
+            # A cell that is given twice holds the sum, which small integers may not.
+            table = table.astype(np.int64) if table.dtype.kind in "ui" else table.copy()
+            table.sum_duplicates()
+        _check_values(table.data.reshape(1, -1), n_states)
         return table
     step = max(1, _CHUNK_ELEMENTS // max(table.shape[1], 1))
     for start in range(0, len(table), step):
-        _check_values(table[start : start + step], n_states, blanks, fractions, name, start)
+        _check_values(table[start : start + step], n_states, blanks, start=start)
     return table
 
 
@@ -64,7 +74,7 @@ def _is_small_number(X: Any) -> bool:
 
 
 def _check_values(
-    block: NDArray[Any], n_states: int, blanks: bool, fractions: bool, name: str, start: int = 0
+    block: NDArray[Any], n_states: int, blanks: bool = False, *, name: str = "X", start: int = 0
 ) -> None:
     if block.dtype.kind == "b" or block.size == 0:
         return
@@ -74,18 +84,17 @@ def _check_values(
             return
         bad = (block < 0) | (block > top)
     else:
-        good = (block >= 0) & (block <= top)
-        if not fractions:
-            good &= block == np.floor(block)
+        good = (block >= 0) & (block <= top) & (block == np.floor(block))
         bad = ~(good | np.isnan(block)) if blanks else ~good
         if not bad.any():
             return
     row, column = np.argwhere(bad)[0]
-    wanted = f"a number in [0, {top}]" if fractions else ", ".join(map(str, range(n_states)))
-    if n_states > 4 and not fractions:
-        wanted = f"an integer in [0, {top}]"
-    elif n_states == 2 and not fractions:
+    if n_states == 2:
         wanted = "0 or 1 (round or threshold the data first)"
+    elif n_states > 4:
+        wanted = f"an integer in [0, {top}]"
+    else:
+        wanted = ", ".join(map(str, range(n_states)))
     extra = ", or NaN for a blank" if blanks else ""
     raise ValueError(
         f"{name}[{start + row}, {column}] is {block[row, column]}; wanted {wanted}{extra}"
@@ -100,10 +109,8 @@ def dense_rows(table: Table, index: NDArray[np.int64] | slice) -> NDArray[Any]:
 
 def one_row(estimator: Any, condition: Any, n_states: int = 2) -> NDArray[np.float64]:
     """A `condition`: one row with NaN where free, float64 ``(n_features,)``."""
-    if hasattr(condition, "to_numpy"):
-        condition = condition.to_numpy()
     try:
-        row = np.asarray(condition, dtype=np.float64)
+        row = np.asarray(as_array(condition), dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(
             f"condition must be one row of numbers with NaN where free, got {condition!r}"
@@ -114,7 +121,7 @@ def one_row(estimator: Any, condition: Any, n_states: int = 2) -> NDArray[np.flo
         raise ValueError(
             f"condition must be one row of {estimator.n_features_in_} values, got shape {row.shape}"
         )
-    _check_values(row[None, :], n_states, True, False, "condition")
+    _check_values(row[None, :], n_states, True, name="condition")
     return row
 
 

@@ -35,6 +35,8 @@ Tokenizer = Callable[[str], Sequence[str]]
 
 _BLOCK_BYTES = 2**23
 _BLOCK_TEXTS = 2**15
+#: Bytes of a text that are held at once; a small ``.gz`` can hold one without end.
+_LONGEST_LINE = 2**30
 
 # ASCII white space splits, as in KenLM and SRILM; other Unicode spaces are part of words.
 _SPACES = b" \t\r\v\f"
@@ -127,6 +129,11 @@ class TextFile:
                     yield self._valid(whole, line), line
                     line += whole.count(b"\n")
                 rest.append(block[cut:])
+                if len(rest) * _BLOCK_BYTES > _LONGEST_LINE:
+                    raise ValueError(
+                        f"{self.path}, line {line}: a text of more than {_LONGEST_LINE:,} bytes; "
+                        "wanted a text a line"
+                    )
             last = b"".join(rest)
             if last:
                 yield self._valid(last + b"\n", line), line

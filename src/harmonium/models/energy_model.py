@@ -28,6 +28,7 @@ from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.record import FitResult
 from harmonium.models.answers import Answerer, answer, named
 from harmonium.models.codec import Codec
+from harmonium.models.facts import learning_facts
 from harmonium.models.partition import annealed, annealed_back
 from harmonium.models.question import HOW, Question, blanks, readings
 
@@ -75,6 +76,10 @@ class EnergyModel(JointDistribution):
     @abstractmethod
     def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
         """The arrays, and the other facts, that P(x) depends on."""
+
+    @abstractmethod
+    def _sizes(self) -> dict[str, Any]:
+        """What the model is made of: the first of its :meth:`facts`."""
 
     # -- how likely? ------------------------------------------------------------------------
 
@@ -313,6 +318,11 @@ class EnergyModel(JointDistribution):
         return codec.write(found, mean=question.how == "mean")
 
     # -- small things ----------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, Any]:
+        """What was learned, for people; log Z where it has been worked out."""
+        check_is_fitted(self)
+        return self._sizes() | learning_facts(vars(self), self.known_log_partition)
 
     def rows_of(self, states: Tensor) -> NDArray[Any]:
         """States of the energy, ``(n, n_variables)``, as rows that a user knows."""

@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 from harmonium.compute.progress import stage_bar
 from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Energy
-from harmonium.contract.estimates import Bound, LogZ, Status
-from harmonium.sampling.annealing import annealed_importance_sampling, reverse_annealing
+from harmonium.contract.estimates import LogZ
+from harmonium.sampling.annealing import (
+    annealed_importance_sampling,
+    reverse_annealing,
+    reverse_summary,
+)
 
 __all__ = ["annealed", "annealed_back"]
 
@@ -52,14 +56,4 @@ def annealed_back(
             progress=None if show is None else (lambda done, _: show(done, float("nan"))),
         )
     each = energy.log_weight(states).cpu().numpy() - bounds
-    error = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else float("inf")
-    return LogZ(
-        float(each.mean()),
-        error,
-        "raise",
-        Bound.NONE,
-        Status.UNPROVEN if np.isfinite(each).all() else Status.NONFINITE,
-        float(len(each)),
-        len(each),
-        n_temperatures,
-    )
+    return reverse_summary(each, n_temperatures)

@@ -114,6 +114,14 @@ class BayesClassifier(ClassifierMixin, OverModels):
     def models(self) -> list[JointDistribution]:
         return self.estimators_
 
+    def facts(self) -> dict[str, Any]:
+        check_is_fitted(self)
+        return {
+            "classes": list(map(str, self.classes_)),
+            "P(class)": np.exp(self.class_log_prior_).tolist(),
+            "model of a class": type(self.estimator).__name__,
+        }
+
     def _log_prior(self, counts: NDArray[Any]) -> NDArray[np.float64]:
         n = len(counts)
         if isinstance(self.prior, str):

@@ -81,6 +81,13 @@ class NoveltyDetector(OutlierMixin, OverModels):
     def models(self) -> list[JointDistribution]:
         return [self.estimator_]
 
+    def facts(self) -> dict[str, Any]:
+        check_is_fitted(self)
+        facts = self.estimator_.facts()
+        if np.isfinite(self.offset_):  # else nothing is novel
+            facts["novel below (log P, nats)"] = float(self.offset_)
+        return facts
+
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """log P(x) in nats for each row."""
         check_is_fitted(self)

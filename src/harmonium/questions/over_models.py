@@ -29,13 +29,17 @@ class Sharing(Protocol):
 class OverModels(BaseEstimator, ABC):
     """Estimators over joint distributions: rows of any kind, files like those of their models."""
 
-    _state_version: ClassVar[int] = 1
+    state_version: ClassVar[int] = 1
     may_hold: ClassVar[frozenset[float]] = frozenset({-np.inf})
     estimator: Any
 
     @abstractmethod
     def models(self) -> list[JointDistribution]:
         """The fitted models; the first speaks for all about columns."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What was learned, for people; see :meth:`.JointDistribution.facts`."""
 
     @property
     def n_features_in_(self) -> int:

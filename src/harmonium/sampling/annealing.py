@@ -21,6 +21,7 @@ __all__ = [
     "annealed_importance_sampling",
     "log_mean_exp",
     "reverse_annealing",
+    "reverse_summary",
     "temperatures",
 ]
 
@@ -142,3 +143,14 @@ def reverse_annealing(
             progress(step + 1, n_temperatures)
     weights = total.reshape(len(x), n_chains)
     return (torch.logsumexp(weights, 1) - math.log(n_chains)).cpu().numpy()
+
+
+def reverse_summary(each: NDArray[np.float64], n_temperatures: int) -> LogZ:
+    """The mean of log Z as each row gives it: its log weight minus :func:`reverse_annealing`.
+
+    The error is that of the rows, of which nothing tells how far they are from the model's.
+    """
+    n = len(each)
+    error = float(each.std(ddof=1) / math.sqrt(n)) if n > 1 else math.inf
+    status = Status.UNPROVEN if np.isfinite(each).all() else Status.NONFINITE
+    return LogZ(float(each.mean()), error, "raise", Bound.NONE, status, float(n), n, n_temperatures)

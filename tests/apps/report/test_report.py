@@ -192,11 +192,14 @@ def test_warnings_in_plain_words() -> None:
 
 
 def test_each_reason_to_stop_is_a_sentence_and_only_bad_ones_are_cautions() -> None:
-    assert {r.value for r in StopReason if ending_cautions(r)} == {"diverged", "interrupted"}
+    assert {r.value for r in StopReason if ending_cautions({"fit ended": r.value})} == {
+        "diverged",
+        "interrupted",
+    }
     for reason in StopReason:
         assert ending(reason.value) == ("the fit ended because", reason.sentence)
     assert ending("a word of tomorrow")[1] == "a word of tomorrow"
-    assert ending_cautions("a word of tomorrow") == []
+    assert ending_cautions({"fit ended": "a word of tomorrow"}) == ending_cautions({}) == []
 
 
 @pytest.mark.parametrize("kind", ["RBM", "GridMRF", "MarkovNetwork"])

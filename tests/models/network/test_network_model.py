@@ -408,6 +408,14 @@ BAD_UAI = [
     (MARKOV.replace("2.400", "x"), "in table 0"),
     (MARKOV.replace("2.400", "-1"), "wanted a finite number of at least 0"),
     (MARKOV.replace("2 2 3", "2 0 3"), "states of variable 1; wanted an integer from 1"),
+    (f"MARKOV\n1\n{10**12}\n0\n", "states to variables that no table mentions"),
+    (f"MARKOV\n2\n2 {10**12}\n1\n1 1\n{10**12}\n1 2 3\n", "table 0, which has more than 4 entries"),
+    (
+        # The number of entries has 6,000 digits: it is never worked out, nor written.
+        f"MARKOV\n200\n{'9' * 30} {f'{10**30} ' * 199}\n1\n200 "
+        f"{' '.join(map(str, range(200)))}\n1\n1\n",
+        "table 0, which has more than 2 entries",
+    ),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.data.make_kenlm import FILE as KENLM
 from tests.data.make_kenlm import JUDGED, TEXTS
 
 import harmonium as hm
+from harmonium.models.ngram.files import arpa
 from harmonium.models.ngram.smoothing import DiscountWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::harmonium.models.ngram.smoothing.DiscountWarning")
@@ -85,6 +87,8 @@ GOOD = "\\data\\\nngram 1=3\n\n\\1-grams:\n-1 <unk>\n-99 <s>\n-0.05 </s>\n\n\\en
     [
         (GOOD[:-8], "line 7"),
         (GOOD.replace("ngram 1=3", "ngram 1=4"), "line 8"),
+        (GOOD.replace("ngram 1=3", f"ngram 1={10**12}"), "line 2.*more n-grams than the file can"),
+        (GOOD.replace("ngram 1=3", f"ngram 1={'9' * 5000}"), "line 2: wanted 'ngram 1="),
         (GOOD.replace("ngram 1=3", "ngram 1=2"), "line 7"),
         (GOOD.replace("-0.05", "half"), "line 7"),
         (GOOD.replace("-0.05", "0.5"), "line 7"),
@@ -106,6 +110,44 @@ def test_arpa_cut_short_in_gzip(model: hm.NGram, tmp_path: Path) -> None:
     (tmp_path / "m.arpa.gz").write_bytes(data[: len(data) // 2])
     with pytest.raises(ValueError, match=r"line \d+.*cut short"):
         hm.NGram.from_arpa(tmp_path / "m.arpa.gz")
+
+
+def test_a_packed_arpa_takes_memory_for_what_it_holds_not_for_what_it_promises(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "p.arpa.gz"
+    padding = "x" * 4_000_000 + "\n"  # a line of comment, packed to next to nothing
+    path.write_bytes(gzip.compress((padding + GOOD.replace("1=3", "1=900000")).encode()))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="fewer 1-grams than the 900000"):
+            hm.NGram.from_arpa(path)
+        assert tracemalloc.get_traced_memory()[1] < 15e6  # promised: 18 MB beside that line
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_grows_with_the_lines_of_an_arpa_file(
+    model: hm.NGram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.to_arpa(tmp_path / "m.arpa")
+    monkeypatch.setattr(arpa, "_CHUNK", 1)
+    back = hm.NGram.from_arpa(tmp_path / "m.arpa")
+    np.testing.assert_allclose(back.score_samples(TEXTS), model.score_samples(TEXTS), rtol=1e-6)
+
+
+def test_a_line_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small ``.gz`` can unpack to one line that fills memory."""
+    path = tmp_path / "endless.arpa.gz"
+    path.write_bytes(gzip.compress(b"x" * 3_000_000))
+    monkeypatch.setattr(arpa, "_LONGEST_LINE", 1_000_000)
+    with pytest.raises(ValueError, match="line 1: a line of more than 1,000,000 bytes"):
+        hm.NGram.from_arpa(path)
+    monkeypatch.setattr("harmonium.data.texts._BLOCK_BYTES", 2**16)
+    monkeypatch.setattr("harmonium.data.texts._LONGEST_LINE", 2**20)
+    path = path.rename(tmp_path / "endless.txt.gz")
+    with pytest.raises(ValueError, match=r"line 1: a text of more than 1,048,576 bytes"):
+        hm.NGram(2).fit(hm.TextFile(path))
 
 
 def test_add_k_has_no_arpa_form(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from harmonium.apps.cli import options
-from harmonium.apps.cli.show import learned
+from harmonium.apps.facts import written_facts
 from harmonium.contract.registry import MODELS, Entry, by_command
 
 __all__ = ["fit"]
@@ -47,43 +47,53 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
 ) -> None:
     """Learn a model from rows, texts or images."""
-    from harmonium.contract.storage import check_place
     from harmonium.data.files import read_attributes, read_labels
-    from harmonium.data.kinds import KINDS, Texts
+    from harmonium.data.kinds import KINDS
 
     entry = by_command(model)
-    if attributes is not None and (entry.name != "RBM" or labels is not None):
-        raise ValueError("--attributes wants --model rbm, and no --labels")
-    if labels_key is not None and labels is None and attributes is None:
-        raise ValueError("--labels-key wants --labels or --attributes")
-    check_place(out, "--out")
+    _check_targets(entry, labels, attributes, labels_key)
     _check_form(entry, out, labels)
     estimator = _unfitted(entry, structure)
-    chosen = {"n_levels": levels, "random_state": seed}
     known = set(estimator.get_params(deep=False)) - ({"factors"} if entry.structure else set())
-    estimator.set_params(
-        verbose=0 if quiet else 1, **_chosen(known, chosen, entry), **_set(known, set_)
-    )
+    chosen = _chosen(known, {"n_levels": levels, "random_state": seed}, entry)
+    estimator.set_params(verbose=0 if quiet else 1, **chosen, **_set(known, set_))
     assert entry.data is not None
     kind = KINDS[entry.data].of(estimator)
     if labels is not None:
         _fit_classes(estimator, kind.read(data, key), read_labels(labels, labels_key), out)
         return
     y = None if attributes is None else read_attributes(attributes, labels_key)
-    rows = kind.stream(data, key) if isinstance(kind, Texts) else kind.read(data, key)
-    estimator.fit(rows, y)
+    _keep(estimator.fit(kind.stream(data, key), y), entry, out)
+
+
+def _check_targets(
+    entry: Entry, labels: str | None, attributes: str | None, labels_key: str | None
+) -> None:
+    """Whether what is to be learned beside the rows fits the model."""
+    if attributes is not None and (not entry.attributes or labels is not None):
+        able = ", ".join(str(known.command) for known in MODELS if known.attributes)
+        raise ValueError(f"--attributes wants --model {able}, and no --labels")
+    if labels_key is not None and labels is None and attributes is None:
+        raise ValueError("--labels-key wants --labels or --attributes")
+
+
+def _keep(fitted: Any, entry: Entry, out: str) -> None:
+    """Write the model in the form that the path's ending means, and say what was learned."""
     form = options.form_of(out)
     if form is None:
-        estimator.save(out)
+        fitted.save(out)
     else:
-        getattr(estimator, form[1].write)(out)
+        getattr(fitted, form[1].write)(out)
     print(f"{out}: {entry.title[0].lower()}{entry.title[1:]}")
-    for name, value in learned(estimator):
+    for name, value in written_facts(fitted.facts()):
         print(f"{name}: {value}")
 
 
 def _check_form(entry: Entry, out: str, labels: str | None) -> None:
-    """Whether the ending of the model file fits the model."""
+    """Whether the model can be written at `out`, and the ending fits it."""
+    from harmonium.contract.storage import check_place
+
+    check_place(out, "--out")
     form = options.form_of(out)
     if form is not None and (form[0].__name__ != entry.name or labels is not None):
         raise ValueError(f"--out: a {form[1].ending} file holds a {form[0].__name__}, got {out!r}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from harmonium.apps.cli import options
+from harmonium.apps.facts import written_facts
 
-__all__ = ["info", "learned", "report", "tour"]
+__all__ = ["info", "report", "tour"]
 
 
 def info(
@@ -32,9 +33,11 @@ def info(
     fitted = options.load_model(model)
     if weights is not None:
         options.question(fitted, "inverse_transform")
+    if hasattr(fitted, "log_partition"):
+        fitted.log_partition()  # which the model keeps, and counts among its facts
     table = Table(show_header=False)
     table.add_row("model", type(fitted).__name__)
-    for name, value in [*learned(fitted), *_log_z(fitted)]:
+    for name, value in written_facts(fitted.facts()):
         table.add_row(name, value)
     for name, value in fitted.get_params(deep=False).items():
         if name != "factors":  # the tables themselves
@@ -45,43 +48,6 @@ def info(
         from harmonium.data.sheets import save_picture
 
         save_picture(weights_picture(fitted.components_, options.read_shape(shape)), weights)
-
-
-def learned(fitted: Any) -> list[tuple[str, str]]:
-    """What was learned, by name; nothing is worked out for it."""
-    facts: list[tuple[str, str]] = []
-    if hasattr(fitted, "classes_"):
-        facts.append(("classes", ", ".join(map(str, fitted.classes_))))
-    if hasattr(fitted, "n_ngrams_"):
-        facts.append(("words known", f"{len(fitted.vocabulary_) - 3:,}"))
-        facts.append(("texts, words counted", f"{fitted.n_texts_:,}, {fitted.n_words_:,}"))
-        discounts = fitted.discounts_ or [[]] * len(fitted.n_ngrams_)
-        for k, (n, found) in enumerate(zip(fitted.n_ngrams_, discounts, strict=True), start=1):
-            shown = f"; discounts {', '.join(f'{d:.3f}' for d in found)}" if found else ""
-            facts.append((f"{k}-grams", f"{n:,}{shown}"))
-        if fitted.training_perplexity_ is not None:
-            facts.append(("perplexity of what was counted", f"{fitted.training_perplexity_:.2f}"))
-    if hasattr(fitted, "components_"):
-        facts += [
-            ("visible units", str(fitted.n_features_in_)),
-            ("hidden units", str(len(fitted.intercept_hidden_))),
-        ]
-    n_steps = getattr(fitted, "n_updates_", getattr(fitted, "n_iter_", None))
-    if hasattr(fitted, "stop_reason_") and n_steps is not None:
-        facts.append(("fit ended", f"{fitted.stop_reason_} after {n_steps} updates"))
-    if getattr(fitted, "history_", {}).get("validation"):
-        facts.append(("held-out, along the fit", f"{max(fitted.history_['validation']):.3f} nats"))
-    return facts
-
-
-def _log_z(fitted: Any) -> list[tuple[str, str]]:
-    if not hasattr(fitted, "log_partition"):
-        return []
-    found = fitted.log_partition()
-    return [
-        ("log Z", f"{found.value:.4f} ± {found.std_error:.4f} nats"),
-        ("log Z by", f"{found.method}, {found.status}"),
-    ]
 
 
 def report(

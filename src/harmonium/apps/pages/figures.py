@@ -56,19 +56,22 @@ _STYLE: dict[str, Any] = {
 }
 
 #: Width in inches; at a phone's 350 pixels its 9-point letters are still about 9 pixels high.
-WIDTH = 4.6
+_WIDTH = 4.6
 
 
 @contextmanager
-def drawing(height: float = 2.7, *, width: float = WIDTH) -> Iterator[Figure]:
-    """A matplotlib figure in the pages' style; draw and call :func:`svg_picture` inside."""
+def drawing(height: float) -> Iterator[Figure]:
+    """A matplotlib figure in the pages' style, `height` in inches.
+
+    Draw, and call :func:`svg_picture`, inside.
+    """
     import matplotlib as mpl
     from cycler import cycler
     from matplotlib.figure import Figure
 
     style: Any = {**_STYLE, "axes.prop_cycle": cycler(color=list(COLOURS))}
     with mpl.rc_context(style):
-        yield Figure(figsize=(width, height))
+        yield Figure(figsize=(_WIDTH, height))
 
 
 def svg_picture(figure: Figure, alt: str, caption: str = "") -> Picture:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from harmonium.contract.storage import write_atomically
+from harmonium.contract.storage import write_bytes
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -44,8 +44,4 @@ def render(template: str, **values: Any) -> str:
 
 def write_page(path: str | PathLike[str], html: str) -> None:
     """Write a page as UTF-8, whole or not at all."""
-
-    def write(stream: IO[bytes]) -> None:
-        stream.write(html.encode("utf-8"))
-
-    write_atomically(path, write)
+    write_bytes(path, html.encode("utf-8"))

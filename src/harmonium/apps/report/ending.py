@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from harmonium.apps.pages.blocks import Caution
 from harmonium.contract.stopping import StopReason
 
@@ -14,14 +17,14 @@ def _known(reason: str) -> StopReason | None:
 
 
 def ending(reason: str) -> tuple[str, str]:
-    """A row of facts for a model's ``stop_reason_``."""
+    """A row of facts for why a fit ended."""
     known = _known(reason)
     return "the fit ended because", reason if known is None else known.sentence
 
 
-def ending_cautions(reason: str) -> list[Caution]:
-    """What ``fit`` warned of, for those who were not there."""
-    known = _known(reason)
+def ending_cautions(facts: Mapping[str, Any]) -> list[Caution]:
+    """What ``fit`` warned of, by a model's ``facts()``, for those who were not there."""
+    known = _known(facts.get("fit ended", ""))
     if known is None or not known.warning:
         return []
     return [Caution(known.warning[0].upper() + known.warning[1:] + ".")]

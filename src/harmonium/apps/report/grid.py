@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harmonium.apps.pages.blocks import Block, Caution, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import drawing, png_picture, svg_picture
 from harmonium.apps.report.description import Description, fact_tables
-from harmonium.apps.report.ending import ending, ending_cautions
+from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 from harmonium.contract import noise
 from harmonium.data.sheets import tile
@@ -83,7 +83,7 @@ def describe(model: GridMRF, data: Any, seed: int) -> Description:
     images = None if data is None else _images(model, data)
     likelihood, cautions = _likelihood(model, images)
     sections = [
-        Section("The model", _facts(model)),
+        Section("The model", fact_tables(model)),
         Section("Potentials", _potentials(model)),
         Section("How likely", likelihood),
         Section("Samples", _samples(model, seed)),
@@ -91,19 +91,7 @@ def describe(model: GridMRF, data: Any, seed: int) -> Description:
     if images is not None:
         sections.append(Section("Noise taken away", _denoised(model, images, seed)))
         sections.append(Section("Holes filled", _filled(model, images, seed)))
-    return Description(lead, [*cautions, *ending_cautions(model.stop_reason_)], sections)
-
-
-def _facts(model: GridMRF) -> list[Block]:
-    rows = [
-        ("updates done", f"{model.n_updates_:,}"),
-        ending(model.stop_reason_),
-        (
-            "mean log P(pixel | all others), learned from",
-            f"{model.pseudo_log_likelihood_:.3f} nats",
-        ),
-    ]
-    return fact_tables(rows, model)
+    return Description(lead, [*cautions, *ending_cautions(model.facts())], sections)
 
 
 def _potentials(model: GridMRF) -> list[Block]:

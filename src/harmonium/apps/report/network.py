@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import COLOURS, INK, PAPER, drawing, svg_picture
 from harmonium.apps.report.description import Description, fact_tables
-from harmonium.apps.report.ending import ending, ending_cautions
+from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def describe(model: MarkovNetwork, data: Any, seed: int) -> Description:
         (f"draw {i + 1}", *(str(int(x)) for x in row[: len(shown)])) for i, row in enumerate(draws)
     ]
     sections.append(Section("States", [Table(("", *map(str, shown)), rows)]))
-    cautions = log_z_cautions(log_z) + ending_cautions(getattr(model, "stop_reason_", "given"))
+    cautions = log_z_cautions(log_z) + ending_cautions(model.facts())
     return Description(lead, cautions, sections)
 
 
@@ -73,18 +73,7 @@ def _network_blocks(model: MarkovNetwork) -> list[Block]:
         blocks.append(network_picture(model, "Circles are variables, squares are factors."))
     else:
         blocks.append(Text(f"{n} variables and {factors} factors are too many to draw here."))
-    sizes = model.n_states_
-    entries = sum(f.log_table.size for f in model.factors_)
-    rows = [
-        ("variables", f"{n:,}"),
-        ("states of a variable", f"{min(sizes)} to {max(sizes)}"),
-        ("factors", f"{factors:,}"),
-        ("variables of the widest factor", str(max(len(f.variables) for f in model.factors_))),
-        ("entries of all tables", f"{entries:,}"),
-    ]
-    if hasattr(model, "stop_reason_"):
-        rows += [("iterations of the fit", f"{model.n_iter_:,}"), ending(model.stop_reason_)]
-    return [*blocks, *fact_tables(rows, model)]
+    return [*blocks, *fact_tables(model)]
 
 
 def _likelihood(model: MarkovNetwork, data: Any, log_z: Any) -> Table:

@@ -11,7 +11,7 @@ from harmonium.apps.pages.blocks import Block, Caution, Section, Table, Text
 from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
 from harmonium.apps.report.description import Description, fact_tables
 from harmonium.data.texts import tokenizer_for, tokens_of
-from harmonium.models.ngram.vocabulary import N_MARKERS
+from harmonium.models.ngram.vocabulary import MARKERS, N_MARKERS, UNKNOWN
 
 if TYPE_CHECKING:
     from harmonium.models.ngram.model import NGram
@@ -26,10 +26,14 @@ _N_COMPLETIONS = 5
 _N_TEXTS = 20_000
 
 
+#: Facts that stand in a table of their own.
+_IN_A_TABLE = ("n-grams of 1, 2, ... words", "discounts of 1, 2, ... words")
+
+
 def describe(model: NGram, data: Any, seed: int) -> Description:
     """A chain of words; `data` are texts."""
     texts = None if data is None else list(islice(iter(data), _N_TEXTS))
-    words = len(model.vocabulary_) - N_MARKERS
+    words = model.facts()["words known"]
     lead = (
         f"A chain over words: each of {words:,} words given the {model.order - 1} before it, "
         f"smoothed by {model.smoothing}."
@@ -47,11 +51,7 @@ def describe(model: NGram, data: Any, seed: int) -> Description:
 
 
 def _facts(model: NGram) -> list[Block]:
-    rows = [("words known", f"{len(model.vocabulary_) - N_MARKERS:,}")]
-    if hasattr(model, "n_texts_"):
-        rows += [("texts counted", f"{model.n_texts_:,}"), ("words counted", f"{model.n_words_:,}")]
-    blocks: list[Block] = fact_tables(rows, model)
-    discounts = getattr(model, "discounts_", [])
+    discounts = model.discounts_
     headings = ["n-grams of", "distinct"]
     if discounts:
         headings += ["discount once", "twice", "3 or more"]
@@ -62,8 +62,8 @@ def _facts(model: NGram) -> list[Block]:
             known = discounts[index] if index < len(discounts) else []
             line += [f"{d:.3f}" for d in known] + [""] * (3 - len(known))
         lines.append(line)
-    blocks.append(Table(headings, lines, caption="What was counted, markers included."))
-    return blocks
+    counted = Table(headings, lines, caption="What was counted, markers included.")
+    return [*fact_tables(model, leave_out=_IN_A_TABLE), counted]
 
 
 def _likelihood(model: NGram, texts: list[Any]) -> tuple[list[Block], list[Caution]]:
@@ -119,7 +119,7 @@ def _words(model: NGram) -> list[Block]:
     rows = []
     for word in model.vocabulary_[N_MARKERS : N_MARKERS + _N_WORDS]:
         after = model.next_words([word], n=4)
-        rows.append((word, ", ".join(f"{w} ({p:.1%})" for w, p in after if w != "<unk>")))
+        rows.append((word, ", ".join(f"{w} ({p:.1%})" for w, p in after if w != MARKERS[UNKNOWN])))
     return [
         Table(
             ("word", "what follows it"),

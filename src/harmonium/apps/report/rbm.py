@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import png_picture
 from harmonium.apps.report.description import Description, fact_tables
-from harmonium.apps.report.ending import ending, ending_cautions
+from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.learning import (
     held_out,
     independent_log_likelihood,
@@ -49,8 +49,8 @@ def describe(
         f"A restricted Boltzmann machine: {n_visible} visible and {n_hidden} hidden binary "
         f"units, trained {_taught(model)} to make its data likely."
     )
-    cautions = [*log_z_cautions(log_z), *ending_cautions(_reason(model))]
-    sections = [Section("The model", _facts(model))]
+    cautions = [*log_z_cautions(log_z), *ending_cautions(model.facts())]
+    sections = [Section("The model", fact_tables(model))]
     history = getattr(model, "history_", {})
     if history.get("validation"):
         blocks: list[Block] = [learning_curves(history)]
@@ -80,20 +80,6 @@ def describe(
         if labels is not None:
             sections.append(Section("Known labels", known_labels(model, rows, labels[chosen])))
     return Description(lead, cautions, sections)
-
-
-def _reason(model: RBM) -> str:
-    return str(getattr(model, "stop_reason_", "partial_fit"))
-
-
-def _facts(model: RBM) -> list[Block]:
-    rows = [
-        ("visible units", f"{model.components_.shape[1]:,}"),
-        ("hidden units", f"{model.components_.shape[0]:,}"),
-        ("updates done", f"{getattr(model, 'n_updates_', 0):,}"),
-        ending(_reason(model)),
-    ]
-    return fact_tables(rows, model)
 
 
 def _picture(n_visible: int, shape: Shape) -> Shape:

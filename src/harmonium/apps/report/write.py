@@ -16,6 +16,7 @@ import harmonium
 from harmonium.apps.pages.page import render, write_page
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.registry import MODELS, entry_of
+from harmonium.data.tables import as_array
 
 __all__ = ["write_report"]
 
@@ -58,7 +59,7 @@ def write_report(
     for key in given:
         if key not in signature(describe).parameters:
             raise ValueError(f"{key}: the report of a {entry.name} takes none, got {given[key]!r}")
-    data = _as_array(data)
+    data = as_array(data)
     if labels is not None:
         given["labels"] = _labels(labels, data)
     html = render(
@@ -69,13 +70,6 @@ def write_report(
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
     write_page(path, html)
-
-
-def _as_array(data: Any) -> Any:
-    """Frames and tensors as arrays; texts, arrays and sparse rows as they are."""
-    if hasattr(data, "detach"):
-        return data.detach().cpu().numpy()
-    return data.to_numpy() if hasattr(data, "to_numpy") else data
 
 
 def _labels(labels: Any, data: Any) -> NDArray[Any]:

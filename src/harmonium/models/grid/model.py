@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from numbers import Integral
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -33,9 +33,6 @@ from harmonium.models.grid.questions import Questions
 from harmonium.models.grid.stages import go_on, learn
 from harmonium.models.grid.start import GridParameters
 from harmonium.models.settings import LEARNING_RANGES, positive
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["GridMRF"]
 
@@ -262,6 +259,13 @@ class GridMRF(Questions):
         self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
         self.stop_reason_ = str(facts["stop_reason"])
         self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
+
+    def _sizes(self) -> dict[str, Any]:
+        return {
+            "height, width (pixels)": list(self.image_shape_),
+            "kinds of cliques": len(self.filters_),
+            "mean log P(pixel | all others), learned from (nats)": self.pseudo_log_likelihood_,
+        }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

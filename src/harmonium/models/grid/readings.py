@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from harmonium.contract.noise import BitFlip, Gaussian, NoiseChannel, Replace, check_channel
+from harmonium.data.tables import as_array
 from harmonium.models.codec import Codec
 
 __all__ = ["ImageCodec", "check_images", "stack_of"]
@@ -70,8 +71,7 @@ class ImageCodec(Codec):
 
 def stack_of(X: Any, name: str) -> NDArray[Any]:
     """`X` as an array ``(n, H, W)`` of numbers; NaN where a masked array is masked."""
-    if hasattr(X, "detach") and hasattr(X, "cpu"):
-        X = X.detach().cpu().numpy()
+    X = as_array(X)
     if isinstance(X, np.ma.MaskedArray):
         X = np.where(np.ma.getmaskarray(X), np.nan, X.data)
     try:

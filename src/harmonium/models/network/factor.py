@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.data.tables import as_array
+
 __all__ = ["Factor", "Name"]
 
 #: What a variable may be called: any hashable value; text, as a rule.
@@ -99,10 +101,8 @@ def _names(variables: Any) -> tuple[Name, ...]:
 def _array(variables: tuple[Name, ...], table: Any, who: str) -> NDArray[np.float64]:
     if isinstance(table, Mapping):
         return _from_dictionary(variables, table, who)
-    if hasattr(table, "detach") and hasattr(table, "cpu"):  # a torch tensor
-        table = table.detach().cpu().numpy()
     try:
-        values = np.array(table, dtype=np.float64)
+        values = np.array(as_array(table), dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"{who} must be numbers in a full array, got {table!r}") from None
     k = len(variables)

@@ -229,6 +229,16 @@ class MarkovNetwork(Questions):
         if reason is not None:
             self.n_iter_, self.stop_reason_ = n_iter, reason
 
+    def _sizes(self) -> dict[str, Any]:
+        sizes = {
+            "variables": len(self.variables_),
+            "states of a variable, fewest and most": [min(self.n_states_), max(self.n_states_)],
+            "factors": len(self.factors_),
+            "variables of the widest factor": max(len(f.variables) for f in self.factors_),
+            "entries of all tables": sum(f.log_table.size for f in self.factors_),
+        }
+        return sizes | ({"iterations": self.n_iter_} if hasattr(self, "n_iter_") else {})
+
     # -- other forms ---------------------------------------------------------------
 
     @classmethod

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_integer
+from harmonium.data.tables import as_array
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.contraction import Array, TooWideError
 from harmonium.models.network.exact.engine import Engine, States
@@ -131,7 +132,7 @@ class Structure:
         given = list(columns)
         if len(given) == len(self.names) and set(given) == set(self.names):
             X = X[self.names]
-        return X.to_numpy() if hasattr(X, "to_numpy") else X
+        return as_array(X)
 
     def check_states(self, table: NDArray[Any], what: str) -> None:
         """Each column's states against its own variable's number of them."""

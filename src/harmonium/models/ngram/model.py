@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import (
@@ -25,6 +26,7 @@ from harmonium.models.ngram.asking import channels, dice
 from harmonium.models.ngram.asking.lattice import Choice, Lattice
 from harmonium.models.ngram.counting import counting
 from harmonium.models.ngram.counting.engines import ENGINES, Workspace
+from harmonium.models.ngram.facts import counted_facts
 from harmonium.models.ngram.files import arpa, tables
 from harmonium.models.ngram.progress import CountProgress
 from harmonium.models.ngram.threads import in_order
@@ -637,6 +639,11 @@ class NGram(JointDistribution):
         self.discounts_ = facts["discounts"]
         self.n_texts_, self.n_words_ = int(facts["n_texts"]), int(facts["n_words"])
         self.training_perplexity_ = facts["training_perplexity"]
+
+    def facts(self) -> dict[str, Any]:
+        """What was counted, for people; of a chain that was given, its sizes alone."""
+        check_is_fitted(self)
+        return counted_facts(vars(self))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

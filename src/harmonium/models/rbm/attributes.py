@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from harmonium.contract.energy import Evidence
-from harmonium.data.tables import Table
+from harmonium.data.tables import Table, as_array
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -71,7 +71,7 @@ class Attributes:
             table = np.stack([np.asarray(column) for column in y.values()], axis=1)
         else:
             columns = getattr(y, "columns", None)
-            table = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+            table = np.asarray(as_array(y))
             width = table.shape[1] if table.ndim == 2 else 0
             names = tuple(map(str, columns if columns is not None else range(width)))
         if len(table) != n_rows:

@@ -300,11 +300,9 @@ class RBM(Questions):
         known = self.known_log_partition
         facts: dict[str, Any] = {
             "n_features_in": self.n_features_in_,
-            "history": {k: [float(x) for x in v] for k, v in self.history_.items()}
-            if hasattr(self, "history_")
-            else {},
-            "n_updates": int(getattr(self, "n_updates_", 0)),
-            "stop_reason": getattr(self, "stop_reason_", "partial_fit"),
+            "history": self.history_,
+            "n_updates": self.n_updates_,
+            "stop_reason": self.stop_reason_,
             "log_partition": None if known is None else vars(known),
             "attributes": None
             if self._attributes is None
@@ -340,6 +338,15 @@ class RBM(Questions):
         self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
         if "feature_names_in" in facts:
             self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
+
+    def _sizes(self) -> dict[str, Any]:
+        n_hidden, n_visible = self.components_.shape
+        sizes: dict[str, Any] = {"visible units": n_visible, "hidden units": n_hidden}
+        if self._attributes is not None:
+            sizes["attributes"] = list(map(str, self._attributes.names))
+            if self._attributes.classes:
+                sizes["classes"] = list(map(str, self._attributes.classes))
+        return sizes
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -8,7 +8,6 @@ from typing import Any
 from harmonium.apps.pages.blocks import Formula, Table, Text
 from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
-from harmonium.models.ngram.vocabulary import N_MARKERS
 
 __all__ = ["SNIPPET", "page"]
 
@@ -52,7 +51,7 @@ def page(workshop: Workshop) -> Page:
     factors = [_listed(made["MORE"], said, place) for place in range(len(said))]
     counted = made["critic"].next_words("waste of", n=2)[0][1]
     unseen = made["critic"].prob("masterpiece", "waste of")
-    n_words = len(made["critic"].vocabulary_) - N_MARKERS
+    n_words = made["critic"].facts()["words known"]
     return Page(
         title="A critic's words",
         lead="How likely is a text? A chain takes it word by word, each given the two before "

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -141,11 +142,7 @@ def plot_network(path: str | PathLike[str], graph: Graph) -> None:
     if ending not in kinds:
         raise ValueError(f"path: {str(path)!r} must end in one of {', '.join(sorted(kinds))}")
     draw(figure.add_subplot(), graph)
-
-    def write(stream: IO[bytes]) -> None:
-        figure.savefig(stream, format=ending, dpi=150)
-
-    write_atomically(path, write)
+    write_atomically(path, partial(figure.savefig, format=ending, dpi=150))
 
 
 def layout(n: int, edges: list[tuple[int, int]]) -> Array:

@@ -9,21 +9,24 @@ An evidence file counts what is known, then gives pairs of variable and state.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from os import PathLike, fspath
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harmonium.contract.storage import write_atomically
+from harmonium.contract.storage import write_bytes
 from harmonium.models.network.factor import Factor, Name
 
 if TYPE_CHECKING:
     from harmonium.models.network.structure import Structure
 
 __all__ = ["read_evidence", "read_network", "write_evidence", "write_network"]
+
+
+#: States that variables without a table may have together: nothing in the file bears them out.
+_MOST_FREE = 2**20
 
 
 class _Tokens:
@@ -50,6 +53,17 @@ class _Tokens:
         if number < low or (high is not None and number > high):
             raise ValueError(f"path: {self.path} has {word!r} for {what}; wanted {wanted}")
         return number
+
+    def product(self, shape: list[int], what: str) -> int:
+        """The entries of a table of this shape, known to be no more than there are words left."""
+        left, n_entries = len(self.words) - self.next, 1
+        for size in shape:
+            n_entries *= size
+            if n_entries > left:
+                raise ValueError(
+                    f"path: {self.path} ends within {what}, which has more than {left} entries"
+                )
+        return n_entries
 
     def numbers(self, n: int, what: str) -> list[float]:
         words = self.words[self.next : self.next + n]
@@ -80,16 +94,23 @@ def read_network(path: str | PathLike[str]) -> list[Factor]:
         scopes.append(
             [tokens.integer(f"a variable of table {table}", 0, n - 1) for _ in range(arity)]
         )
-    # A table of ones a variable keeps the file's order, and variables that no table mentions.
-    factors = [Factor([str(v)], np.ones(size)) for v, size in enumerate(sizes)]
+    tables = []
     for table, scope in enumerate(scopes):
         shape = [sizes[v] for v in scope]
-        n_entries = math.prod(shape)
+        n_entries = tokens.product(shape, f"table {table}")
         tokens.integer(f"the number of entries of table {table}", n_entries, n_entries)
         values = np.reshape(tokens.numbers(n_entries, f"table {table}"), shape)
-        factors.append(Factor([str(v) for v in scope], values))
+        tables.append(Factor([str(v) for v in scope], values))
     tokens.end()
-    return factors
+    # Tables that were read vouch for the states of their variables; the rest is a mere word.
+    free = sum(sizes[v] for v in set(range(n)).difference(*scopes))
+    if free > _MOST_FREE:
+        raise ValueError(
+            f"path: {tokens.path} gives {free} states to variables that no table mentions; "
+            f"at most {_MOST_FREE}"
+        )
+    # A table of ones a variable keeps the file's order, and variables that no table mentions.
+    return [Factor([str(v)], np.ones(size)) for v, size in enumerate(sizes)] + tables
 
 
 def write_network(path: str | PathLike[str], network: Structure) -> None:
@@ -131,9 +152,4 @@ def write_evidence(
 
 
 def _write(path: str | PathLike[str], lines: list[str]) -> None:
-    payload = ("\n".join(lines) + "\n").encode()
-
-    def write(stream: IO[bytes]) -> None:
-        stream.write(payload)
-
-    write_atomically(path, write)
+    write_bytes(path, ("\n".join(lines) + "\n").encode())

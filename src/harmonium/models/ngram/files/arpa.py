@@ -9,6 +9,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import IO
@@ -26,6 +27,11 @@ __all__ = ["read_arpa", "write_arpa"]
 _LN10 = float(np.log(10.0))
 _ZERO = -99.0
 _CHUNK = 2**16
+_COUNT = re.compile(r"ngram\s+(\d{1,9})\s*=\s*(\d{1,18})")
+#: Bytes of a line that are read; a small ``.gz`` can hold one without end.
+_LONGEST_LINE = 2**24
+#: Bytes that a byte of a ``.gz`` unpacks to at most.
+_TIGHTEST = 1032
 
 
 def write_arpa(trie: Trie, vocabulary: Vocabulary, path: str | PathLike[str]) -> None:
@@ -81,11 +87,14 @@ def _write(trie: Trie, vocabulary: Vocabulary, stream: IO[bytes]) -> None:
 
 
 class _Lines:
-    """Lines with their numbers; errors name both."""
+    """Lines with their numbers; errors name both.
 
-    def __init__(self, path: str, stream: IO[bytes]) -> None:
-        self.path, self.number = path, 0
-        self._lines = iter(stream)
+    `n_bytes` is the most that the file can hold, unpacked.
+    """
+
+    def __init__(self, path: str, stream: IO[bytes], n_bytes: int) -> None:
+        self.path, self.number, self.n_bytes = path, 0, n_bytes
+        self._lines = iter(partial(stream.readline, _LONGEST_LINE + 1), b"")
 
     def next_bytes(self) -> bytes:
         try:
@@ -95,6 +104,8 @@ class _Lines:
         except (EOFError, OSError, zlib.error) as error:
             raise self.error(f"the file is cut short: {error}") from None
         self.number += 1
+        if len(line) > _LONGEST_LINE:
+            raise self.error(f"a line of more than {_LONGEST_LINE:,} bytes; is this an ARPA file?")
         return line
 
     def next(self) -> str:
@@ -122,8 +133,10 @@ def read_arpa(path: str | PathLike[str]) -> tuple[Trie, Vocabulary]:
     name = str(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f"path: no file at {name!r}")
-    with gzip.open(path, "rb") if name.endswith(".gz") else Path(path).open("rb") as stream:
-        return _read(_Lines(name, stream))  # type: ignore[arg-type]
+    n_bytes, packed = Path(path).stat().st_size, name.endswith(".gz")
+    with gzip.open(path, "rb") if packed else Path(path).open("rb") as stream:
+        lines = _Lines(name, stream, n_bytes * (_TIGHTEST if packed else 1))  # type: ignore[arg-type]
+        return _read(lines)
 
 
 def _read(lines: _Lines) -> tuple[Trie, Vocabulary]:
@@ -133,10 +146,15 @@ def _read(lines: _Lines) -> tuple[Trie, Vocabulary]:
     else:
         raise lines.error("no \\data\\ section: not an ARPA file")
     sizes: list[int] = []
-    while match := re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", (line := lines.filled()).strip()):
+    promised = 0
+    while match := _COUNT.fullmatch(line := lines.filled()):
         if int(match[1]) != len(sizes) + 1:
             raise lines.error(f"wanted the count of {len(sizes) + 1}-grams, got {line!r}")
         sizes.append(int(match[2]))
+        # The shortest line of a k-gram: a digit, k words of a letter, k spaces, the line's end.
+        promised += sizes[-1] * (2 * len(sizes) + 2)
+        if promised > lines.n_bytes:
+            raise lines.error(f"{line!r} promises more n-grams than the file can hold")
     if not sizes:
         raise lines.error(f"wanted 'ngram 1=...', got {line!r}")
     header = line
@@ -181,9 +199,13 @@ def _with_markers(
 def _section(
     lines: _Lines, k: int, size: int, last: bool, words: dict[bytes, int]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    rows = np.empty((size, k), dtype=np.int32)
-    found = np.zeros((size, 2))
+    # What a packed file promises may still be far more than it holds: memory grows with lines.
+    rows = np.empty((min(size, _CHUNK), k), dtype=np.int32)
+    found = np.zeros((len(rows), 2))
     for i, fields in enumerate(_fields(lines, k, size)):
+        if i == len(rows):
+            rows.resize((min(size, 2 * i), k), refcheck=False)
+            found.resize((len(rows), 2), refcheck=False)
         if len(fields) not in (k + 1, k + 2) or (last and len(fields) != k + 1):
             raise lines.error(
                 f"wanted a log-probability, {k} words" + ("" if last else " and a back-off weight")

@@ -1,0 +1,39 @@
+"""What all energy models say of how they were learned, for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from harmonium.contract.estimates import LogZ
+
+__all__ = ["learning_facts"]
+
+
+def learning_facts(learned: Mapping[str, Any], log_z: LogZ | None) -> dict[str, Any]:
+    """How the fit went, out of the attributes that every energy model learns, and log Z.
+
+    What a model does not know is left out: why its fit ended, where it has no fit behind it.
+    """
+    facts: dict[str, Any] = {}
+    if "n_updates_" in learned:
+        facts["updates"] = int(learned["n_updates_"])
+    if "stop_reason_" in learned:
+        facts["fit ended"] = str(learned["stop_reason_"])
+    held_out = learned.get("history_", {}).get("validation")
+    if held_out and math.isfinite(max(held_out)):
+        facts["held-out rows at best, along the fit (nats)"] = float(max(held_out))
+    if log_z is not None:
+        facts["log Z"] = {
+            "value": _finite(log_z.value),
+            "std_error": _finite(log_z.std_error),
+            "method": str(log_z.method),
+            "status": str(log_z.status),
+        }
+    return facts
+
+
+def _finite(number: float) -> float | None:
+    """A number that JSON has; None for others."""
+    return float(number) if math.isfinite(number) else None
