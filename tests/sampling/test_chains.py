@@ -61,21 +61,15 @@ def weights(small: SmallEnergy, energy: Energy) -> float:
     wanted = np.choose(np.arange(len(x)) % 3, [small.path(b) for b in (0.0, 0.3, 1.0)])
     if not _same(energy.log_weight(x, torch.from_numpy(several)).numpy(), wanted):
         return 0.0
-    exact = energy.exact_log_partition()
-    return float(exact is not None and _same(np.array([exact]), logsumexp(small.path(1.0))))
+    log_z = energy.exact_log_partition()
+    return float(log_z is not None and abs(log_z - logsumexp(small.path(1.0))) < 1e-4)
 
 
 def _same(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> bool:
     # Forbidden states are as far down as each dtype lets them be: they need only be there.
     low = wanted < -200.0
-    return (
-        bool(
-            np.allclose(found[~low], wanted[~low], atol=1e-4, rtol=1e-5)
-            and (found[low] < -200).all()
-        )
-        if np.ndim(wanted)
-        else bool(np.allclose(found, wanted, atol=1e-4))
-    )
+    near = np.allclose(found[~low], wanted[~low], atol=1e-4, rtol=1e-5)
+    return near and bool((found[low] < -200.0).all())
 
 
 def base(small: SmallEnergy, energy: Energy) -> float:
@@ -108,12 +102,13 @@ def _arrival(small: SmallEnergy, energy: Energy, known: Known | None = None) -> 
 
 def balance(small: SmallEnergy, energy: Energy) -> float:
     """Where a sweep claims detailed balance: as many moves there as back."""
-    start = small.draw(N, small.log_p(), seed=4)
+    n = 8 * N
+    start = small.draw(n, small.log_p(), seed=4)
     end = energy.sweep(Chains(start), generator(5)).x
     moves = np.zeros((len(small.X), len(small.X)))
     np.add.at(moves, (small.index(start), small.index(end)), 1.0)
     there, back = moves[np.triu_indices(len(moves), 1)], moves.T[np.triu_indices(len(moves), 1)]
-    often = there + back >= 10
+    often = there + back >= 20
     statistic = ((there - back)[often] ** 2 / (there + back)[often]).sum()
     return float(chi2.sf(statistic, often.sum()))
 
@@ -209,7 +204,7 @@ def test_planted_faults_are_rejected(name: str, fault: type[Fault]) -> None:
     assert max(p_values.values()) < ALPHA, p_values
 
 
-REVERSIBLE = [name for name in MAKERS if small_energy(name).energy.reversible]
+REVERSIBLE = [name for name in MAKERS if name.startswith("rbm")]
 
 
 @pytest.mark.parametrize("name", REVERSIBLE)
@@ -220,5 +215,5 @@ def test_sweeps_that_claim_detailed_balance_have_it(name: str) -> None:
     assert _drift(small, broken(small.energy, OneWay)) > ALPHA
 
 
-def test_detailed_balance_is_claimed() -> None:
-    assert {name for name in MAKERS if name.startswith("rbm")} == set(REVERSIBLE)
+def test_detailed_balance_is_claimed_where_it_is_tested() -> None:
+    assert [name for name in MAKERS if small_energy(name).energy.reversible] == REVERSIBLE

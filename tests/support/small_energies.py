@@ -150,7 +150,7 @@ MAKERS: dict[str, Callable[[], SmallEnergy]] = {
     "rbm with a label": lambda: _rbm(_LABELLED, 3, torch.float32, True, 2),
     "rbm with a label, plain": lambda: _rbm(_LABELLED, 4, torch.float64, True, 3),
     "rbm of categories": lambda: _rbm(Categorical((3, 2, 4)), 3, torch.float32, False, 4),
-    "grid of 2 levels": lambda: _grid((2, 3), 2, "multiscale", 8, False),
+    "grid of 2 levels": lambda: _grid((2, 2), 2, "multiscale", 8, False),
     "grid of 3 levels": lambda: _grid((2, 2), 3, "difference", 4, False),
     "grid of 3 levels, plain": lambda: _grid((2, 2), 3, "difference", 8, True, dtype=torch.float64),
     "grid with places": lambda: _grid((2, 2), 3, "block", 8, True),

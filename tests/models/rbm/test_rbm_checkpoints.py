@@ -56,14 +56,18 @@ def killed(
     writing, share, wait = int(source.integers(1, 5)), source.random(), source.uniform(0.0, span)
     child = os.fork()
     if not child:
-        if moment != "any":
-            dies(moment, writing, share)
-        quick(checkpoint=path).fit(X)
-        os._exit(0)
+        try:
+            if moment != "any":
+                dies(moment, writing, share)
+            quick(checkpoint=path).fit(X)
+            os._exit(0)
+        finally:
+            os._exit(1)  # what failed here must not go on as a second pytest
     if moment == "any":
         time.sleep(wait)
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
     return os.WIFSIGNALED(status)
 
 
