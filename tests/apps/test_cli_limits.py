@@ -1,8 +1,9 @@
-"""What the command line answers where memory ends, and what it writes for spreadsheets."""
+"""Where memory or a file ends, one line; and cells that a spreadsheet would run."""
 
 from __future__ import annotations
 
 import csv
+import io
 import resource
 import sys
 from pathlib import Path
@@ -30,6 +31,40 @@ def test_a_model_larger_than_memory_is_one_line(tmp_path: Path) -> None:
     assert "not enough memory" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "m.safetensors").exists()
+
+
+def packed() -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, rows=np.eye(4, dtype=np.uint8))
+    return stream.getvalue()
+
+
+def otherwise_packed() -> bytes:
+    """By a method of packing that nobody has."""
+    data = bytearray(packed())
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(mark) + place] = 99
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("cut.npz", packed()[:-40]),
+        ("nothing.npz", b""),
+        ("method.npz", otherwise_packed()),
+        ("nothing.npy", b""),
+        ("token.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<i8, \n"),
+    ],
+)
+def test_files_that_end_too_soon_are_one_line(tmp_path: Path, name: str, data: bytes) -> None:
+    model = hm.RBM.from_parameters(np.zeros((4, 2)), np.zeros(4), np.zeros(2))
+    model.save(tmp_path / "m.safetensors")
+    (tmp_path / name).write_bytes(data)
+    done = run("score", tmp_path / "m.safetensors", tmp_path / name)
+    assert done.returncode == 2
+    assert name in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_labels_that_a_spreadsheet_would_run_are_written_as_text(tmp_path: Path) -> None:
