@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import walk_packages
 
 import numpy as np
 import pytest
@@ -14,10 +16,13 @@ from tests.support.broken import FAULTS, Fault, OneWay, broken
 from tests.support.small_energies import MAKERS, Known, SmallEnergy, small_energy
 from tests.support.statistics import ALPHA, chi_square_p_value
 
+import harmonium.models
+import harmonium.units
 from harmonium.contract.energy import Chains, Energy
 from harmonium.sampling.annealing import annealed_importance_sampling
 from harmonium.sampling.gibbs import run_chains
 from harmonium.sampling.tempering import ReplicaExchange, ReplicaState
+from harmonium.units.base import Units
 
 N = 20_000
 N_SWEEPS = 15
@@ -217,3 +222,22 @@ def test_sweeps_that_claim_detailed_balance_have_it(name: str) -> None:
 
 def test_detailed_balance_is_claimed_where_it_is_tested() -> None:
     assert [name for name in MAKERS if small_energy(name).energy.reversible] == REVERSIBLE
+
+
+def test_every_energy_and_every_kind_of_unit_is_among_them() -> None:
+    """A new one must join."""
+    for package in (harmonium.models, harmonium.units):
+        for module in walk_packages(package.__path__, package.__name__ + "."):
+            if ".units." in module.name or module.name.endswith(".energy"):
+                import_module(module.name)
+    energies = [small_energy(name).energy for name in MAKERS]
+    assert {type(energy) for energy in energies} == _below(Energy)
+    units = {type(energy.units) for energy in energies if hasattr(energy, "units")}
+    assert units == _below(Units)
+
+
+def _below(parent: type) -> set[type]:
+    """The library's own classes below one; a test's are not."""
+    below = set(parent.__subclasses__())
+    every = below.union(*map(_below, below))
+    return {cls for cls in every if cls.__module__.startswith("harmonium.")}
