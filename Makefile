@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 JOBS ?= $(shell nproc)
 
-.PHONY: tour test test-plain test-slow system lint type bench format clean
+.PHONY: tour test coverage test-plain test-slow system lint type bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,10 @@ test: $(STAMP) system
 	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -k "not array_api" -n $(JOBS) --durations=15
 	$(ONE_THREAD) SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -k array_api \
 	  tests/models/rbm/test_rbm_fit.py tests/questions/test_classify.py
+
+coverage: $(STAMP) system  ## lines and branches that the fast tests run: at least 93 in 100
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -k "not array_api" -n $(JOBS) \
+	  --cov --cov-report=term
 
 test-plain: $(STAMP)  ## the kernels' plain twins carry the same tests
 	$(ONE_THREAD) HARMONIUM_PLAIN=1 $(BIN)/python -m pytest -n $(JOBS) -m "not slow" \
@@ -49,4 +53,4 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) tour .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) tour .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tests.support.grid_oracle import GridOracle, random_grid
-from tests.support.statistics import ALPHA, assert_drawn_from, chi_square_p_value
+from tests.support.statistics import ALPHA, chi_square_p_value
 
 from harmonium.contract.energy import Chains
 from harmonium.contract.evidence import Evidence, TableReadings
@@ -14,7 +14,6 @@ from harmonium.models.grid import energy as grid_energy
 from harmonium.models.grid.cliques import POTENTIALS, Cliques, filters_for
 from harmonium.models.grid.kernels.choose import Draws, sweep
 from harmonium.models.grid.pseudo import pseudo_moments
-from harmonium.sampling.annealing import annealed_importance_sampling
 
 #: Shape, levels, potential, neighbours, places: every kind of clique, both twins' corners.
 MODELS = [
@@ -192,25 +191,6 @@ def test_planted_faults_are_found(fault, monkeypatch):
     assert drift_p_value(faulty, oracle) < ALPHA
 
 
-def test_sweeps_with_readings_keep_the_posterior():
-    energy, oracle = energy_and_oracle(MODELS[0])
-    table = np.random.default_rng(5).normal(size=(6, 3))
-    rows = torch.arange(6, dtype=torch.int32).expand(60_000, 6)
-    evidence = Evidence(readings=TableReadings(rows, torch.from_numpy(table).float()))
-    assert drift_p_value(energy, oracle, evidence, oracle.posterior(table)) > ALPHA
-    assert drift_p_value(energy, oracle, evidence) < ALPHA
-
-
-@pytest.mark.parametrize("model", MODELS[:4], ids=str)
-def test_annealing_finds_log_z(model):
-    energy, oracle = energy_and_oracle(model)
-    estimate, weights, _ = annealed_importance_sampling(
-        energy, n_chains=4000, n_temperatures=10, generator=generator(7)
-    )
-    assert abs(estimate.value - oracle.log_z) < 5 * estimate.std_error
-    assert len(np.unique(weights)) > 100
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_pseudo_likelihood_and_its_gradient(model, dtype):
@@ -244,15 +224,3 @@ def test_pseudo_likelihood_and_its_gradient(model, dtype):
             flat[k] = before
             slope = (ends[0] - ends[1]) / (2 * step)
             assert float(gradient[name].reshape(-1)[k]) == pytest.approx(slope, rel=1e-3, abs=1e-4)
-
-
-@pytest.mark.parametrize("places", [False, True])
-def test_the_base_is_what_it_says(places):
-    energy = random_grid((2, 2), 3, places=places)
-    drawn = energy.base_sample(20_000, generator()).numpy().astype(int)
-    p = torch.softmax(energy.base.double(), 1).expand(4, -1).numpy()
-    for pixel in range(4):
-        assert_drawn_from(drawn[:, pixel], p[pixel])
-    everything = torch.from_numpy(GridOracle(energy).X).float()
-    total = torch.logsumexp(energy.log_weight(everything, 0.0), 0)
-    assert float(total) == pytest.approx(energy.base_log_partition(), abs=1e-5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -255,6 +257,16 @@ def test_gaussian_noise_of_many_levels_is_removed():
     read = ~np.isnan(half)
     assert np.mean((found - clean[5:])[read] ** 2) < 100
     assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_long_means_show_how_far_they_are(fitted, verbose, capsys):
+    model = copy.copy(fitted).set_params(verbose=verbose)
+    capsys.readouterr()
+    model.correct(blobs(2, (20, 20)), noise=hm.noise.BitFlip(0.1), how="mean", random_state=0)
+    said = capsys.readouterr()
+    assert ("posterior mean" in said.err) == bool(verbose)
+    assert said.out == ""
 
 
 @pytest.mark.parametrize("potential", ["difference", "block", "independent"])

@@ -42,6 +42,20 @@ class Attributes:
     #: The label's values in the order of its units; empty for yes/no columns.
     classes: tuple[Any, ...] = ()
 
+    def facts(self) -> dict[str, Any]:
+        """What :meth:`from_facts` makes them of again."""
+        return {"names": self.names, "classes": self.classes}
+
+    @classmethod
+    def from_facts(cls, facts: Any, n_units: int) -> Self | None:
+        """The attributes in a model file, or None; ``ValueError`` unless they have `n_units`."""
+        if facts is None:
+            return None
+        found = cls(tuple(facts["names"]), tuple(facts["classes"]))
+        if found.units.n_statistics != n_units:
+            raise ValueError(f"{n_units} units do not fit the attributes {facts['names']}")
+        return found
+
     @property
     def summable(self) -> bool:
         """Whether questions about x alone can sum over all joint states."""

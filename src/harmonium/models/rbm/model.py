@@ -304,9 +304,7 @@ class RBM(Questions):
             "n_updates": self.n_updates_,
             "stop_reason": self.stop_reason_,
             "log_partition": None if known is None else vars(known),
-            "attributes": None
-            if self._attributes is None
-            else {"names": self._attributes.names, "classes": self._attributes.classes},
+            "attributes": None if self._attributes is None else self._attributes.facts(),
             # Where a checkpoint lay, and which machine fitted, is no part of the model.
             "parameters_left_out": ["checkpoint", "device"],
         }
@@ -324,12 +322,7 @@ class RBM(Questions):
         self._base_bias = arrays["base_bias"]
         self.attribute_components_ = arrays["attribute_components"]
         self.intercept_attributes_ = arrays["intercept_attributes"]
-        about = facts["attributes"]
-        self._attributes = None
-        if about is not None:
-            self._attributes = Attributes(tuple(about["names"]), tuple(about["classes"]))
-            if self._attributes.units.n_statistics != n_units:
-                raise ValueError(f"{n_units} units do not fit the attributes {about['names']}")
+        self._attributes = Attributes.from_facts(facts["attributes"], n_units)
         self.n_features_in_ = int(facts["n_features_in"])
         self._n_features_out = n_hidden
         self.history_ = check_history(facts["history"])

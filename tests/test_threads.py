@@ -1,0 +1,62 @@
+"""One thread or two: small work is the same bit for bit, large products are to rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+import harmonium as hm
+from harmonium.models.rbm.kernels import persistent
+
+N_THREADS = (1, 2)
+
+
+def rbm(n_hidden: int, learner: str, X: np.ndarray) -> np.ndarray:
+    model = hm.RBM(n_hidden, learner=learner, n_updates=4, validation_fraction=0, random_state=0)
+    return model.set_params(batch_size=min(500, len(X))).fit(X).components_
+
+
+def grid(images: np.ndarray) -> np.ndarray:
+    model = hm.GridMRF(n_levels=4, n_updates=2, random_state=0).fit(images)
+    return np.concatenate([model.knots_, model.sample(20, random_state=0).ravel()])
+
+
+def by_threads(monkeypatch: pytest.MonkeyPatch, work: object, *data: object) -> list[np.ndarray]:
+    found = []
+    for n in N_THREADS:
+        torch.set_num_threads(n)
+        monkeypatch.setattr(persistent, "N_THREADS", n)
+        found.append(work(*data))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("learner", ["cd", "pcd", "pt"])
+def test_small_machines_agree_bit_for_bit(learner, monkeypatch):
+    X = (np.random.default_rng(0).random((300, 40)) < 0.3).astype(np.uint8)
+    one, two = by_threads(monkeypatch, rbm, 16, learner, X)
+    np.testing.assert_array_equal(one, two)
+
+
+def test_grids_agree_bit_for_bit(monkeypatch):
+    """Large enough to be shared out: a pixel's draw depends on its own random number alone."""
+    images = np.random.default_rng(0).integers(0, 4, (12, 24, 24))
+    one, two = by_threads(monkeypatch, grid, images)
+    np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("learner", ["cd", "pcd"])
+def test_large_products_agree_to_rounding(learner, monkeypatch):
+    """A product shared out to two threads is summed in another order."""
+    X = (np.random.default_rng(0).random((500, 400)) < 0.3).astype(np.uint8)
+    one, two = by_threads(monkeypatch, rbm, 300, learner, X)
+    np.testing.assert_allclose(one, two, atol=1e-5)
