@@ -119,34 +119,6 @@ def test_ties_of_sixteen_bits_are_broken_exactly():
     assert abs(out.sum().item() - expected) < 5 * np.sqrt(expected)
 
 
-@pytest.mark.parametrize("sparse", [True, False])
-def test_the_compiled_update_equals_sweep_and_fused_update(sparse):
-    """Same chains, same draws: the whole compiled step against its two plain halves."""
-    from harmonium.models.rbm.kernels.persistent import PersistentUpdate
-
-    energy = random_energy(37, 21, 0.5, seed=3)
-    other = energy.to(torch.float32)
-    source = generator(4)
-    positive = torch.from_numpy(source.integers(0, 2, (9, 37)).astype(np.float32))
-    visible = torch.zeros((14, 37))
-    hidden = torch.from_numpy(source.integers(0, 2, (14, 21)).astype(np.float32))
-    logits = other.visible_logits(hidden)
-    update = PersistentUpdate(
-        energy.weights, energy.visible_bias, energy.hidden_bias, energy.visible_mean, 9, 14
-    )
-    update.sparse = sparse
-    mean = update(positive, visible, hidden, 1, energy.hidden_mean, 0.3, 0.05, generator(6))
-    key, step = draws.stream(generator(6))
-    assert torch.equal(visible, plain.bernoulli(logits, key, step))
-    share = torch.full((14,), 1 / 14)
-    other.fused_update(positive, Chains(visible), share, 0.3, 0.05, generator(7))
-    for name, value in energy.parameters().items():
-        torch.testing.assert_close(value, other.parameters()[name], atol=2e-5, rtol=2e-5)
-    before = random_energy(37, 21, 0.5, seed=3)
-    torch.testing.assert_close(mean, before.hidden_probability(positive).mean(0))
-    assert set(hidden.unique().tolist()) == {0.0, 1.0}
-
-
 def test_chains_of_the_compiled_update_do_not_drift():
     """With a rate of zero the compiled step is a sampler, and must sample the model."""
     energy, oracle = energy_and_oracle()

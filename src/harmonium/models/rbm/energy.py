@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,13 +18,11 @@ from torch.nn.functional import softplus
 
 from harmonium.compute import draws
 from harmonium.contract.energy import Beta, Chains, Energy, Evidence, Generator, Parameters
+from harmonium.models.rbm.kernels.choose import Updates
 from harmonium.sampling.enumeration import Block, energy_blocks, log_sum, mean_moments
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.space import LIMITS, log2_states, states_of
-
-if TYPE_CHECKING:
-    from harmonium.models.rbm.kernels.persistent import PersistentUpdate
 
 __all__ = ["RBMEnergy"]
 
@@ -66,8 +63,7 @@ class RBMEnergy(Energy):
         self.visible_mean = self.units.mean(base_bias.unsqueeze(0))[0]
         self.hidden_mean = torch.full_like(hidden_bias, 0.5)
         self.centered = True
-        self._compiled: PersistentUpdate | None = None
-        self._stack: tuple[Tensor, ...] | None = None
+        self._updates = Updates(weights, visible_bias, hidden_bias, self.units)
 
     def to(self, dtype: torch.dtype, device: torch.device | None = None) -> RBMEnergy:
         """A copy in another precision or on another device."""
@@ -81,10 +77,6 @@ class RBMEnergy(Energy):
         copy.hidden_mean = self.hidden_mean.to(where, dtype, copy=True)
         copy.centered = self.centered
         return copy
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without buffers and threads, which are made anew."""
-        return {**vars(self), "_compiled": None, "_stack": None}
 
     def set_centered(self, centered: bool) -> None:
         """Whether updates use the centred gradient; offsets of zero make it the plain one."""
@@ -141,6 +133,12 @@ class RBMEnergy(Energy):
             logits *= beta
         return draws.bernoulli(logits, generator, out=logits)
 
+    def _hidden(self, chains: Chains, generator: Generator, beta: Beta = 1.0) -> Tensor:
+        """The chains' hidden units, drawn unless somebody has drawn them."""
+        if chains.hidden is not None:
+            return chains.hidden
+        return self.draw_hidden(chains.x, generator, beta)
+
     def draw_visible(
         self,
         h: Tensor,
@@ -152,11 +150,7 @@ class RBMEnergy(Energy):
     ) -> Tensor:
         """A draw of v given h under P_beta; clamped units keep their value in `current`."""
         logits = self.visible_logits(h, beta, evidence)
-        drawn = self.units.sample(logits, generator)
-        if evidence is not None and evidence.free is not None:
-            assert current is not None
-            drawn = torch.where(evidence.free, drawn, current)
-        return drawn
+        return _clamped(self.units.sample(logits, generator), evidence, current)
 
     # -- what every energy supplies --------------------------------------------------------
 
@@ -180,21 +174,14 @@ class RBMEnergy(Energy):
         beta: Beta = 1.0,
         evidence: Evidence | None = None,
     ) -> Chains:
-        hidden = chains.hidden
-        if hidden is None:
-            hidden = self.draw_hidden(chains.x, generator, beta)
-        return Chains(
-            self.draw_visible(hidden, generator, beta=beta, evidence=evidence, current=chains.x)
-        )
+        h, x = self._hidden(chains, generator, beta), chains.x
+        return Chains(self.draw_visible(h, generator, beta=beta, evidence=evidence, current=x))
 
     def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
         """v maximising E[log P(v, h) given the old v]: a minorise-maximise step, so it never
         lowers log P(v) (Hunter, Lange 2004)."""
         logits = self.visible_logits(self.hidden_probability(x), evidence=evidence)
-        best = self.units.mode(logits)
-        if evidence is not None and evidence.free is not None:
-            best = torch.where(evidence.free, best, x)
-        return best
+        return _clamped(self.units.mode(logits), evidence, x)
 
     def base_log_partition(self) -> float:
         visible = self.units.log_partition(self.base_bias.double().unsqueeze(0))
@@ -216,10 +203,7 @@ class RBMEnergy(Energy):
     def marginals(
         self, chains: Chains, generator: Generator, evidence: Evidence | None = None
     ) -> Tensor:
-        hidden = chains.hidden
-        if hidden is None:
-            hidden = self.draw_hidden(chains.x, generator)
-        logits = self.visible_logits(hidden, evidence=evidence)
+        logits = self.visible_logits(self._hidden(chains, generator), evidence=evidence)
         most = max(self.sizes)
         found = self.units.probabilities(logits, most)
         if evidence is not None and evidence.free is not None:
@@ -230,16 +214,10 @@ class RBMEnergy(Energy):
     def sweep_means(
         self, chains: Chains, generator: Generator, evidence: Evidence | None = None
     ) -> tuple[Chains, Tensor]:
-        hidden = chains.hidden
-        if hidden is None:
-            hidden = self.draw_hidden(chains.x, generator)
-        logits = self.visible_logits(hidden, evidence=evidence)
+        logits = self.visible_logits(self._hidden(chains, generator), evidence=evidence)
         means = self.units.expected_state(logits)
         drawn = self.units.sample(logits, generator)
-        if evidence is not None and evidence.free is not None:
-            means = torch.where(evidence.free, means, chains.x)
-            drawn = torch.where(evidence.free, drawn, chains.x)
-        return Chains(drawn), means
+        return Chains(_clamped(drawn, evidence, chains.x)), _clamped(means, evidence, chains.x)
 
     # -- exact sums over the smaller side -------------------------------------------------------
 
@@ -292,8 +270,8 @@ class RBMEnergy(Energy):
         """
         logits = self.hidden_logits(chains.x)
         slope = (self.visible_bias - self.base_bias).double()
-        statistics = self.units.statistics(chains.x)
-        change = (beta_to - beta_from) * (statistics @ slope.to(self.dtype)).double()
+        base = self.units.statistics(chains.x) @ slope.to(self.dtype)
+        change = (beta_to - beta_from) * base.double()
         hidden = torch.empty_like(logits)
         change += draws.anneal_hidden(logits, beta_from, beta_to, generator, hidden)
         return Chains(self.draw_visible(hidden, generator, beta=beta_to)), change
@@ -337,37 +315,11 @@ class RBMEnergy(Energy):
     ) -> None:
         """:func:`harmonium.learning.plain_update` in three products and one pass.
 
-        Data and chains are stacked, so one product gives both hidden halves and one the
-        difference of the two outer products. The centring is two more rows of the stack, for
-        -visible_mean (x) dh and -dv (x) hidden_mean, and the result is added to the weights
-        as it is made. The hidden draws that fall out are left in ``negative.hidden``.
+        The hidden draws that fall out are left in ``negative.hidden``.
         """
-        n, m = len(positive), len(negative.x)
-        visible, logits, hidden, scale = self._buffers(n, m)
-        rows = slice(0, n + m)
-        visible[:n] = self.units.statistics(positive)
-        visible[n : n + m] = self.units.statistics(negative.x)
-        scale[:n] = 1.0 / n
-        torch.neg(negative_weights, out=scale[n:])
-        torch.addmm(self.hidden_bias, visible[rows], self.weights, out=logits)
-        drawn = torch.empty((m, self.n_hidden), dtype=self.dtype, device=self.device)
-        positive_mean, negative_mean = draws.hidden_statistics(
-            logits, scale, n, generator, hidden[rows], drawn
-        )
-        change_hidden = positive_mean + negative_mean
-        change_visible = torch.mv(visible[rows].T, scale)
-        visible[n + m], hidden[n + m] = self.visible_mean, -change_hidden
-        visible[n + m + 1], hidden[n + m + 1] = change_visible, -self.hidden_mean
-        # The biases' corrections are products with the weights' gradient; two thin products
-        # with its factors give them without forming it.
-        change_visible = change_visible - visible.T @ (hidden @ self.hidden_mean)
-        change_hidden = change_hidden - hidden.T @ (visible @ self.visible_mean)
-        self.weights.addmm_(visible.T, hidden, beta=1.0 - rate * decay, alpha=rate)
-        self.visible_bias.add_(change_visible, alpha=rate)
-        self.hidden_bias.add_(change_hidden, alpha=rate)
-        if self.centered:
-            self.hidden_mean.lerp_(positive_mean, HIDDEN_MEAN_RATE)
-        negative.hidden = drawn
+        offsets, rates = (self.visible_mean, self.hidden_mean), (rate, decay)
+        mean = self._updates.fused(positive, negative, negative_weights, offsets, rates, generator)
+        self.observe({"hidden_bias": mean})
 
     def persistent_update(
         self,
@@ -379,48 +331,20 @@ class RBMEnergy(Energy):
         generator: Generator,
     ) -> Chains | None:
         """Sweeps of the chains and :meth:`fused_update` in one compiled step, where there is
-        one (float32 on the CPU, units of 0 or 1); None where there is not."""
-        if (
-            not draws.uses_fast_path(self.weights)
-            or not self.units.plain
-            or not isinstance(generator, np.random.Generator)
-        ):
+        one (float32 on the CPU, units of 0 or 1 and labels); None where there is not."""
+        offsets = (self.visible_mean, self.hidden_mean)
+        update = self._updates.persistent(positive, chains, offsets)
+        if update is None or not isinstance(generator, np.random.Generator):
             return None
-        widths = (positive.shape[1], chains.x.shape[1])
-        if widths != (self.n_variables, self.n_variables) or (
-            chains.hidden is not None and chains.hidden.shape[1] != self.n_hidden
-        ):
-            raise ValueError(  # the compiled loops check no bounds
-                f"rows and chains of widths {widths} do not fit weights {tuple(self.weights.shape)}"
-            )
-        shape = (len(positive), len(chains.x))
-        if self._compiled is None or self._compiled.shape != shape:
-            from harmonium.models.rbm.kernels.persistent import PersistentUpdate
+        moved = Chains(chains.x, self._hidden(chains, generator))
+        mean = update(positive, moved, n_gibbs, offsets, (rate, decay), generator)
+        self.observe({"hidden_bias": mean})
+        return moved
 
-            self._compiled = PersistentUpdate(
-                self.weights, self.visible_bias, self.hidden_bias, self.visible_mean, *shape
-            )
-        hidden = chains.hidden
-        if hidden is None:
-            hidden = self.draw_hidden(chains.x, generator)
-        mean = self._compiled(
-            positive, chains.x, hidden, n_gibbs, self.hidden_mean, rate, decay, generator
-        )
-        if self.centered:
-            self.hidden_mean.lerp_(mean, HIDDEN_MEAN_RATE)
-        return Chains(chains.x, hidden)
 
-    def _buffers(self, n: int, m: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        if self._stack is None or self._stack[1].shape[0] != n + m:
-
-            def empty(*shape: int) -> Tensor:
-                return torch.empty(shape, dtype=self.dtype, device=self.device)
-
-            self._stack = (
-                empty(n + m + 2, len(self.visible_bias)),
-                empty(n + m, self.n_hidden),
-                empty(n + m + 2, self.n_hidden),
-                empty(n + m),
-            )
-        a, b, c, d = self._stack
-        return a, b, c, d
+def _clamped(found: Tensor, evidence: Evidence | None, current: Tensor | None) -> Tensor:
+    """What was found for free units, beside the value of those that are not."""
+    if evidence is None or evidence.free is None:
+        return found
+    assert current is not None
+    return torch.where(evidence.free, found, current)
