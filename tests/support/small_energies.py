@@ -87,14 +87,13 @@ class SmallEnergy:
         return Known(variable, state, source.normal(0, 1, size), source.normal(0, 0.4, size[0]))
 
 
-def _rbm(units: Units, n_hidden: int, dtype: torch.dtype, centered: bool, seed: int) -> SmallEnergy:
+def _rbm(units: Units, n_hidden: int, dtype: torch.dtype, seed: int) -> SmallEnergy:
     source = np.random.default_rng(seed)
     n = units.n_statistics
     W, c = source.normal(0, 1.3, (n, n_hidden)), source.normal(0, 1, n_hidden)
     b = source.normal(0, 0.7, n)
     base = source.normal(0, 0.7, n)
     energy = RBMEnergy(*(torch.tensor(p, dtype=dtype) for p in (W, b, c, base)), units)
-    energy.set_centered(centered)
     X = np.array(list(itertools.product(*[range(size) for size in units.sizes])))
     columns = []
     for variable in range(X.shape[1]):
@@ -145,11 +144,11 @@ def _network(shape: str, zeros: bool, dtype: torch.dtype, seed: int) -> SmallEne
 _LABELLED = Mixed((Bernoulli(3), Categorical((3,))))
 #: By name: every kind of unit, clique and table, on compiled paths (float32) and plain ones.
 MAKERS: dict[str, Callable[[], SmallEnergy]] = {
-    "rbm": lambda: _rbm(Bernoulli(5), 4, torch.float32, True, 0),
-    "rbm, plain": lambda: _rbm(Bernoulli(4), 3, torch.float64, False, 1),
-    "rbm with a label": lambda: _rbm(_LABELLED, 3, torch.float32, True, 2),
-    "rbm with a label, plain": lambda: _rbm(_LABELLED, 4, torch.float64, True, 3),
-    "rbm of categories": lambda: _rbm(Categorical((3, 2, 4)), 3, torch.float32, False, 4),
+    "rbm": lambda: _rbm(Bernoulli(5), 4, torch.float32, 0),
+    "rbm, plain": lambda: _rbm(Bernoulli(4), 3, torch.float64, 1),
+    "rbm with a label": lambda: _rbm(_LABELLED, 3, torch.float32, 2),
+    "rbm with a label, plain": lambda: _rbm(_LABELLED, 4, torch.float64, 3),
+    "rbm of categories": lambda: _rbm(Categorical((3, 2, 4)), 3, torch.float32, 4),
     "grid of 2 levels": lambda: _grid((2, 2), 2, "multiscale", 8, False),
     "grid of 3 levels": lambda: _grid((2, 2), 3, "difference", 4, False),
     "grid of 3 levels, plain": lambda: _grid((2, 2), 3, "difference", 8, True, dtype=torch.float64),

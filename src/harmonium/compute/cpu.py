@@ -12,7 +12,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["anneal_hidden", "ascend", "bernoulli", "hidden_rows", "small_update"]
+__all__ = [
+    "anneal_hidden",
+    "bernoulli",
+    "categorical",
+    "draw_ones",
+    "draw_state",
+    "exp",
+    "sigmoid",
+    "softplus",
+    "uniform",
+]
 
 _ONE = np.float32(1.0)
 _HALF = np.float32(0.5)
@@ -20,6 +30,7 @@ _ZERO = np.float32(0.0)
 _LOG2E = np.float32(1.4426950408889634)
 _LN2 = np.float32(0.6931471805599453)
 _LIMIT = np.float32(126.0)
+_LEAST = np.float32(-80.0)
 _GRID = np.float32(65536.0)
 _TINY = 2.0**-53
 
@@ -31,7 +42,7 @@ _L3, _L5, _L7, _L9, _L11, _L13 = (np.float32(2.0 / d) for d in (3, 5, 7, 9, 11, 
 
 
 @njit(inline="always")
-def _exp(x):  # type: ignore[no-untyped-def]
+def exp(x):  # type: ignore[no-untyped-def]
     """exp for float32 in about [-87, 87]; beyond, it saturates."""
     y = min(max(x * _LOG2E, -_LIMIT), _LIMIT)
     whole = np.floor(y + _HALF)
@@ -42,14 +53,14 @@ def _exp(x):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _sigmoid(x):  # type: ignore[no-untyped-def]
-    return _ONE / (_ONE + _exp(-x))
+def sigmoid(x):  # type: ignore[no-untyped-def]
+    return _ONE / (_ONE + exp(-x))
 
 
 @njit(inline="always")
-def _softplus(x):  # type: ignore[no-untyped-def]
+def softplus(x):  # type: ignore[no-untyped-def]
     """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
-    z = _exp(-abs(x))
+    z = exp(-abs(x))
     s = z / (np.float32(2.0) + z)
     q = s * s
     log1p = s * (
@@ -66,15 +77,22 @@ def _mix(z):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _fill(words, key, step, first):  # type: ignore[no-untyped-def]
-    """Random words number `first` and on of the stream (key, step)."""
-    for i in range(words.shape[0]):
-        words[i] = _mix(np.uint64(key) + np.uint64(step) * np.uint64(first + i))
+def uniform(key, step, number):  # type: ignore[no-untyped-def]
+    """In [0, 1), 53 bits: word `number` of the stream (key, step)."""
+    word = _mix(np.uint64(key) + np.uint64(step) * np.uint64(number))
+    return np.float64(word >> np.uint64(11)) * _TINY
 
 
 @njit(inline="always")
-def _draw(probability, bits, key, step, offset, scratch, out):  # type: ignore[no-untyped-def]
-    """Draw a row of 0 and 1; `scratch` remembers what a tie must look at again."""
+def draw_ones(probability, key, step, first_word, offset, words, scratch, out):  # type: ignore[no-untyped-def]
+    """Draw a row of 0 and 1 from the words `first_word` and on of the stream (key, step).
+
+    `words` has one for each four places, `scratch` remembers what a tie must look at again:
+    place i then takes word ``offset + i`` of the stream (~key, step).
+    """
+    for i in range(words.shape[0]):
+        words[i] = _mix(np.uint64(key) + np.uint64(step) * np.uint64(first_word + i))
+    bits = words.view(np.uint16)
     ties = 0
     for i in range(probability.shape[0]):
         excess = probability[i] * _GRID - np.float32(bits[i])
@@ -85,26 +103,56 @@ def _draw(probability, bits, key, step, offset, scratch, out):  # type: ignore[n
         for i in range(probability.shape[0]):
             excess = scratch[i]
             if excess > _ZERO and excess < _ONE:
-                word = _mix(~np.uint64(key) + np.uint64(step) * np.uint64(offset + i))
-                uniform = np.float64(word >> np.uint64(11)) * _TINY
-                out[i] = _ONE if uniform < np.float64(excess) else _ZERO
+                settled = uniform(~np.uint64(key), step, offset + i) < np.float64(excess)
+                out[i] = _ONE if settled else _ZERO
+
+
+@njit(inline="always")
+def draw_state(logits, level, weights):  # type: ignore[no-untyped-def]
+    """The state at which the cumulative sum of exp(logits) passes the share `level` of it.
+
+    `weights` is scratch. States below 1e-35 of the most probable are never drawn, which keeps
+    out those that are impossible.
+    """
+    most = logits[0]
+    for k in range(1, logits.shape[0]):
+        most = max(most, logits[k])
+    total = 0.0
+    for k in range(logits.shape[0]):
+        weights[k] = exp(logits[k] - most) if logits[k] - most > _LEAST else _ZERO
+        total += np.float64(weights[k])
+    left = level * total
+    state = 0
+    for k in range(logits.shape[0]):
+        if weights[k] > _ZERO:
+            state = k  # also where rounding leaves something of `left` at the end
+            left -= np.float64(weights[k])
+            if left < 0.0:
+                break
+    return state
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def bernoulli(logits, key, step, first_row, out):  # type: ignore[no-untyped-def]
     """See :func:`harmonium.compute.draws.bernoulli`; ``(n, d)``, `out` may be `logits`."""
     n, d = logits.shape
-    n_words = (d + 3) // 4
-    words = np.empty(n_words, np.uint64)
-    bits = words.view(np.uint16)
+    words = np.empty((d + 3) // 4, np.uint64)
     probability = np.empty(d, np.float32)
     scratch = np.empty(d, np.float32)
     for row in range(n):
         number = first_row + row
-        _fill(words, key, step, number * n_words)
         for i in range(d):
-            probability[i] = _sigmoid(logits[row, i])
-        _draw(probability, bits, key, step, number * d, scratch, out[row])
+            probability[i] = sigmoid(logits[row, i])
+        first = number * len(words)
+        draw_ones(probability, key, step, first, number * d, words, scratch, out[row])
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy")
+def categorical(logits, key, step, out):  # type: ignore[no-untyped-def]
+    """See :func:`harmonium.compute.draws.categorical`; ``(n, k)``, `out` ``(n,)``."""
+    weights = np.empty(logits.shape[1], np.float32)
+    for row in range(logits.shape[0]):
+        out[row] = draw_state(logits[row], uniform(key, step, row), weights)
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -112,204 +160,15 @@ def anneal_hidden(logits, beta_from, beta_to, key, step, draws, change):  # type
     """See :func:`harmonium.compute.draws.anneal_hidden`."""
     n, d = logits.shape
     first, second = np.float32(beta_from), np.float32(beta_to)
-    n_words = (d + 3) // 4
-    words = np.empty(n_words, np.uint64)
-    bits = words.view(np.uint16)
+    words = np.empty((d + 3) // 4, np.uint64)
     probability = np.empty(d, np.float32)
     scratch = np.empty(d, np.float32)
     for row in range(n):
-        _fill(words, key, step, row * n_words)
         total = 0.0
         for j in range(d):
             x = logits[row, j] * second
-            total += np.float64(_softplus(x) - _softplus(logits[row, j] * first))
-            probability[j] = _sigmoid(x)
+            total += np.float64(softplus(x) - softplus(logits[row, j] * first))
+            probability[j] = sigmoid(x)
         change[row] = total
-        _draw(probability, bits, key, step, row * d, scratch, draws[row])
-
-
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def hidden_rows(x, weights, bias, sparse, factor, key, step, first_row, probabilities, draws):  # type: ignore[no-untyped-def]
-    """Hidden halves of a gradient step, for rows of 0 and 1.
-
-    ``probabilities = factor * sigmoid(bias + x @ weights)``, and a draw of each hidden unit in
-    ``draws`` unless that is empty. With `sparse`, logits are sums of the weights' rows where x
-    is 1, so the cost follows the ones; else `probabilities` already holds the logits.
-    """
-    n, n_visible = x.shape
-    d = probabilities.shape[1]
-    n_words = (d + 3) // 4
-    words = np.empty(n_words, np.uint64)
-    bits = words.view(np.uint16)
-    scratch = np.empty(d, np.float32)
-    logits = np.empty(d, np.float32)
-    for row in range(n):
-        if sparse:
-            for j in range(d):
-                logits[j] = bias[j]
-            for i in range(n_visible):
-                if x[row, i] != _ZERO:
-                    for j in range(d):
-                        logits[j] += weights[i, j]
-        else:
-            for j in range(d):
-                logits[j] = probabilities[row, j]
-        for j in range(d):
-            logits[j] = _sigmoid(logits[j])
-        if draws.shape[0]:
-            number = first_row + row
-            _fill(words, key, step, number * n_words)
-            _draw(logits, bits, key, step, number * d, scratch, draws[row])
-        for j in range(d):
-            probabilities[row, j] = logits[j] * factor
-
-
-_BLOCK = 16  # visible units whose gradients are gathered together: one cache line of x
-
-
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def ascend(  # type: ignore[no-untyped-def]
-    positive,
-    negative,
-    hidden_positive,
-    hidden_negative,
-    start,
-    stop,
-    visible_mean,
-    hidden_mean,
-    change_hidden,
-    rate,
-    decay,
-    weights,
-    visible_bias,
-    hidden_correction,
-):
-    """Centred gradient step for visible units `start` to `stop`, rows of 0 and 1.
-
-    ``hidden_*`` are scaled so that the outer products simply add up (the negative ones with a
-    minus); ``change_hidden`` is their sum over rows. Adds to ``weights`` and ``visible_bias`` in
-    place and leaves this range's ``visible_mean @ gradient`` in ``hidden_correction``.
-    """
-    d = weights.shape[1]
-    gradient = np.empty((_BLOCK, d), np.float32)
-    change = np.empty(_BLOCK, np.float32)
-    share_positive = _ONE / np.float32(positive.shape[0])
-    share_negative = -_ONE / np.float32(negative.shape[0])
-    keep = np.float32(1.0 - rate * decay)
-    speed = np.float32(rate)
-    hidden_correction[:] = _ZERO
-    for first in range(start, stop, _BLOCK):
-        width = min(_BLOCK, stop - first)
-        gradient[:width] = _ZERO
-        change[:width] = _ZERO
-        for row in range(positive.shape[0]):
-            for k in range(width):
-                if positive[row, first + k] != _ZERO:
-                    change[k] += share_positive
-                    for j in range(d):
-                        gradient[k, j] += hidden_positive[row, j]
-        for row in range(negative.shape[0]):
-            for k in range(width):
-                if negative[row, first + k] != _ZERO:
-                    change[k] += share_negative
-                    for j in range(d):
-                        gradient[k, j] += hidden_negative[row, j]
-        for k in range(width):
-            i = first + k
-            mean, drift, correction = visible_mean[i], change[k], _ZERO
-            for j in range(d):
-                g = gradient[k, j] - mean * change_hidden[j] - drift * hidden_mean[j]
-                correction += g * hidden_mean[j]
-                hidden_correction[j] += mean * g
-                weights[i, j] = keep * weights[i, j] + speed * g
-            visible_bias[i] += speed * (drift - correction)
-
-
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def small_update(  # type: ignore[no-untyped-def]
-    positive,
-    visible,
-    hidden,
-    n_gibbs,
-    weights,
-    visible_bias,
-    hidden_bias,
-    visible_mean,
-    hidden_mean,
-    streams,
-    rate,
-    decay,
-    hidden_positive,
-    hidden_negative,
-    scratch,
-    mean,
-):
-    """A whole update with persistent chains in one call, where calls would cost most of it.
-
-    As `PersistentUpdate` otherwise puts together from the kernels above; ``streams`` ``(2 *
-    n_gibbs, 2)`` are the keys and steps of its draws, ``scratch`` is like ``visible``, and
-    ``mean`` gets the hidden units' mean under the data.
-    """
-    n_chains, n_visible = visible.shape
-    d = hidden_bias.shape[0]
-    for sweep in range(n_gibbs):
-        for row in range(n_chains):
-            for i in range(n_visible):
-                total = visible_bias[i]
-                for j in range(d):
-                    total += weights[i, j] * hidden[row, j]
-                scratch[row, i] = total
-        bernoulli(scratch, streams[2 * sweep, 0], streams[2 * sweep, 1], 0, visible)
-        hidden_rows(
-            visible,
-            weights,
-            hidden_bias,
-            True,
-            -_ONE / np.float32(n_chains),
-            streams[2 * sweep + 1, 0],
-            streams[2 * sweep + 1, 1],
-            0,
-            hidden_negative,
-            hidden,
-        )
-    hidden_rows(
-        positive,
-        weights,
-        hidden_bias,
-        True,
-        _ONE / np.float32(positive.shape[0]),
-        streams[0, 0],
-        streams[0, 1],
-        0,
-        hidden_positive,
-        hidden[:0],
-    )
-    change = np.zeros(d, np.float32)
-    mean[:] = _ZERO
-    for row in range(positive.shape[0]):
-        for j in range(d):
-            mean[j] += hidden_positive[row, j]
-    for j in range(d):
-        change[j] = mean[j]
-    for row in range(n_chains):
-        for j in range(d):
-            change[j] += hidden_negative[row, j]
-    correction = np.empty(d, np.float32)
-    ascend(
-        positive,
-        visible,
-        hidden_positive,
-        hidden_negative,
-        0,
-        n_visible,
-        visible_mean,
-        hidden_mean,
-        change,
-        rate,
-        decay,
-        weights,
-        visible_bias,
-        correction,
-    )
-    for j in range(d):
-        hidden_bias[j] += np.float32(rate) * (change[j] - correction[j])
+        first_word = row * len(words)
+        draw_ones(probability, key, step, first_word, row * d, words, scratch, draws[row])

@@ -69,15 +69,24 @@ def bernoulli(
 
 
 def categorical(logits: Tensor, generator: np.random.Generator | torch.Generator) -> Tensor:
-    """A draw from softmax(logits) for each row, int64 ``(n,)``: Gumbel's arg-max."""
+    """A draw from softmax(logits) for each row, int64 ``(n,)``, from one uniform number a row.
+
+    ``logits`` is ``(n, k)``; -inf is a state that is never drawn.
+    """
     if isinstance(generator, torch.Generator):
-        uniform = torch.rand(
-            logits.shape, dtype=torch.float64, device=logits.device, generator=generator
+        levels = torch.rand(
+            len(logits), dtype=torch.float64, device=logits.device, generator=generator
         )
-    else:
-        uniform = torch.from_numpy(generator.random(tuple(logits.shape))).to(logits.device)
-    gumbel = -torch.log(-torch.log(uniform.clamp_min(2.0**-1074)))
-    return (logits.double() + gumbel).argmax(1)
+        return plain.categorical(logits, levels)
+    key, step = stream(generator)
+    if uses_fast_path(logits):
+        from harmonium.compute import cpu as fast
+
+        out = torch.empty(len(logits), dtype=torch.int64)
+        fast.categorical(logits.contiguous().numpy(), key, step, out.numpy())
+        return out
+    levels = torch.from_numpy(plain.uniform(key, step, np.arange(len(logits))))
+    return plain.categorical(logits, levels.to(logits.device))
 
 
 def hidden_statistics(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["bernoulli", "random_words", "softplus_change"]
+__all__ = ["bernoulli", "categorical", "random_words", "softplus_change", "uniform"]
 
 
 def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -24,22 +24,41 @@ def random_words(key: int, step: int, index: NDArray[np.int64]) -> NDArray[np.ui
         return _mix(np.uint64(key) + np.uint64(step) * index.astype(np.uint64))
 
 
-def bernoulli(logits: Tensor, key: int, step: int) -> Tensor:
+def uniform(key: int, step: int, index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """In [0, 1), 53 bits: words of the stream by number."""
+    return (random_words(key, step, index) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def bernoulli(logits: Tensor, key: int, step: int, spare: int = 0) -> Tensor:
     """1 where (bits + u) / 65536 < sigmoid(logits), u uniform, looked at only on a tie.
 
     ``logits`` is ``(n, d)``. 16 bits settle all but one draw in 65,536; the tie then takes 53
-    more, so no probability is rounded to a multiple of 2**-16.
+    more, so no probability is rounded to a multiple of 2**-16. Each row leaves `spare` words
+    of the stream to somebody else.
     """
     n, d = logits.shape
     n_words = (d + 3) // 4
-    words = random_words(key, step, np.arange(n * n_words)).reshape(n, n_words)
-    bits = words.view(np.uint16)[:, :d].astype(np.float64)
+    index = np.arange(n)[:, None] * (n_words + spare) + np.arange(n_words)
+    bits = random_words(key, step, index).view(np.uint16)[:, :d].astype(np.float64)
     excess = (torch.sigmoid(logits).double().cpu().numpy() * 65536.0) - bits
     draws = excess >= 1.0
     ties = np.flatnonzero((excess > 0.0) & (excess < 1.0))
-    uniform = (random_words(~key & (2**64 - 1), step, ties) >> np.uint64(11)) * 2.0**-53
-    draws.reshape(-1)[ties] = uniform < excess.reshape(-1)[ties]
+    settled = uniform(~key & (2**64 - 1), step, ties) < excess.reshape(-1)[ties]
+    draws.reshape(-1)[ties] = settled
     return torch.from_numpy(draws).to(logits.device, logits.dtype)
+
+
+def categorical(logits: Tensor, levels: Tensor) -> Tensor:
+    """The first state at which the sum of probabilities passes the row's level, int64 ``(n,)``.
+
+    ``logits`` is ``(n, k)``, ``levels`` ``(n,)`` in [0, 1).
+    """
+    weights = torch.softmax(logits.double(), 1)
+    sums = weights.cumsum(1)
+    found = (sums <= levels.unsqueeze(1) * sums[:, -1:]).sum(1)
+    # Rounding may leave a level at the very end: the last state that is possible.
+    last = (logits.shape[1] - 1) - (weights.flip(1) > 0).double().argmax(1)
+    return torch.minimum(found, last)
 
 
 def softplus_change(logits: Tensor, beta_from: float, beta_to: float) -> Tensor:

@@ -25,15 +25,14 @@ class Categorical(Units):
     def __init__(self, sizes: Sequence[int]) -> None:
         self.sizes = tuple(sizes)
         self.n_statistics = sum(self.sizes)
-        self._starts = list(accumulate(self.sizes, initial=0))[:-1]
+        self._starts = torch.tensor(list(accumulate(self.sizes, initial=0))[:-1])
 
     def _groups(self, inputs: Tensor) -> tuple[Tensor, ...]:
         return torch.split(inputs, list(self.sizes), dim=1)
 
     def statistics(self, x: Tensor) -> Tensor:
         found = x.new_zeros((len(x), self.n_statistics))
-        starts = torch.tensor(self._starts, device=x.device)
-        return found.scatter_(1, x.long() + starts, 1.0)
+        return found.scatter_(1, x.long() + self._starts.to(x.device), 1.0)
 
     def log_weight(self, x: Tensor) -> float:
         return 0.0
@@ -63,8 +62,10 @@ class Categorical(Units):
         return torch.stack(each, dim=1).to(inputs.dtype)
 
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
-        each = [draws.categorical(group, generator) for group in self._groups(inputs)]
-        return torch.stack(each, dim=1).to(inputs.dtype)
+        drawn = inputs.new_empty((len(inputs), self.n_variables))
+        for variable, group in enumerate(self._groups(inputs)):
+            drawn[:, variable] = draws.categorical(group, generator)
+        return drawn
 
     def read(self, readings: Readings, variables: Variables) -> Tensor:
         each = readings.log_likelihood(variables, max(self.sizes))

@@ -12,6 +12,7 @@ from harmonium.contract.energy import Chains
 from harmonium.learning.ascent import Ascent, Gaussian, Moments
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.kernels.choose import Updates
 
 
 def energy_of(parameters, dtype=torch.float64, base=None) -> RBMEnergy:
@@ -150,7 +151,8 @@ def test_the_fused_update_equals_the_plain_one(n, m):
         metric, other = Centred(plain.base_mean, 5), Centred(fused.base_mean, 5)
         Ascent(plain, Gaussian({"weights": 0.05}), metric).step(moments, 0.3)
         offsets = (other.visible_mean, other.hidden_mean)
-        mean = fused.fused_update(positive, negative, offsets, share, 0.3, 0.05, generator)
+        updates = Updates(fused.weights, fused.visible_bias, fused.hidden_bias, fused.units)
+        mean = updates.fused(positive, negative, share, offsets, (0.3, 0.05), generator)
         other.follow(mean)
         for name, value in fused.parameters().items():
             torch.testing.assert_close(

@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.support.broken import FAULTS, clone
 from tests.support.rbm_oracle import RBMOracle, random_rbm
-from tests.support.statistics import assert_drawn_from
+from tests.support.statistics import ALPHA, assert_drawn_from, chi_square_p_value
 
 import harmonium as hm
 from harmonium.compute import cpu as fast
 from harmonium.compute import draws, plain
-from harmonium.contract.energy import Chains
+from harmonium.contract.energy import Chains, Evidence
+from harmonium.contract.evidence import TableReadings
+from harmonium.learning.ascent import Gaussian, Plain
+from harmonium.learning.learners.persistent import Persistent
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.sampling.annealing import reverse_annealing
+from harmonium.sampling.annealing import annealed_importance_sampling, reverse_annealing
 from harmonium.sampling.particles import Trajectory
 from harmonium.sampling.tempering import ReplicaExchange
 
@@ -35,6 +39,43 @@ def energy_and_oracle(n_visible=5, n_hidden=4, scale=1.0, seed=0, dtype=torch.fl
 def states_at_equilibrium(oracle: RBMOracle, n: int, seed: int) -> torch.Tensor:
     index = np.random.default_rng(seed).choice(len(oracle.V), size=n, p=oracle.p_v)
     return torch.tensor(oracle.V[index], dtype=torch.float32)
+
+
+def drift_p_value(energy: RBMEnergy, oracle: RBMOracle, n_sweeps: int = 2) -> float:
+    """Chains started at equilibrium must still be there: p-value after a few sweeps."""
+    chains = Chains(states_at_equilibrium(oracle, 40_000, seed=1))
+    source = generator(2)
+    for _ in range(n_sweeps):
+        chains = energy.sweep(chains, source)
+    counts = np.bincount(oracle.index(chains.x.numpy()), minlength=len(oracle.V))
+    return chi_square_p_value(counts, oracle.p_v)
+
+
+def one_step_p_value(energy: RBMEnergy, oracle: RBMOracle) -> float:
+    """Pairs (v, v') of one sweep from equilibrium against the exact joint of two sweeps' ends.
+
+    Detects what keeps the distribution but moves wrongly, a chain that is stuck above all.
+    """
+    start = states_at_equilibrium(oracle, 60_000, seed=3)
+    end = energy.sweep(Chains(start), generator(4)).x
+    to_h = oracle.joint / oracle.p_v[:, None]
+    to_v = (oracle.joint / oracle.p_h[None, :]).T
+    pairs = oracle.p_v[:, None] * (to_h @ to_v)
+    index = oracle.index(start.numpy()) * len(oracle.V) + oracle.index(end.numpy())
+    return chi_square_p_value(np.bincount(index, minlength=pairs.size), pairs.reshape(-1))
+
+
+def test_sweeps_do_not_drift_and_move_as_they_should():
+    energy, oracle = energy_and_oracle()
+    assert drift_p_value(energy, oracle) > ALPHA
+    assert one_step_p_value(energy, oracle) > ALPHA
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda cls: cls.__name__)
+def test_planted_faults_are_found(fault):
+    energy, oracle = energy_and_oracle()
+    faulty = clone(energy, fault)
+    assert min(drift_p_value(faulty, oracle), one_step_p_value(faulty, oracle)) < ALPHA
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 13), (100, 784)])
@@ -80,45 +121,16 @@ def test_ties_of_sixteen_bits_are_broken_exactly():
     assert abs(out.sum().item() - expected) < 5 * np.sqrt(expected)
 
 
-@pytest.mark.parametrize("sparse", [True, False])
-def test_the_compiled_update_equals_sweep_and_fused_update(sparse):
-    """Same chains, same draws: the whole compiled step against its two plain halves."""
-    from harmonium.models.rbm.kernels.persistent import PersistentUpdate
-
-    energy = random_energy(37, 21, 0.5, seed=3)
-    other = energy.to(torch.float32)
-    source = generator(4)
-    positive = torch.from_numpy(source.integers(0, 2, (9, 37)).astype(np.float32))
-    visible = torch.zeros((14, 37))
-    hidden = torch.from_numpy(source.integers(0, 2, (14, 21)).astype(np.float32))
-    logits = other.visible_logits(hidden)
-    offsets = (energy.base_mean, torch.full((21,), 0.5))
-    update = PersistentUpdate(
-        energy.weights, energy.visible_bias, energy.hidden_bias, offsets[0], 9, 14
-    )
-    update.sparse = sparse
-    mean = update(positive, visible, hidden, 1, offsets[1], 0.3, 0.05, generator(6))
-    key, step = draws.stream(generator(6))
-    assert torch.equal(visible, plain.bernoulli(logits, key, step))
-    share = torch.full((14,), 1 / 14)
-    other.fused_update(positive, Chains(visible), offsets, share, 0.3, 0.05, generator(7))
-    for name, value in energy.parameters().items():
-        torch.testing.assert_close(value, other.parameters()[name], atol=2e-5, rtol=2e-5)
-    before = random_energy(37, 21, 0.5, seed=3)
-    torch.testing.assert_close(mean, before.hidden_probability(positive).mean(0))
-    assert set(hidden.unique().tolist()) == {0.0, 1.0}
-
-
 def test_chains_of_the_compiled_update_do_not_drift():
     """With a rate of zero the compiled step is a sampler, and must sample the model."""
     energy, oracle = energy_and_oracle()
     positive = torch.zeros((10, 5))
     chains = Chains(states_at_equilibrium(oracle, 20_000, seed=1))
     source = generator(2)
-    offsets = (torch.zeros(5), torch.zeros(4))
+    step = energy.fused(Persistent(chains, n_gibbs=2), Gaussian(), Plain())
+    assert step is not None
     for _ in range(3):
-        mean = energy.persistent_update(positive, chains, offsets, 2, 0.0, 0.0, source)
-        assert mean is not None
+        step(positive, 0.0, source)
     assert_drawn_from(oracle.index(chains.x.numpy()), oracle.p_v)
     hidden = (chains.hidden.numpy() @ (2 ** np.arange(4)[::-1])).astype(int)
     joint = oracle.index(chains.x.numpy()) * 16 + hidden
@@ -143,6 +155,18 @@ def test_anneal_hidden_equals_its_plain_twin():
     change = draws.anneal_hidden(logits, 0.25, 0.3125, generator(0), drawn)
     expected = plain.softplus_change(logits, 0.25, 0.3125)
     torch.testing.assert_close(change, expected, atol=1e-4, rtol=1e-6)
+
+
+def test_the_mean_weight_of_annealing_is_z():
+    """Unbiased for any number of steps, here three: the mean of weights against Z itself."""
+    energy, oracle = energy_and_oracle(scale=1.5, dtype=torch.float64)
+    _, weights, _ = annealed_importance_sampling(
+        energy, n_chains=200_000, n_temperatures=3, generator=generator(0)
+    )
+    ratio = np.exp(weights - oracle.log_z)
+    error = ratio.std() / np.sqrt(len(ratio))
+    assert abs(ratio.mean() - 1) < 4.5 * error
+    assert error < 0.02
 
 
 def test_the_mean_weight_of_a_trajectory_is_z():
@@ -267,6 +291,23 @@ def test_correction_is_the_posterior_under_the_channel(n_visible):
         # Half of all replacements leave a bit as it was: replacing at 0.4 flips at 0.2.
         np.testing.assert_allclose(replaced[i], posterior @ oracle.V, atol=tolerance)
         np.testing.assert_array_equal(mode[i], oracle.V[posterior.argmax()])
+
+
+def test_evidence_clamps_and_reads_in_a_sweep():
+    energy, oracle = energy_and_oracle(seed=6)
+    free = torch.tensor([[True, False, True, True, True]]).expand(20_000, -1)
+    rows = torch.tensor([[1, 1, 0, 1, 1]]).expand(20_000, -1)
+    readings = TableReadings(rows, torch.tensor([[0.0, 1.2], [0.0, 0.0]]))
+    evidence = Evidence(free, readings)
+    chains = Chains(torch.ones(20_000, 5))
+    source = generator(1)
+    for _ in range(60):
+        chains = energy.sweep(chains, source, evidence=evidence)
+    posterior = oracle.p_v * np.exp(1.2 * oracle.V[:, 2]) * (oracle.V[:, 1] == 1)
+    keep = np.flatnonzero(posterior)
+    position = np.searchsorted(keep, oracle.index(chains.x.numpy()))
+    assert (chains.x[:, 1] == 1).all()
+    assert_drawn_from(position, posterior[keep] / posterior.sum())
 
 
 def test_hidden_and_visible_draws_follow_the_conditionals():

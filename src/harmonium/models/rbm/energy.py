@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,13 +32,11 @@ from harmonium.learning.learners.base import ChainLearner
 from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.rows import Batch
 from harmonium.models.rbm.centring import Centred
+from harmonium.models.rbm.kernels.choose import Updates
 from harmonium.sampling.enumeration import Block, energy_blocks, log_sum, mean_moments
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.space import LIMITS, log2_states, states_of
-
-if TYPE_CHECKING:
-    from harmonium.models.rbm.kernels.persistent import PersistentUpdate
 
 __all__ = ["RBMEnergy"]
 
@@ -74,8 +71,7 @@ class RBMEnergy(Energy):
         self.n_variables, self.n_hidden = len(self.sizes), weights.shape[1]
         self.dtype = weights.dtype
         self.device = weights.device
-        self._compiled: PersistentUpdate | None = None
-        self._stack: tuple[Tensor, ...] | None = None
+        self._updates = Updates(weights, visible_bias, hidden_bias, self.units)
 
     def to(self, dtype: torch.dtype, device: torch.device | None = None) -> RBMEnergy:
         """A copy in another precision or on another device."""
@@ -85,10 +81,6 @@ class RBMEnergy(Energy):
             for part in (self.weights, self.visible_bias, self.hidden_bias, self.base_bias)
         )
         return RBMEnergy(weights, visible_bias, hidden_bias, base_bias, self.units)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without buffers and threads, which are made anew."""
-        return {**vars(self), "_compiled": None, "_stack": None}
 
     def parameters(self) -> Parameters:
         return {
@@ -138,6 +130,12 @@ class RBMEnergy(Energy):
             logits *= beta
         return draws.bernoulli(logits, generator, out=logits)
 
+    def _hidden(self, chains: Chains, generator: Generator, beta: Beta = 1.0) -> Tensor:
+        """The chains' hidden units, drawn unless somebody has drawn them."""
+        if chains.hidden is not None:
+            return chains.hidden
+        return self.draw_hidden(chains.x, generator, beta)
+
     def draw_visible(
         self,
         h: Tensor,
@@ -149,11 +147,7 @@ class RBMEnergy(Energy):
     ) -> Tensor:
         """A draw of v given h under P_beta; clamped units keep their value in `current`."""
         logits = self.visible_logits(h, beta, evidence)
-        drawn = self.units.sample(logits, generator)
-        if evidence is not None and evidence.free is not None:
-            assert current is not None
-            drawn = torch.where(evidence.free, drawn, current)
-        return drawn
+        return _clamped(self.units.sample(logits, generator), evidence, current)
 
     # -- what every energy supplies --------------------------------------------------------
 
@@ -177,21 +171,14 @@ class RBMEnergy(Energy):
         beta: Beta = 1.0,
         evidence: Evidence | None = None,
     ) -> Chains:
-        hidden = chains.hidden
-        if hidden is None:
-            hidden = self.draw_hidden(chains.x, generator, beta)
-        return Chains(
-            self.draw_visible(hidden, generator, beta=beta, evidence=evidence, current=chains.x)
-        )
+        h, x = self._hidden(chains, generator, beta), chains.x
+        return Chains(self.draw_visible(h, generator, beta=beta, evidence=evidence, current=x))
 
     def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
         """v maximising E[log P(v, h) given the old v]: a minorise-maximise step, so it never
         lowers log P(v) (Hunter, Lange 2004)."""
         logits = self.visible_logits(self.hidden_probability(x), evidence=evidence)
-        best = self.units.mode(logits)
-        if evidence is not None and evidence.free is not None:
-            best = torch.where(evidence.free, best, x)
-        return best
+        return _clamped(self.units.mode(logits), evidence, x)
 
     def base_log_partition(self) -> float:
         visible = self.units.log_partition(self.base_bias.double().unsqueeze(0))
@@ -213,10 +200,7 @@ class RBMEnergy(Energy):
     def marginals(
         self, chains: Chains, generator: Generator, evidence: Evidence | None = None
     ) -> Tensor:
-        hidden = chains.hidden
-        if hidden is None:
-            hidden = self.draw_hidden(chains.x, generator)
-        logits = self.visible_logits(hidden, evidence=evidence)
+        logits = self.visible_logits(self._hidden(chains, generator), evidence=evidence)
         most = max(self.sizes)
         found = self.units.probabilities(logits, most)
         if evidence is not None and evidence.free is not None:
@@ -227,16 +211,10 @@ class RBMEnergy(Energy):
     def sweep_means(
         self, chains: Chains, generator: Generator, evidence: Evidence | None = None
     ) -> tuple[Chains, Tensor]:
-        hidden = chains.hidden
-        if hidden is None:
-            hidden = self.draw_hidden(chains.x, generator)
-        logits = self.visible_logits(hidden, evidence=evidence)
+        logits = self.visible_logits(self._hidden(chains, generator), evidence=evidence)
         means = self.units.expected_state(logits)
         drawn = self.units.sample(logits, generator)
-        if evidence is not None and evidence.free is not None:
-            means = torch.where(evidence.free, means, chains.x)
-            drawn = torch.where(evidence.free, drawn, chains.x)
-        return Chains(drawn), means
+        return Chains(_clamped(drawn, evidence, chains.x)), _clamped(means, evidence, chains.x)
 
     # -- exact sums over the smaller side -------------------------------------------------------
 
@@ -290,8 +268,8 @@ class RBMEnergy(Energy):
         """
         logits = self.hidden_logits(chains.x)
         slope = (self.visible_bias - self.base_bias).double()
-        statistics = self.units.statistics(chains.x)
-        change = (beta_to - beta_from) * (statistics @ slope.to(self.dtype)).double()
+        base = self.units.statistics(chains.x) @ slope.to(self.dtype)
+        change = (beta_to - beta_from) * base.double()
         hidden = torch.empty_like(logits)
         change += draws.anneal_hidden(logits, beta_from, beta_to, generator, hidden)
         return Chains(self.draw_visible(hidden, generator, beta=beta_to)), change
@@ -322,114 +300,38 @@ class RBMEnergy(Energy):
         def step(x: Tensor, rate: float, generator: Generator) -> None:
             mean = None
             if isinstance(learner, Persistent):
-                mean = self.persistent_update(
-                    x, learner.chains, offsets, learner.n_gibbs, rate, decay, generator
-                )
+                mean = self._persistent(x, learner, offsets, (rate, decay), generator)
             if mean is None:
                 chains = learner.advance(self, Batch(x), generator)
                 n = len(chains.x)
                 if n not in shares:
                     shares[n] = torch.full((n,), 1.0 / n, dtype=self.dtype, device=self.device)
-                mean = self.fused_update(x, chains, offsets, shares[n], rate, decay, generator)
+                mean = self._updates.fused(x, chains, shares[n], offsets, (rate, decay), generator)
             if isinstance(metric, Centred):
                 metric.follow(mean)
 
         return step
 
-    def fused_update(
+    def _persistent(
         self,
-        positive: Tensor,
-        negative: Chains,
+        x: Tensor,
+        learner: Persistent,
         offsets: tuple[Tensor, Tensor],
-        negative_weights: Tensor,
-        rate: float,
-        decay: float,
-        generator: Generator,
-    ) -> Tensor:
-        """A step of :class:`harmonium.learning.ascent.Ascent` in three products and one pass;
-        returns the hidden units' mean under the rows.
-
-        Data and chains are stacked, so one product gives both hidden halves and one the
-        difference of the two outer products. The centring is two more rows of the stack, for
-        -visible_mean (x) dh and -dv (x) hidden_mean, and the result is added to the weights
-        as it is made. The hidden draws that fall out are left in ``negative.hidden``.
-        """
-        n, m = len(positive), len(negative.x)
-        visible, logits, hidden, scale = self._buffers(n, m)
-        rows = slice(0, n + m)
-        visible[:n] = self.units.statistics(positive)
-        visible[n : n + m] = self.units.statistics(negative.x)
-        scale[:n] = 1.0 / n
-        torch.neg(negative_weights, out=scale[n:])
-        torch.addmm(self.hidden_bias, visible[rows], self.weights, out=logits)
-        drawn = torch.empty((m, self.n_hidden), dtype=self.dtype, device=self.device)
-        positive_mean, negative_mean = draws.hidden_statistics(
-            logits, scale, n, generator, hidden[rows], drawn
-        )
-        change_hidden = positive_mean + negative_mean
-        change_visible = torch.mv(visible[rows].T, scale)
-        visible_mean, hidden_mean = offsets
-        visible[n + m], hidden[n + m] = visible_mean, -change_hidden
-        visible[n + m + 1], hidden[n + m + 1] = change_visible, -hidden_mean
-        # The biases' corrections are products with the weights' gradient; two thin products
-        # with its factors give them without forming it.
-        change_visible = change_visible - visible.T @ (hidden @ hidden_mean)
-        change_hidden = change_hidden - hidden.T @ (visible @ visible_mean)
-        self.weights.addmm_(visible.T, hidden, beta=1.0 - rate * decay, alpha=rate)
-        self.visible_bias.add_(change_visible, alpha=rate)
-        self.hidden_bias.add_(change_hidden, alpha=rate)
-        negative.hidden = drawn
-        return positive_mean
-
-    def persistent_update(
-        self,
-        positive: Tensor,
-        chains: Chains,
-        offsets: tuple[Tensor, Tensor],
-        n_gibbs: int,
-        rate: float,
-        decay: float,
+        rates: tuple[float, float],
         generator: Generator,
     ) -> Tensor | None:
-        """Sweeps of the chains, in place, and :meth:`fused_update` in one compiled step, where
-        there is one (float32 on the CPU, units of 0 or 1); None where there is not."""
-        if (
-            not draws.uses_fast_path(self.weights)
-            or not self.units.plain
-            or not isinstance(generator, np.random.Generator)
-        ):
+        """Sweeps of the learner's chains, in place, and the step in one, where there is such a
+        form; the hidden units' mean under the rows, or None."""
+        update = self._updates.persistent(x, learner.chains, offsets)
+        if update is None or not isinstance(generator, np.random.Generator):
             return None
-        widths = (positive.shape[1], chains.x.shape[1])
-        if widths != (self.n_variables, self.n_variables) or (
-            chains.hidden is not None and chains.hidden.shape[1] != self.n_hidden
-        ):
-            raise ValueError(  # the compiled loops check no bounds
-                f"rows and chains of widths {widths} do not fit weights {tuple(self.weights.shape)}"
-            )
-        shape = (len(positive), len(chains.x))
-        known = self._compiled
-        if known is None or known.shape != shape or known.offsets is not offsets[0]:
-            from harmonium.models.rbm.kernels.persistent import PersistentUpdate
+        learner.chains.hidden = self._hidden(learner.chains, generator)
+        return update(x, learner.chains, learner.n_gibbs, offsets, rates, generator)
 
-            known = PersistentUpdate(
-                self.weights, self.visible_bias, self.hidden_bias, offsets[0], *shape
-            )
-            self._compiled = known
-        if chains.hidden is None:
-            chains.hidden = self.draw_hidden(chains.x, generator)
-        return known(positive, chains.x, chains.hidden, n_gibbs, offsets[1], rate, decay, generator)
 
-    def _buffers(self, n: int, m: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        if self._stack is None or self._stack[1].shape[0] != n + m:
-
-            def empty(*shape: int) -> Tensor:
-                return torch.empty(shape, dtype=self.dtype, device=self.device)
-
-            self._stack = (
-                empty(n + m + 2, len(self.visible_bias)),
-                empty(n + m, self.n_hidden),
-                empty(n + m + 2, self.n_hidden),
-                empty(n + m),
-            )
-        a, b, c, d = self._stack
-        return a, b, c, d
+def _clamped(found: Tensor, evidence: Evidence | None, current: Tensor | None) -> Tensor:
+    """What was found for free units, beside the value of those that are not."""
+    if evidence is None or evidence.free is None:
+        return found
+    assert current is not None
+    return torch.where(evidence.free, found, current)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from harmonium.compute.cpu import _exp
+from harmonium.compute.cpu import exp
 
 __all__ = ["Field", "conditional_moments", "conditionals", "potentials", "sweep"]
 
@@ -127,7 +127,7 @@ def _weigh(i, pixel, low, high, stretches, tables, field, weights):  # type: ign
         peak = max(peak, value)
     total = np.float32(0.0)
     for k in range(n):
-        value = _exp(weights[k] - peak)
+        value = exp(weights[k] - peak)
         weights[k] = value
         total += value
     return total

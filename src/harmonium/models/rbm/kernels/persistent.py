@@ -14,10 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from harmonium.compute import cpu as fast
 from harmonium.compute.draws import N_THREADS, stream
+from harmonium.contract.energy import Chains
+from harmonium.models.rbm.kernels import cpu as fast
+from harmonium.models.rbm.kernels.fused import bias_gradients
 
 __all__ = ["PersistentUpdate"]
 
@@ -27,7 +30,6 @@ WHOLE = -1
 _SPARSE_BELOW = 0.35
 #: Multiplications of one product below which a product's overhead exceeds its work.
 _SMALL = 2**17
-_TOP_BIT = np.uint64(1)
 #: Multiplications of one product above which a second thread pays for meeting twice.
 _THREADED_ABOVE = 2**21
 
@@ -35,8 +37,11 @@ _THREADED_ABOVE = 2**21
 class PersistentUpdate:
     """Buffers and threads for updates of one shape.
 
-    ``weights`` ``(n_visible, n_hidden)`` and the other parameters are changed in place. Results
-    are the same bits on the same machine: how rows are shared out depends on the shape alone.
+    ``weights`` ``(n_statistics, n_hidden)`` and the other parameters are changed in place;
+    `starts` says which of them are labels' (:mod:`.layout`), `shape` is the number of rows of a
+    batch and of chains. Results are the same bits on the same machine: how rows are shared out
+    depends on the shape alone. `share_of_ones`, as rows are expected to have, says whether sums
+    over them or products are faster.
     """
 
     def __init__(
@@ -44,28 +49,44 @@ class PersistentUpdate:
         weights: Tensor,
         visible_bias: Tensor,
         hidden_bias: Tensor,
-        visible_mean: Tensor,
-        n_positive: int,
-        n_negative: int,
+        starts: NDArray[np.int64],
+        shape: tuple[int, int],
+        share_of_ones: float,
     ) -> None:
         self.weights, self.visible_bias, self.hidden_bias = weights, visible_bias, hidden_bias
-        self.shape = (n_positive, n_negative)
-        n_visible, n_hidden = weights.shape
-        self.positive_hidden = torch.empty((n_positive, n_hidden))
-        self.negative_hidden = torch.empty((n_negative, n_hidden))
+        self.starts, self.shape = starts, shape
+        n_statistics, n_hidden = weights.shape
+        self.machine = fast.Machine(
+            weights.numpy(), visible_bias.numpy(), hidden_bias.numpy(), starts
+        )
+        n_variables = int(starts[0]) + len(starts) - 1
+        self.shapes = ((shape[0], n_variables), (shape[1], n_variables), (shape[1], n_hidden))
+        self.labelled = n_variables < n_statistics
+        self.hidden = [torch.empty((n, n_hidden)) for n in shape]
+        self.sides = tuple(
+            fast.Half(np.empty((n, n_variables), np.int32), np.empty(n, np.int64), half.numpy())
+            for n, half in zip(shape, self.hidden, strict=True)
+        )
+        self.mean, self.change = torch.empty(n_hidden), torch.empty(n_hidden)
+        self.sums = (self.mean.numpy(), self.change.numpy())
         self.corrections = np.zeros((2, n_hidden), np.float32)
         self.no_draws = np.empty((0, n_hidden), np.float32)
-        self.w, self.vb, self.hb = weights.numpy(), visible_bias.numpy(), hidden_bias.numpy()
-        self.offsets, self.vm = visible_mean, visible_mean.numpy()
-        work = max(n_positive, n_negative) * n_visible * n_hidden
-        self.sparse = bool(self.vm.mean() < _SPARSE_BELOW) or work < _SMALL
+        work = max(shape) * n_statistics * n_hidden
         self.small = work < _SMALL
-        self.scratch = np.empty((n_negative, n_visible), np.float32)
-        self.mean = torch.empty(n_hidden)
-        self.arrays = [
-            tensor.numpy() for tensor in (self.positive_hidden, self.negative_hidden, self.mean)
-        ]
+        self.sparse = share_of_ones < _SPARSE_BELOW or self.small
+        self.logits = torch.empty((shape[1], n_statistics))
+        # Rows of data, of chains and two more; labels as ones among zeros.
+        self.stack = torch.empty((0 if self.sparse else sum(shape) + 2, n_statistics))
         self.pool = ThreadPoolExecutor(1) if work > _THREADED_ABOVE and N_THREADS > 1 else None
+
+    def fits(self, positive: Tensor, chains: Chains) -> bool:
+        """Whether rows and chains have the shapes that this is for."""
+        hidden = chains.hidden
+        return (
+            positive.shape == self.shapes[0]
+            and chains.x.shape == self.shapes[1]
+            and (hidden is None or hidden.shape == self.shapes[2])
+        )
 
     def _both(self, job: Callable[[int], None]) -> None:
         """Run the job's two blocks on two threads where that pays, else the whole as one."""
@@ -79,152 +100,115 @@ class PersistentUpdate:
     def __call__(
         self,
         positive: Tensor,
-        visible: Tensor,
-        hidden: Tensor,
+        chains: Chains,
         n_gibbs: int,
-        hidden_mean: Tensor,
-        rate: float,
-        decay: float,
+        offsets: tuple[Tensor, Tensor],
+        rates: tuple[float, float],
         generator: np.random.Generator,
     ) -> Tensor:
-        """Move the chains on and take a step; returns the hidden units' mean under the data.
+        """Move the chains on and take a step; returns the hidden units' mean under the data,
+        which the next call overwrites.
 
-        ``hidden`` holds the chains' hidden states and is overwritten with the next ones, as
-        ``visible`` is with the visible ones.
+        Rows of `positive` and of the chains are states, ``(n, n_variables)``. The chains' hidden
+        states must be there, and are overwritten with the next ones, as the visible ones are.
+        `offsets` are those of the centred gradient, of visible and hidden units, `rates` the
+        learning rate and the decay.
         """
+        assert chains.hidden is not None
+        means = (offsets[0].numpy(), offsets[1].numpy(), *self.sums)
         if self.small:
-            streams = generator.bit_generator.random_raw(4 * n_gibbs).reshape(-1, 2) >> _TOP_BIT
-            streams[:, 1] |= _TOP_BIT  # one: the step of a counter is odd
-            positive_hidden, negative_hidden, mean = self.arrays
             fast.small_update(
                 positive.numpy(),
-                visible.numpy(),
-                hidden.numpy(),
-                n_gibbs,
-                self.w,
-                self.vb,
-                self.hb,
-                self.vm,
-                hidden_mean.numpy(),
-                streams.view(np.int64),
-                rate,
-                decay,
-                positive_hidden,
-                negative_hidden,
-                self.scratch,
-                mean,
+                chains.x.numpy(),
+                chains.hidden.numpy(),
+                self.machine,
+                means,
+                generator.bit_generator.random_raw(4 * n_gibbs),
+                rates,
             )
             return self.mean
         bits = [stream(generator) for _ in range(2 * n_gibbs)]
+        self._both(lambda block: self._halves(block, positive, chains, bits))
+        torch.sum(self.hidden[0], 0, out=self.mean)
+        torch.add(self.hidden[1].sum(0), self.mean, out=self.change)
+        if self.sparse:
+            self._ascend_sparse(fast.Means(*means), rates)
+        else:
+            self._ascend_dense(positive, chains.x, offsets, rates)
+        return self.mean
 
-        def chains(block: int) -> None:
-            rows = _block(len(visible), block)
-            v, h = _rows(visible, rows), _rows(hidden, rows)
-            v_array, h_array = v.numpy(), h.numpy()
-            probabilities = _rows(self.negative_hidden, rows)
-            for sweep in range(n_gibbs):
-                torch.addmm(self.visible_bias, h, self.weights.T, out=v)
-                fast.bernoulli(v_array, *bits[2 * sweep], rows.start, v_array)
-                self._hidden(
-                    v, probabilities, -1.0 / len(visible), bits[2 * sweep + 1], rows.start, h_array
-                )
-            rows = _block(len(positive), block)
-            self._hidden(
-                _rows(positive, rows),
-                _rows(self.positive_hidden, rows),
-                1.0 / len(positive),
-                bits[0],
-                0,
-                self.no_draws,
+    def _halves(
+        self, block: int, positive: Tensor, chains: Chains, bits: list[tuple[int, int]]
+    ) -> None:
+        """A block of the chains moved on, and of the hidden halves of both sides."""
+        assert chains.hidden is not None
+        rows = _block(self.shape[1], block)
+        visible, hidden = _rows(chains.x, rows), _rows(chains.hidden, rows)
+        logits = _rows(self.logits, rows) if self.labelled else visible
+        for sweep in range(0, len(bits), 2):
+            torch.addmm(self.visible_bias, hidden, self.weights.T, out=logits)
+            fast.draw_visible(
+                logits.numpy(), self.starts, *bits[sweep], rows.start, visible.numpy()
             )
-
-        self._both(chains)
-        positive_mean = self.positive_hidden.sum(0)
-        change = self.negative_hidden.sum(0).add_(positive_mean)
-        ascend = self._ascend_sparse if self.sparse else self._ascend_dense
-        ascend(positive, visible, change, hidden_mean, rate, decay)
-        return positive_mean
+            self._hidden(1, visible, rows, bits[sweep + 1], hidden.numpy())
+        rows = _block(self.shape[0], block)
+        self._hidden(0, _rows(positive, rows), rows, bits[0], self.no_draws)
 
     def _hidden(
-        self,
-        x: Tensor,
-        probabilities: Tensor,
-        factor: float,
-        bits: tuple[int, int],
-        first_row: int,
-        draws: np.ndarray,
+        self, side: int, x: Tensor, rows: slice, bits: tuple[int, int], draws: NDArray[np.float32]
     ) -> None:
-        if not self.sparse:
-            torch.addmm(self.hidden_bias, x, self.weights, out=probabilities)
-        fast.hidden_rows(
-            x.numpy(),
-            self.w,
-            self.hb,
-            self.sparse,
-            np.float32(factor),
-            *bits,
-            first_row,
-            probabilities.numpy(),
-            draws,
-        )
+        """Hidden probabilities of rows of one side (0: data, 1: chains), and draws."""
+        hidden = _rows(self.hidden[side], rows)
+        if self.sparse:
+            places, counts, _ = self.sides[side]
+            half = fast.Half(places[rows], counts[rows], hidden.numpy())
+            fast.sums(x.numpy(), self.machine, half)
+        else:
+            if self.labelled:
+                first = self.shape[0] * side
+                wide = self.stack[first + rows.start : first + rows.stop]
+                fast.one_hot(x.numpy(), self.starts, wide.numpy())
+                x = wide
+            torch.addmm(self.hidden_bias, x, self.weights, out=hidden)
+        factor = np.float32((1.0, -1.0)[side] / self.shape[side])
+        fast.halves(hidden.numpy(), factor, *bits, rows.start, draws)
 
-    def _ascend_sparse(
-        self,
-        positive: Tensor,
-        negative: Tensor,
-        change: Tensor,
-        hidden_mean: Tensor,
-        rate: float,
-        decay: float,
-    ) -> None:
-        shared = (
-            positive.numpy(),
-            negative.numpy(),
-            self.positive_hidden.numpy(),
-            self.negative_hidden.numpy(),
-        )
-        change_array = change.numpy()
-        means = (self.vm, hidden_mean.numpy(), change_array)
-
+    def _ascend_sparse(self, means: fast.Means, rates: tuple[float, float]) -> None:
         def weights(block: int) -> None:
-            units = _block(len(self.vm), block)
+            units = _block(len(self.weights), block)
             fast.ascend(
-                *shared,
-                units.start,
-                units.stop,
-                *means,
-                rate,
-                decay,
-                self.w,
-                self.vb,
+                *self.sides,
+                self.machine,
+                means,
+                (units.start, units.stop),
+                rates,
                 self.corrections[max(block, 0)],
             )
 
         self._both(weights)
         for correction in self.corrections[: 1 if self.pool is None else 2]:
-            change_array -= correction
-        self.hidden_bias.add_(change, alpha=rate)
+            means.change[:] -= correction
+        self.hidden_bias.add_(self.change, alpha=rates[0])
 
     def _ascend_dense(
         self,
         positive: Tensor,
         negative: Tensor,
-        change: Tensor,
-        hidden_mean: Tensor,
-        rate: float,
-        decay: float,
+        offsets: tuple[Tensor, Tensor],
+        rates: tuple[float, float],
     ) -> None:
-        visible_mean = torch.from_numpy(self.vm)
-        drift = positive.mean(0) - negative.mean(0)
-        visible = torch.cat([positive, negative, visible_mean[None], drift[None]])
-        hidden = torch.cat(
-            [self.positive_hidden, self.negative_hidden, -change[None], -hidden_mean[None]]
-        )
-        drift = drift - visible.T @ (hidden @ hidden_mean)
-        change = change - hidden.T @ (visible @ visible_mean)
+        rate, decay = rates
+        visible, n = self.stack, self.shape[0]
+        if not self.labelled:
+            visible[:n], visible[n:-2] = positive, negative
+        visible[-2] = offsets[0]
+        drift = visible[:n].mean(0) - visible[n:-2].mean(0)
+        visible[-1] = drift
+        hidden = torch.cat([*self.hidden, -self.change[None], -offsets[1][None]])
+        drift, change = bias_gradients(visible, hidden, offsets, drift, self.change)
 
         def weights(block: int) -> None:
-            units = _block(len(self.vm), block)
+            units = _block(len(self.weights), block)
             self.weights[units].addmm_(
                 visible[:, units].T, hidden, beta=1.0 - rate * decay, alpha=rate
             )

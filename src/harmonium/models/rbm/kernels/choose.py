@@ -1,0 +1,84 @@
+"""The one place that chooses the form of an RBM's update, and keeps its buffers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from harmonium.compute import draws
+from harmonium.contract.energy import Chains, Generator
+from harmonium.models.rbm.kernels.fused import FusedStep
+from harmonium.models.rbm.kernels.layout import starts_of
+from harmonium.units.base import Units
+
+if TYPE_CHECKING:  # numba is loaded where it is used
+    from harmonium.models.rbm.kernels.persistent import PersistentUpdate
+
+__all__ = ["Updates"]
+
+
+class Updates:
+    """Updates of these parameters, in place, by what is fastest for the shapes they come in.
+
+    ``weights (n_statistics, n_hidden)`` join the visible `units` to hidden ones of 0 or 1.
+    `offsets` are those of the centred gradient, of the visible units' statistics and of the
+    hidden units (zeros for the plain one); `rates` the learning rate and the weights' decay.
+    """
+
+    def __init__(
+        self, weights: Tensor, visible_bias: Tensor, hidden_bias: Tensor, units: Units
+    ) -> None:
+        self.parameters = (weights, visible_bias, hidden_bias)
+        self.units = units
+        self._fused: FusedStep | None = None
+        self._persistent: PersistentUpdate | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without buffers and threads, which are made anew."""
+        return {**vars(self), "_fused": None, "_persistent": None}
+
+    def fused(
+        self,
+        positive: Tensor,
+        negative: Chains,
+        negative_weights: Tensor,
+        offsets: tuple[Tensor, Tensor],
+        rates: tuple[float, float],
+        generator: Generator,
+    ) -> Tensor:
+        """A step from a batch and from chains with their weights; returns the hidden units'
+        mean under the data, and leaves a draw of the chains' in ``negative.hidden``."""
+        shape = (len(positive), len(negative.x))
+        if self._fused is None or self._fused.shape != shape:
+            self._fused = FusedStep(*self.parameters, shape)
+        statistics = self.units.statistics(positive), self.units.statistics(negative.x)
+        mean, negative.hidden = self._fused(
+            *statistics, negative_weights, offsets, rates, generator
+        )
+        return mean
+
+    def persistent(
+        self, positive: Tensor, chains: Chains, offsets: tuple[Tensor, Tensor]
+    ) -> PersistentUpdate | None:
+        """The compiled update that sweeps the chains and takes the step in one go, for rows of
+        these shapes: float32 on the CPU, units of 0 or 1 and labels. None where there is none."""
+        known = self._persistent
+        if known is not None and known.fits(positive, chains):
+            return known
+        weights = self.parameters[0]
+        starts = starts_of(self.units) if draws.uses_fast_path(weights) else None
+        if starts is None:
+            return None
+        widths = (positive.shape[1], chains.x.shape[1])
+        hidden = weights.shape[1] if chains.hidden is None else chains.hidden.shape[1]
+        if {*widths} != {self.units.n_variables} or hidden != weights.shape[1]:
+            raise ValueError(  # the compiled loops check no bounds
+                f"rows and chains of widths {widths} do not fit weights {tuple(weights.shape)}"
+            )
+        from harmonium.models.rbm.kernels.persistent import PersistentUpdate
+
+        shape = (len(positive), len(chains.x))
+        known = PersistentUpdate(*self.parameters, starts, shape, float(offsets[0].mean()))
+        self._persistent = known
+        return known
