@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from harmonium.compute.splitmix import mix, unit
+
 __all__ = ["anneal_hidden", "ascend", "bernoulli", "hidden_rows", "small_update"]
 
 _ONE = np.float32(1.0)
@@ -21,7 +23,8 @@ _LOG2E = np.float32(1.4426950408889634)
 _LN2 = np.float32(0.6931471805599453)
 _LIMIT = np.float32(126.0)
 _GRID = np.float32(65536.0)
-_TINY = 2.0**-53
+
+_mix, _unit = njit(inline="always")(mix), njit(inline="always")(unit)
 
 # Taylor coefficients of exp on [-ln2/2, ln2/2].
 _E2, _E3, _E4, _E5, _E6 = (np.float32(1 / d) for d in (2.0, 6.0, 24.0, 120.0, 720.0))
@@ -59,13 +62,6 @@ def _softplus(x):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _mix(z):  # type: ignore[no-untyped-def]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@njit(inline="always")
 def _fill(words, key, step, first):  # type: ignore[no-untyped-def]
     """Random words number `first` and on of the stream (key, step)."""
     for i in range(words.shape[0]):
@@ -86,8 +82,7 @@ def _draw(probability, bits, key, step, offset, scratch, out):  # type: ignore[n
             excess = scratch[i]
             if excess > _ZERO and excess < _ONE:
                 word = _mix(~np.uint64(key) + np.uint64(step) * np.uint64(offset + i))
-                uniform = np.float64(word >> np.uint64(11)) * _TINY
-                out[i] = _ONE if uniform < np.float64(excess) else _ZERO
+                out[i] = _ONE if _unit(word) < np.float64(excess) else _ZERO
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

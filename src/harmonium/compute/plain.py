@@ -8,20 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from harmonium.compute.splitmix import mix, unit
+
 __all__ = ["bernoulli", "random_words", "softplus_change"]
-
-
-def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 def random_words(key: int, step: int, index: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Words of the stream (key, step) by number; arithmetic wraps at 64 bits."""
     with np.errstate(over="ignore"):
-        return _mix(np.uint64(key) + np.uint64(step) * index.astype(np.uint64))
+        return mix(np.uint64(key) + np.uint64(step) * index.astype(np.uint64))
 
 
 def bernoulli(logits: Tensor, key: int, step: int) -> Tensor:
@@ -37,7 +32,7 @@ def bernoulli(logits: Tensor, key: int, step: int) -> Tensor:
     excess = (torch.sigmoid(logits).double().cpu().numpy() * 65536.0) - bits
     draws = excess >= 1.0
     ties = np.flatnonzero((excess > 0.0) & (excess < 1.0))
-    uniform = (random_words(~key & (2**64 - 1), step, ties) >> np.uint64(11)) * 2.0**-53
+    uniform = unit(random_words(~key & (2**64 - 1), step, ties))
     draws.reshape(-1)[ties] = uniform < excess.reshape(-1)[ties]
     return torch.from_numpy(draws).to(logits.device, logits.dtype)
 
