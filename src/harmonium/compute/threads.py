@@ -1,32 +1,74 @@
-"""How many threads a piece of work is worth."""
+"""How many threads a piece of work is worth, and work shared out to all cores."""
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
-import torch
+__all__ = ["in_order", "in_parts", "threads_for"]
 
-__all__ = ["threads_for"]
-
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 #: Products of this many multiplications are not worth a second thread.
 _SMALL_PRODUCT = 2**20
+#: Below so many rows, starting a thread costs more than it saves.
+_FEW_ROWS = 512
 
 
 class _OneThread(AbstractContextManager[None]):
     """torch on one thread, and afterwards on as many as before."""
 
     def __init__(self) -> None:
-        self.before = torch.get_num_threads()
+        import torch  # loaded here: chains of words share their work out without it
+
+        self.set, self.before = torch.set_num_threads, torch.get_num_threads()
 
     def __enter__(self) -> None:
-        torch.set_num_threads(1)
+        self.set(1)
 
     def __exit__(self, *_: object) -> None:
-        torch.set_num_threads(self.before)
+        self.set(self.before)
 
 
 def threads_for(learner: str, work: int) -> AbstractContextManager[None]:
     """One thread where products are small (they lose more to a second than they gain), or
     where the compiled update shares rows out by itself; else as many as torch has."""
     return _OneThread() if learner == "pcd" or work < _SMALL_PRODUCT else nullcontext()
+
+
+def _n_threads() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_order(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+    """``map(work, items)`` on all cores, in kernels that let go of the interpreter's lock.
+
+    Few items are read ahead.
+    """
+    n_threads = _n_threads()
+    with ThreadPoolExecutor(n_threads) as pool:
+        waiting: deque[Future[Made]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def in_parts(work: Callable[[int, int], None], n: int) -> None:
+    """Call ``work(low, high)`` for parts that cover ``range(n)``, on all cores."""
+    n_threads = _n_threads()
+    if n < _FEW_ROWS or n_threads == 1:
+        work(0, n)
+        return
+    edges = [n * part // n_threads for part in range(n_threads + 1)]
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(work, edges[:-1], edges[1:]))
