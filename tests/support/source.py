@@ -22,7 +22,8 @@ def twice(modules: Iterable[tuple[str, str]]) -> set[str]:
     """Functions, as ``module:function``, that hold six lines which stand elsewhere too.
 
     `modules` are names and texts. Lines are the same where they differ in names, layout or
-    comments alone; docstrings, heads of functions, brackets and lists of names do not count.
+    comments alone; docstrings, heads of functions, brackets, lists of names and constructors'
+    ``self.x = x`` do not count.
     """
     places: dict[str, list[str]] = {}
     for module, text in modules:
@@ -49,11 +50,21 @@ def _body(node: ast.FunctionDef) -> set[int]:
     """Numbers of a function's own lines: not its docstring's, nor those of functions inside."""
     first = node.body[0]
     told = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    numbers = {n for part in node.body[told:] for n in _numbers(part)}
+    numbers = {n for part in node.body[told:] if not _stores(part) for n in _numbers(part)}
     for inner in ast.walk(node):
         if isinstance(inner, ast.FunctionDef) and inner is not node:
             numbers -= set(_numbers(inner))
     return numbers
+
+
+def _stores(node: ast.stmt) -> bool:
+    """``self.name = name``: estimators' constructors do nothing else, each for itself."""
+    return (
+        isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.targets[0].attr == node.value.id
+    )
 
 
 def _numbers(node: ast.stmt) -> range:

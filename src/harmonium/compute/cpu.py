@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from harmonium.compute.splitmix import mix, unit
+
 __all__ = [
     "anneal_hidden",
     "bernoulli",
@@ -32,7 +34,8 @@ _LN2 = np.float32(0.6931471805599453)
 _LIMIT = np.float32(126.0)
 _LEAST = np.float32(-80.0)
 _GRID = np.float32(65536.0)
-_TINY = 2.0**-53
+
+_mix, _unit = njit(inline="always")(mix), njit(inline="always")(unit)
 
 # Taylor coefficients of exp on [-ln2/2, ln2/2].
 _E2, _E3, _E4, _E5, _E6 = (np.float32(1 / d) for d in (2.0, 6.0, 24.0, 120.0, 720.0))
@@ -70,17 +73,9 @@ def softplus(x):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _mix(z):  # type: ignore[no-untyped-def]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@njit(inline="always")
 def uniform(key, step, number):  # type: ignore[no-untyped-def]
     """In [0, 1), 53 bits: word `number` of the stream (key, step)."""
-    word = _mix(np.uint64(key) + np.uint64(step) * np.uint64(number))
-    return np.float64(word >> np.uint64(11)) * _TINY
+    return _unit(_mix(np.uint64(key) + np.uint64(step) * np.uint64(number)))
 
 
 @njit(inline="always")

@@ -8,25 +8,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from harmonium.compute.splitmix import mix, unit
+
 __all__ = ["bernoulli", "categorical", "random_words", "softplus_change", "uniform"]
-
-
-def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 def random_words(key: int, step: int, index: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Words of the stream (key, step) by number; arithmetic wraps at 64 bits."""
     with np.errstate(over="ignore"):
-        return _mix(np.uint64(key) + np.uint64(step) * index.astype(np.uint64))
+        return mix(np.uint64(key) + np.uint64(step) * index.astype(np.uint64))
 
 
 def uniform(key: int, step: int, index: NDArray[np.int64]) -> NDArray[np.float64]:
     """In [0, 1), 53 bits: words of the stream by number."""
-    return (random_words(key, step, index) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    words: NDArray[np.float64] = unit(random_words(key, step, index))
+    return words
 
 
 def bernoulli(logits: Tensor, key: int, step: int, spare: int = 0) -> Tensor:

@@ -1,4 +1,4 @@
-"""Progress bars on stderr: of a fit, and of any stage of known length."""
+"""Progress bars on stderr: of a fit, of a count, and of any stage of known length."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ["FitProgress", "stage_bar"]
+__all__ = ["FitProgress", "count_progress", "stage_bar"]
 
 
 class FitProgress(AbstractContextManager["FitProgress"]):
@@ -79,3 +79,37 @@ def stage_bar(verbose: int, what: str, total: int) -> Iterator[Callable[[int, fl
             bar.update(task, completed=min(done, total), figure=text)
 
         yield show
+
+
+class CountProgress:
+    """What a count shows: see :func:`count_progress`."""
+
+    def __init__(self, bar: Progress, order: int, n_bytes: int | None) -> None:
+        self.bar, self.order, self.n_read = bar, order, 0
+        self.reading = bar.add_task("read", total=n_bytes, measure="")
+        self.counting = bar.add_task("count", total=order, measure="")
+
+    def read(self, n_bytes: int) -> None:
+        """`n_bytes` more were read."""
+        self.n_read += n_bytes
+        measure = f"{self.n_read / 1e6:.0f} MB"
+        self.bar.update(self.reading, completed=self.n_read, measure=measure)
+
+    def counted(self, level: int) -> None:
+        """N-grams of `level` words are counted."""
+        self.bar.update(self.counting, completed=level, measure=f"{level}-grams of {self.order}")
+
+
+@contextmanager
+def count_progress(order: int, n_bytes: int | None, *, shown: bool) -> Iterator[CountProgress]:
+    """Bytes read, of `n_bytes` (None where nobody knows), then n-grams of up to `order` words
+    counted; seen where `shown`, on a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[measure]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar:
+        yield CountProgress(bar, order, n_bytes)

@@ -1,17 +1,27 @@
-"""How many threads a piece of work is worth."""
+"""How many threads a piece of work is worth, and work shared out to all cores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
-__all__ = ["one_thread"]
+__all__ = ["in_order", "in_parts", "one_thread"]
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+#: Below so many rows, starting a thread costs more than it saves.
+_FEW_ROWS = 512
 
 
 @contextmanager
 def one_thread(wanted: bool) -> Iterator[None]:
     """torch on one thread while this lasts, if `wanted`; then on as many as before."""
-    import torch  # here, so that models without torch can use this room
+    import torch  # loaded here: chains of words share their work out without it
 
     before = torch.get_num_threads()
     if wanted:
@@ -20,3 +30,36 @@ def one_thread(wanted: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _n_threads() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_order(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+    """``map(work, items)`` on all cores, in kernels that let go of the interpreter's lock.
+
+    Few items are read ahead.
+    """
+    n_threads = _n_threads()
+    with ThreadPoolExecutor(n_threads) as pool:
+        waiting: deque[Future[Made]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def in_parts(work: Callable[[int, int], None], n: int) -> None:
+    """Call ``work(low, high)`` for parts that cover ``range(n)``, on all cores."""
+    n_threads = _n_threads()
+    if n < _FEW_ROWS or n_threads == 1:
+        work(0, n)
+        return
+    edges = [n * part // n_threads for part in range(n_threads + 1)]
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(work, edges[:-1], edges[1:]))

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from harmonium.contract.checks import check_number
+from harmonium.contract.edits import words_within
 
 __all__ = [
     "BitFlip",
+    "CleanWords",
     "Gaussian",
     "Likelihood",
     "NoiseChannel",
@@ -25,9 +27,14 @@ __all__ = [
     "Typos",
     "check_channel",
     "log_kept_and_changed",
+    "not_for_texts",
 ]
 
 Array = NDArray[np.float64]
+
+_MOST_EDITS = 2
+# One edit of one place: 26 letters put in or put instead, one left out, one swapped.
+_KINDS_OF_EDIT = 26 + 25 + 1 + 1
 
 
 class Likelihood(NamedTuple):
@@ -42,6 +49,18 @@ class Likelihood(NamedTuple):
     slopes: Array | None
 
 
+class CleanWords(NamedTuple):
+    """The words that may lie behind a noisy one.
+
+    ``log_likelihood`` is log P(noisy word given ``known[numbers[i]]``), float64 ``(n,)``, beside
+    ``numbers`` int64 ``(n,)``; ``unknown`` is that of its being right, a word that is not known.
+    """
+
+    numbers: NDArray[np.int64]
+    log_likelihood: Array
+    unknown: float
+
+
 class NoiseChannel(ABC):
     """A memoryless channel from clean to noisy values."""
 
@@ -49,6 +68,13 @@ class NoiseChannel(ABC):
     def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
         """What noisy `values` ``(n, V)``, NaN where nothing was read, say of variables with
         states 0..size-1 each; ``ValueError`` where the channel has no such values."""
+
+    @abstractmethod
+    def clean_words(
+        self, noisy: Sequence[str], known: Sequence[str]
+    ) -> Callable[[str], CleanWords]:
+        """What each of the `noisy` words says of the `known` word behind it; ``ValueError`` where
+        the channel does not act on words."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +91,11 @@ class BitFlip(NoiseChannel):
             raise ValueError(f"noise: BitFlip wants two states, this model has {max(sizes)}")
         kept, changed = _log(1.0 - self.p), _log(self.p)
         return _read_states(values, sizes, lambda size: _same_or_not(size, kept, changed))
+
+    def clean_words(
+        self, noisy: Sequence[str], known: Sequence[str]
+    ) -> Callable[[str], CleanWords]:
+        raise not_for_texts(self)
 
 
 @dataclass(frozen=True)
@@ -91,6 +122,11 @@ class Gaussian(NoiseChannel):
         table[0] = -0.5 * np.arange(max(sizes)) ** 2 / variance
         return Likelihood(blank.astype(np.int32), table, known / variance)
 
+    def clean_words(
+        self, noisy: Sequence[str], known: Sequence[str]
+    ) -> Callable[[str], CleanWords]:
+        raise not_for_texts(self)
+
 
 @dataclass(frozen=True)
 class Replace(NoiseChannel):
@@ -106,6 +142,24 @@ class Replace(NoiseChannel):
             values, sizes, lambda size: _same_or_not(size, *log_kept_and_changed(self.p, size))
         )
 
+    def clean_words(
+        self, noisy: Sequence[str], known: Sequence[str]
+    ) -> Callable[[str], CleanWords]:
+        if not known:
+            raise ValueError("noise: Replace wants a model that knows words")
+        number = {word: i for i, word in enumerate(known)}
+        every, none = np.arange(len(known)), np.arange(0)
+        kept, changed = log_kept_and_changed(self.p, len(known))
+
+        def behind(word: str) -> CleanWords:
+            if word not in number:  # no replacement looks like this
+                return CleanWords(none, np.zeros(0), 0.0)
+            weight = np.full(len(known), changed)
+            weight[number[word]] = kept
+            return CleanWords(every, weight, -np.inf)
+
+        return behind
+
 
 @dataclass(frozen=True)
 class Typos(NoiseChannel):
@@ -119,6 +173,29 @@ class Typos(NoiseChannel):
     def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
         raise ValueError(f"noise: {self!r} is for texts; variables with states have no characters")
 
+    def clean_words(
+        self, noisy: Sequence[str], known: Sequence[str]
+    ) -> Callable[[str], CleanWords]:
+        """P(noisy | word) = (p / 53)^d (1 - p)^(n - d) for d edits, two at most, of a word of n
+        characters."""
+        near = words_within(_MOST_EDITS, noisy, known)
+        lengths, met = np.array([len(word) for word in known]), frozenset(known)
+        log_edit, log_right = _log(self.p / _KINDS_OF_EDIT), _log(1.0 - self.p)
+
+        def behind(word: str) -> CleanWords:
+            index, edits = near[word]
+            right = np.maximum(lengths[index].astype(np.float64) - edits, 0.0)
+            with np.errstate(invalid="ignore"):
+                weight = np.where(edits > 0, edits * log_edit, 0.0) + np.where(
+                    right > 0, right * log_right, 0.0
+                )
+            # It may be right all the same, a word that was not met: one of as many as were met,
+            # for want of a better figure.
+            new = len(word) * log_right - float(np.log(max(len(known), 1)))
+            return CleanWords(index, weight, -np.inf if word in met else new)
+
+        return behind
+
 
 def check_channel(noise: Any, wanted: Sequence[type[NoiseChannel]]) -> NoiseChannel:
     """`noise` if it is one of the `wanted` channels."""
@@ -126,6 +203,11 @@ def check_channel(noise: Any, wanted: Sequence[type[NoiseChannel]]) -> NoiseChan
         names = " or ".join(f"hm.noise.{kind.__name__}" for kind in wanted)
         raise ValueError(f"noise must be {names}, got {noise!r}")
     return cast(NoiseChannel, noise)
+
+
+def not_for_texts(noise: Any) -> ValueError:
+    """What to raise for a `noise` that does not act on words."""
+    return ValueError(f"noise must be hm.noise.Replace or hm.noise.Typos for texts, got {noise!r}")
 
 
 def log_kept_and_changed(p: float, n_states: int) -> tuple[float, float]:

@@ -25,6 +25,7 @@ __all__ = [
     "SEPARATOR",
     "Block",
     "TextFile",
+    "Tokenization",
     "Tokenizer",
     "blocks",
     "tokenizer_for",
@@ -46,6 +47,7 @@ ORDINARY, SEPARATOR, END_OF_TEXT, FORBIDDEN = range(4)
 _UNIT, _END = "\x1f", "\0"
 
 _WORDS = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
+_TIGHT = re.compile(r" ([.,;:!?%)\]}…])")
 
 
 def _classes(separators: bytes, end: int, forbidden: bytes = b"") -> NDArray[np.uint8]:
@@ -105,6 +107,13 @@ class TextFile:
             raise ValueError(f"errors must be 'strict', 'replace' or 'ignore', got {self.errors!r}")
         if str(self.path) != "-" and not Path(self.path).is_file():
             raise FileNotFoundError(f"path: no file at {str(self.path)!r}")
+
+    @property
+    def n_bytes(self) -> int | None:
+        """How many bytes there are to read; None where that is not known beforehand."""
+        if str(self.path) == "-" or str(self.path).endswith(".gz"):
+            return None
+        return Path(self.path).stat().st_size
 
     def open(self) -> IO[bytes]:
         """The bytes, unpacked."""
@@ -218,6 +227,33 @@ def tokens_of(text: Any, split: Tokenizer) -> list[Any]:
     if isinstance(text, bytes) or not isinstance(text, Iterable):
         raise TypeError(f"X: a text must be a string or a list of tokens, got {text!r}")
     return list(text)
+
+
+@dataclass(frozen=True)
+class Tokenization:
+    """How texts become tokens, and tokens texts: a tokenizer and whether it folds case first."""
+
+    tokenizer: str | Tokenizer = "whitespace"
+    lowercase: bool = False
+
+    def check(self) -> None:
+        """``ValueError`` unless there is such a tokenizer."""
+        tokenizer_for(self.tokenizer, self.lowercase)
+
+    def tokens(self, text: Any) -> list[Any]:
+        """The tokens of one text; see :func:`tokens_of`."""
+        return tokens_of(text, tokenizer_for(self.tokenizer, self.lowercase))
+
+    def text(self, tokens: Iterable[str]) -> str:
+        """`tokens` as one string; a full stop and its like stand close to the word before."""
+        if self.tokenizer == "characters":
+            return "".join(tokens)
+        text = " ".join(tokens)
+        return _TIGHT.sub(r"\1", text) if self.tokenizer == "words" else text
+
+    def blocks(self, X: Any) -> Iterator[Block]:
+        """The texts of `X` in blocks of bytes; see :func:`blocks`."""
+        return blocks(X, self.tokenizer, self.lowercase)
 
 
 def blocks(X: Any, tokenizer: str | Tokenizer, lowercase: bool) -> Iterator[Block]:

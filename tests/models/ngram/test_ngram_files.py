@@ -241,6 +241,8 @@ def test_typing_errors_are_repaired() -> None:
     wanted = ["the movie was amazing", "a dull story", "the movie was amazing"]
     assert model.correct(noisy, noise=hm.noise.Typos(0.05)) == wanted
     assert model.correct(noisy, noise=hm.noise.Typos(0.0)) == noisy
+    # As the marker of unknown words, which is itself none of the words.
+    assert model.correct(["a <unk> story"], noise=hm.noise.Typos(0.05)) == ["a <unk> story"]
     with pytest.raises(ValueError, match="BitFlip"):
         model.correct(noisy, noise=hm.noise.BitFlip(0.1))
 
@@ -290,8 +292,23 @@ def test_bad_texts_are_refused(X: object, message: str) -> None:
     ],
 )
 def test_bad_parameters_are_refused(parameters: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=next(iter(parameters)) + "|lowercase"):
+    named = next(iter(parameters)) + "|lowercase"
+    with pytest.raises(ValueError, match=named):
         hm.NGram(**parameters).fit(TEXTS)
+    with pytest.raises(ValueError, match=named):
+        hm.NGram(**parameters).check_parameters()
+
+
+@pytest.mark.parametrize("end", [2, 0.5, "yes"])
+def test_the_end_is_there_or_not(model: hm.NGram, end: object) -> None:
+    """A number that counts as true would be so many ends."""
+    for ask in (model.score_samples, model.perplexity, model.complete):
+        with pytest.raises(TypeError, match="end must be True or False"):
+            ask(["a b"], end=end)
+    with pytest.raises(TypeError, match="end must be True or False"):
+        model.blanks("a ___", end=end)
+    with pytest.raises(TypeError, match="end must be True or False"):
+        model.correct(["a b"], noise=hm.noise.Replace(0.1), end=end)
 
 
 def test_order_above_what_the_text_has() -> None:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.ngram.counting.counting import Counts
-from harmonium.models.ngram.trie import Trie
+from harmonium.models.ngram.trie import Counts, Trie
 from harmonium.models.ngram.vocabulary import START
 
 __all__ = ["METHODS", "DiscountWarning", "log_prob_of_counts", "smooth"]

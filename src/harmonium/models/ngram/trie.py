@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.ngram.kernels import chain as kernels
-from harmonium.models.ngram.threads import in_parts
+from harmonium.compute.threads import in_parts
+from harmonium.models.ngram.kernels import walk as kernels
 from harmonium.models.ngram.vocabulary import START
 
-__all__ = ["Trie", "locate"]
+__all__ = ["Counts", "Levels", "Trie"]
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Trie:
         link = np.zeros(len(self.word), dtype=np.int32)
         for k in range(2, self.order + 1):
             nodes = self.level(k)
-            link[nodes] = locate(
+            link[nodes] = _locate(
                 self.first_child, self.word, link[self.parent[nodes]], self.word[nodes]
             )
         return link
@@ -100,34 +100,72 @@ class Trie:
         kernels.build_table(self.parent, self.word, first, table)
         return table
 
-    def walk(self) -> tuple[Any, ...]:
+    def automaton(self) -> kernels.Automaton:
         """What every walking kernel takes first."""
-        return self.table, self.log_prob, self.log_backoff, self.floor, self.link, self.n_contexts
+        return kernels.Automaton(
+            self.table,
+            self.word,
+            self.first_child,
+            self.link,
+            self.log_prob,
+            self.log_backoff,
+            self.floor,
+            self.level_starts,
+            self.n_contexts,
+            self.unknown_context,
+        )
+
+    @property
+    def start(self) -> int:
+        """The state that every text begins in: the node of ``<s>``, where that is a context."""
+        return 1 + START if self.order > 1 else 0
+
+    def n_short(self, said: int) -> int:
+        """The first so many contexts have fewer words than were `said`, where that means that
+        nothing is known of them; else 0."""
+        if np.isnan(self.unknown_context):
+            return 0
+        return int(self.level_starts[min(said, self.order - 1)])
 
     def score(
         self, ids: NDArray[np.int32], starts: NDArray[np.int64], end: bool
     ) -> NDArray[np.float64]:
         """log P of each text ``ids[starts[i]:starts[i + 1]]`` = ``<s> words </s>``, in nats."""
         out = np.empty(len(starts) - 1)
-        kernels.score(
-            *self.walk(), self.level_starts[:-1], self.unknown_context, ids, starts, end, out
-        )
+        kernels.score(self.automaton(), ids, starts, end, out)
         return out
 
     def step(
-        self, states: NDArray[Any], words: NDArray[Any]
+        self, states: NDArray[Any], words: NDArray[Any], said: int = 0
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """log P(word given state) and the next state, for arrays of one length."""
+        """log P(word given state) and the next state, for arrays of one length.
+
+        `said` words, ``<s>`` included, came before.
+        """
         values = np.empty(len(states))
         following = np.empty(len(states), dtype=np.int64)
-        kernels.step(*self.walk(), states, words, values, following)
-        return values, following
+        kernels.step(self.automaton(), states, words, values, following)
+        short = self.n_short(said)
+        return np.where(
+            states < short, self.unknown_context, values
+        ) if short else values, following
 
-    def transitions(self, state: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """log P(word given state) and the next state for each word of the vocabulary."""
+    def follow(self, state: int, words: list[int]) -> int:
+        """The state after all `words`, from `state` on."""
+        return int(kernels.follow(self.automaton(), state, np.array(words, dtype=np.int64)))
+
+    def transitions(
+        self, state: int, said: int = 0
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """log P(word given state) and the next state for each word of the vocabulary.
+
+        `said` words, ``<s>`` included, came before.
+        """
         values = np.empty(self.n_words)
         following = np.empty(self.n_words, dtype=np.int64)
-        kernels.transitions(*self.walk(), state, values, following)
+        kernels.transitions(self.automaton(), state, values, following)
+        if state < self.n_short(said):
+            values[:] = self.unknown_context
         values[START] = -np.inf
         return values, following
 
@@ -141,7 +179,50 @@ class Trie:
         return np.stack(columns[::-1], axis=1)
 
 
-def locate(
+@dataclass
+class Counts:
+    """A trie and how often each node occurred, int64."""
+
+    trie: Trie
+    count: NDArray[np.int64]
+    n_texts: int
+    n_tokens: int
+
+
+class Levels:
+    """A trie under way, a level at a time: the words are there, the longer n-grams follow."""
+
+    def __init__(self, n_words: int) -> None:
+        self._word = np.concatenate([[0], np.arange(n_words)]).astype(np.int32)
+        self._parent = np.zeros(n_words + 1, dtype=np.int32)
+        self._starts = [0, 1, n_words + 1]
+        self._first_child = np.array([1, n_words + 1])
+
+    def __len__(self) -> int:
+        """Nodes so far."""
+        return self._starts[-1]
+
+    def add(self, parents: NDArray[np.int32], words: NDArray[np.int32]) -> None:
+        """The next level: distinct n-grams ``(n,)`` in order of (parent, word), the parents in
+        the level before."""
+        children = np.bincount(parents, minlength=len(self))[len(self._first_child) - 1 :]
+        self._first_child = np.concatenate(
+            [self._first_child, self._first_child[-1] + np.cumsum(children)]
+        )
+        self._word = np.concatenate([self._word, words])
+        self._parent = np.concatenate([self._parent, parents])
+        self._starts.append(len(self) + len(parents))
+
+    def locate(self, parents: NDArray[np.int32], words: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The node of each (parent, word) pair, -1 where there is none (or the parent is -1)."""
+        return _locate(self._first_child, self._word, parents, words)
+
+    def trie(self) -> Trie:
+        """The trie of all levels so far, without values."""
+        return Trie(self._word, self._parent, np.array(self._starts, dtype=np.int64))
+
+
+def _locate(
     first_child: NDArray[np.int64],
     words: NDArray[np.int32],
     parents: NDArray[np.int32],

@@ -48,6 +48,18 @@ class Vocabulary:
         np.cumsum([len(word) for word in coded], out=offsets[1:])
         return cls(np.frombuffer(b"".join(coded), dtype=np.uint8).copy(), offsets)
 
+    @classmethod
+    def given(cls, words: Any) -> Vocabulary:
+        """The vocabulary of the `words` that a user lists, checked; markers are left out."""
+        if isinstance(words, str | bytes) or not isinstance(words, Iterable):
+            raise ValueError(f"vocabulary must be a list of words, got {words!r}")
+        known = [word for word in words if word not in MARKERS]
+        if not all(isinstance(word, str) and word for word in known):
+            raise ValueError("vocabulary: every word must be a string that is not empty")
+        if len(set(known)) < len(known):
+            raise ValueError("vocabulary: a word is listed twice")
+        return cls.of(known)
+
     def __len__(self) -> int:
         return self._n_words
 

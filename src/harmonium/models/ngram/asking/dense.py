@@ -11,19 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.ngram.kernels import chain as kernels
+from harmonium.models.ngram.kernels.viterbi import Passed, Reached, best_step
 from harmonium.models.ngram.trie import Trie
 
-__all__ = ["backward", "best", "forward", "short_contexts"]
+__all__ = ["backward", "best", "forward"]
 
 Values = NDArray[np.float64]
-
-
-def short_contexts(trie: Trie, length: int) -> slice:
-    """Contexts of fewer words than were said, where that means that nothing is known."""
-    if np.isnan(trie.unknown_context):
-        return slice(0, 0)
-    return slice(0, int(trie.level_starts[min(length, trie.order - 1)]))
 
 
 def backward(trie: Trie, after: Values, unary: Values, length: int) -> Values:
@@ -49,18 +42,19 @@ def backward(trie: Trie, after: Values, unary: Values, length: int) -> Values:
         rest_plain = np.maximum(plain[shorter] - taken_plain[nodes], 0.0)
         plain[nodes] += rest_plain
         own[nodes] += np.where(settles[nodes], floor[nodes] * rest_plain, backoff[nodes] * rest)
-    short = short_contexts(trie, length)
-    own[short] = np.exp(trie.unknown_context) * plain[short] if short.stop else own[short]
+    short = trie.n_short(length)
+    if short:
+        own[:short] = np.exp(trie.unknown_context) * plain[:short]
     return own
 
 
 def _flows(trie: Trie, before: Values, length: int) -> tuple[Values, Values, Values, Values]:
     """Mass at each context, and what it passes on: to be weighed by P, and already settled."""
     here, settled = before.copy(), np.zeros(trie.n_contexts)
-    short = short_contexts(trie, length)
-    if short.stop:
-        settled[short] = here[short] * np.exp(trie.unknown_context)
-        here[short] = 0.0
+    short = trie.n_short(length)
+    if short:
+        settled[:short] = here[:short] * np.exp(trie.unknown_context)
+        here[:short] = 0.0
     backoff, floor = np.exp(trie.log_backoff), np.exp(trie.floor)
     settles = ~np.isnan(trie.floor)
     passed, passed_settled = np.zeros(trie.n_contexts), np.zeros(trie.n_contexts)
@@ -95,16 +89,14 @@ def forward(trie: Trie, before: Values, unary: Values, length: int) -> Values:
     return mass
 
 
-def best(
-    trie: Trie, before: Values, unary: Values, length: int
-) -> tuple[Values, NDArray[np.int64], NDArray[np.int64]]:
+def best(trie: Trie, before: Values, unary: Values, length: int) -> Reached:
     """The best way into each context: log score, the context it came from, the word said."""
     n = trie.n_contexts
     own, settled = before.copy(), np.full(n, -np.inf)
-    short = short_contexts(trie, length)
-    if short.stop:
-        settled[short] = own[short] + trie.unknown_context
-        own[short] = -np.inf
+    short = trie.n_short(length)
+    if short:
+        settled[:short] = own[:short] + trie.unknown_context
+        own[:short] = -np.inf
     settles = ~np.isnan(trie.floor)
     passed, passed_settled = np.full(n, -np.inf), np.full(n, -np.inf)
     reach, reach_settled = own.copy(), settled.copy()
@@ -128,29 +120,17 @@ def best(
             # In rising order, so that the best of each target is written last.
             total[trie.link[better]] = value[better]
             origin[trie.link[better]] = origin[better]
-    out = np.full(n, -np.inf)
-    out_source = np.zeros(n, dtype=np.int64)
-    out_word = np.zeros(n, dtype=np.int64)
-    kernels.best_step(
-        trie.table,
-        trie.log_prob,
-        trie.link,
-        trie.first_child,
-        trie.word,
+    out = Reached(np.full(n, -np.inf), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64))
+    best_step(
+        trie.automaton(),
         own,
         settled,
-        *_grouped(trie, passed),
-        passed,
-        *_grouped(trie, passed_settled),
-        passed_settled,
-        source,
-        source_settled,
+        Passed(*_grouped(trie, passed), passed, source),
+        Passed(*_grouped(trie, passed_settled), passed_settled, source_settled),
         unary,
         out,
-        out_source,
-        out_word,
     )
-    return out, out_source, out_word
+    return out
 
 
 def _grouped(trie: Trie, value: Values) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

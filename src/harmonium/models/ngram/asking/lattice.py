@@ -1,8 +1,8 @@
 """A text with blanks or noisy words as a lattice: best path, posteriors, draws, all exact.
 
 Layer t holds the states (contexts) that t words can lead to; edges say a word. The known part
-before the first doubtful word is one state a layer. Where a layer would have more edges than
-`_MOST_EDGES`, the step is taken from every context at once (:mod:`.dense`).
+before the first doubtful word is one state a layer. Where a layer would have too many edges
+(:func:`lists_edges`), the step is taken from every context at once (:mod:`.dense`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ from numpy.typing import NDArray
 from harmonium.models.ngram.asking import dense
 from harmonium.models.ngram.trie import Trie
 
-__all__ = ["Choice", "Lattice"]
+__all__ = ["Choice", "Lattice", "lists_edges"]
 
 _MOST_EDGES = 2**20
-_ALWAYS_DENSE = False  # tests take the step over all words where it is not needed
+
+
+def lists_edges(n_edges: int, n_nodes: int) -> bool:
+    """Whether a step writes out its edges; else it is taken from every context at once, which
+    costs a visit of each of the `n_nodes` n-grams and gives the same answers."""
+    return n_edges <= max(_MOST_EDGES, n_nodes)
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,7 @@ class Lattice:
 
     def _extend(self, choice: Choice) -> None:
         trie, states = self.trie, self.layers[-1]
-        n_edges = len(states) * len(choice.words)
-        if _ALWAYS_DENSE or (n_edges > _MOST_EDGES and n_edges > len(trie.word)):
+        if not lists_edges(len(states) * len(choice.words), len(trie.word)):
             unary = np.full(trie.n_words, -np.inf)
             unary[choice.words] = choice.log_weight
             nothing = np.zeros(0, dtype=np.int64)
@@ -77,10 +81,7 @@ class Lattice:
             return
         source = np.repeat(np.arange(len(states)), len(choice.words))
         word = np.tile(choice.words, len(states))
-        value, following = trie.step(states[source], word)
-        short = dense.short_contexts(trie, self.said + len(self.steps))
-        if short.stop:
-            value = np.where(states[source] < short.stop, trie.unknown_context, value)
+        value, following = trie.step(states[source], word, self.said + len(self.steps))
         value = value + np.tile(choice.log_weight, len(states))
         possible = value > -np.inf
         source, word, value = source[possible], word[possible], value[possible]
@@ -235,10 +236,7 @@ class Lattice:
         if step.source is not None:
             edges = np.flatnonzero(step.source == s)
             return step.word[edges], step.target[edges], step.log_value[edges]
-        context = int(self.layers[t][s])
-        value, following = self.trie.transitions(context)
-        if context < dense.short_contexts(self.trie, self.said + t).stop:
-            value = np.full_like(value, self.trie.unknown_context)
+        value, following = self.trie.transitions(int(self.layers[t][s]), self.said + t)
         return np.arange(self.trie.n_words), following, value + step.weights
 
 

@@ -8,27 +8,16 @@ word), always 64 bits whatever the order, and counting is one group-by of 64-bit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.data.texts import Block
 from harmonium.models.ngram.counting.engines import Keys, Workspace
-from harmonium.models.ngram.trie import Trie, locate
+from harmonium.models.ngram.trie import Counts, Levels
 from harmonium.models.ngram.vocabulary import END, N_MARKERS, START, UNKNOWN, Vocabulary
 
-__all__ = ["Counts", "count_levels", "read_words", "trim"]
-
-
-@dataclass
-class Counts:
-    """A trie and how often each node occurred, int64."""
-
-    trie: Trie
-    count: NDArray[np.int64]
-    n_texts: int
-    n_tokens: int
+__all__ = ["count_levels", "read_words", "trim"]
 
 
 def read_words(
@@ -78,12 +67,9 @@ def count_levels(
     for part in parts:
         counts += np.bincount(part, minlength=n_words)
     n_texts = int(counts[START])
-    word = np.concatenate([[0], np.arange(n_words)]).astype(np.int32)
-    parent = np.zeros(n_words + 1, dtype=np.int32)
+    levels = Levels(n_words)
     count = np.concatenate([[0], counts])
-    starts = [0, 1, n_words + 1]
     nodes = [work.keep(part + np.int32(1)) for part in parts]
-    first_child = np.array([1, n_words + 1])
     for level in range(2, order + 1):
         keys, level_count = work.group(
             _keys(before, part) for before, part in zip(nodes, parts, strict=True)
@@ -94,24 +80,18 @@ def count_levels(
                 f"order={order}: no text is long enough; the longest n-grams, with the marks of "
                 f"start and end, have {longest} words"
             )
-        if starts[-1] + len(keys) > np.iinfo(np.int32).max:
+        if len(levels) + len(keys) > np.iinfo(np.int32).max:
             raise ValueError(f"order={order}: more than 2**31 n-grams, raise min_count")
-        level_parent = (keys >> np.uint64(32)).astype(np.int32)
-        children = np.bincount(level_parent, minlength=starts[-1])[len(first_child) - 1 :]
-        first_child = np.concatenate([first_child, first_child[-1] + np.cumsum(children)])
-        word = np.concatenate([word, keys.astype(np.uint32).view(np.int32)])
-        parent = np.concatenate([parent, level_parent])
+        levels.add((keys >> np.uint64(32)).astype(np.int32), keys.astype(np.uint32).view(np.int32))
         count = np.concatenate([count, level_count])
-        starts.append(starts[-1] + len(keys))
         if level < order:
             nodes = [
-                work.keep(_located(first_child, word, before, part))
+                work.keep(_located(levels, before, part))
                 for before, part in zip(nodes, parts, strict=True)
             ]
         if progress is not None:
             progress(level)
-    trie = Trie(word, parent, np.array(starts, dtype=np.int64))
-    return Counts(trie, count, n_texts, int(counts.sum()) - n_texts)
+    return Counts(levels.trie(), count, n_texts, int(counts.sum()) - n_texts)
 
 
 def _keys(before: NDArray[np.int32], part: NDArray[np.int32]) -> Keys:
@@ -124,14 +104,11 @@ def _keys(before: NDArray[np.int32], part: NDArray[np.int32]) -> Keys:
 
 
 def _located(
-    first_child: NDArray[np.int64],
-    word: NDArray[np.int32],
-    before: NDArray[np.int32],
-    part: NDArray[np.int32],
+    levels: Levels, before: NDArray[np.int32], part: NDArray[np.int32]
 ) -> NDArray[np.int32]:
     """The node of the n-gram that ends at each position, -1 where there is none."""
     context = before[:-1].copy()
     context[part[1:] == START] = -1
     # Nothing follows the end, so its n-grams are never contexts.
     context[part[1:] == END] = -1
-    return np.concatenate([[np.int32(-1)], locate(first_child, word, context, part[1:])])
+    return np.concatenate([[np.int32(-1)], levels.locate(context, part[1:])])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.ngram.trie import Trie, locate
+from harmonium.models.ngram.trie import Levels, Trie
 
 __all__ = ["build_trie"]
 
@@ -61,30 +61,23 @@ def _skeleton(
     n_words = len(first)
     if not np.array_equal(first[order[0]], np.arange(n_words)):
         raise ValueError("levels: the first must hold every word number once")
-    word = np.concatenate([[0], np.arange(n_words)]).astype(np.int32)
-    parent = np.zeros(n_words + 1, dtype=np.int32)
-    starts = [0, 1, n_words + 1]
-    first_child = np.array([1, n_words + 1])
+    levels = Levels(n_words)
     for k, grams in enumerate(rows[1:], start=2):
         context, shorter = grams[:, 0] + np.int32(1), grams[:, 1] + np.int32(1)
         for column in range(1, k - 1):
-            context = locate(first_child, word, context, grams[:, column])
-            shorter = locate(first_child, word, shorter, grams[:, column + 1])
+            context = levels.locate(context, grams[:, column])
+            shorter = levels.locate(shorter, grams[:, column + 1])
         for found, part in ((context, grams[:, :-1]), (shorter, grams[:, 1:])):
             if (found < 0).any():
                 lacking = np.unique(part[found < 0], axis=0)
-                return Trie(word, parent, np.array(starts)), order, (k - 2, lacking)
+                return levels.trie(), order, (k - 2, lacking)
         by_key = np.lexsort((grams[:, -1], context))
         order.append(by_key)
         keys = (context[by_key].astype(np.int64) << 32) | grams[by_key, -1]
         if (keys[1:] == keys[:-1]).any():
             raise ValueError(f"levels: a {k}-gram is listed twice")
-        children = np.bincount(context, minlength=starts[-1])[len(first_child) - 1 :]
-        first_child = np.concatenate([first_child, first_child[-1] + np.cumsum(children)])
-        word = np.concatenate([word, grams[by_key, -1]])
-        parent = np.concatenate([parent, context[by_key]])
-        starts.append(starts[-1] + len(grams))
-    return Trie(word, parent, np.array(starts, dtype=np.int64)), order, None
+        levels.add(context[by_key], grams[by_key, -1])
+    return levels.trie(), order, None
 
 
 def _fill(trie: Trie) -> None:

@@ -44,13 +44,13 @@ class Words(NamedTuple):
 
 
 @njit(inline="always")
-def _is_word(words, word, buffer, start, length):  # type: ignore[no-untyped-def]
+def _is_word(blob, offsets, word, buffer, start, length):  # type: ignore[no-untyped-def]
     """Whether the bytes of `word` are ``buffer[start:start + length]``."""
-    begin = words.offsets[word]
-    if words.offsets[word + 1] - begin != length:
+    begin = offsets[word]
+    if offsets[word + 1] - begin != length:
         return False
     for i in range(length):  # noqa: SIM110  (compiled: no generators)
-        if words.blob[begin + i] != buffer[start + i]:
+        if blob[begin + i] != buffer[start + i]:
             return False
     return True
 
@@ -64,9 +64,9 @@ def intern(words, buffer, classes, state, ids, learn):  # type: ignore[no-untype
     added when `learn`, else number 0. Returns DONE; FULL where `words` has no room for the next
     one; FORBIDDEN_BYTE or MARKER (a marker written as a word) with the position of the fault.
     """
+    blob, offsets, hashes, slots = words
     position, n_words, n_ids = state[0], state[1], state[2]
-    n_slots = words.slots.shape[0]
-    status = DONE
+    n_slots, status = slots.shape[0], DONE
     while position < buffer.shape[0]:
         kind = classes[buffer[position]]
         if n_ids == 0 or ids[n_ids - 1] == _END:
@@ -90,23 +90,23 @@ def intern(words, buffer, classes, state, ids, learn):  # type: ignore[no-untype
             kind = classes[buffer[position]]
         length = position - start
         slot = slot_of(code, n_slots)
-        word = np.int64(words.slots[slot])
+        word = np.int64(slots[slot])
         while word >= 0 and not (
-            words.hashes[word] == code and _is_word(words, word, buffer, start, length)
+            hashes[word] == code and _is_word(blob, offsets, word, buffer, start, length)
         ):
             slot = (slot + 1) & (n_slots - 1)
-            word = np.int64(words.slots[slot])
+            word = np.int64(slots[slot])
         if word < 0 and not learn:
             word = np.int64(_UNKNOWN)
         if word < 0:
-            begin = words.offsets[n_words]
-            if n_words + 1 >= words.offsets.shape[0] or begin + length > words.blob.shape[0]:
+            begin = offsets[n_words]
+            if n_words + 1 >= offsets.shape[0] or begin + length > blob.shape[0]:
                 position, status = start, FULL
                 break
-            words.blob[begin : begin + length] = buffer[start:position]
-            words.offsets[n_words + 1] = begin + length
-            words.hashes[n_words] = code
-            words.slots[slot] = n_words
+            blob[begin : begin + length] = buffer[start:position]
+            offsets[n_words + 1] = begin + length
+            hashes[n_words] = code
+            slots[slot] = n_words
             word = n_words
             n_words += 1
         if word in (_START, _END):

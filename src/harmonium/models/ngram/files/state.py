@@ -1,0 +1,108 @@
+"""A learned chain as named arrays and facts, for a model file, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.contract.checks import check_arrays
+from harmonium.models.ngram.learned import Learned
+from harmonium.models.ngram.trie import Trie
+from harmonium.models.ngram.vocabulary import END, Vocabulary
+
+__all__ = ["from_arrays", "to_arrays"]
+
+#: What a logarithm of a probability may lie above zero by rounding.
+_ROUNDING = 1e-6
+#: Types and axes of the arrays in a file.
+_STORED: dict[str, tuple[str, tuple[int | None, ...]]] = {
+    "blob": ("uint8", (None,)),
+    "offsets": ("int64", (None,)),
+    "word": ("int32", (None,)),
+    "parent": ("int32", (None,)),
+    "level_starts": ("int64", (None,)),
+    "log_prob": ("float64", (None,)),
+    "log_backoff": ("float64", (None,)),
+    "floor": ("float64", (None,)),
+}
+
+
+def to_arrays(learned: Learned) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays by name, and JSON-able facts."""
+    trie, vocabulary = learned.trie, learned.vocabulary
+    arrays: dict[str, NDArray[Any]] = {
+        "blob": vocabulary.blob,
+        "offsets": vocabulary.offsets,
+        "word": trie.word,
+        "parent": trie.parent,
+        "level_starts": trie.level_starts,
+        "log_prob": trie.log_prob,
+        "log_backoff": trie.log_backoff,
+        "floor": trie.floor,
+    }
+    facts = {
+        "unknown_context": trie.unknown_context,
+        "lists": learned.lists,
+        "discounts": learned.discounts,
+        "n_texts": learned.n_texts,
+        "n_words": learned.n_words,
+        "training_perplexity": learned.training_perplexity,
+    }
+    return arrays, facts
+
+
+def from_arrays(arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> Learned:
+    """The inverse of :func:`to_arrays`; raises ``ValueError`` where they are no chain."""
+    check_arrays(arrays, _STORED)
+    if not _fit(arrays):
+        raise ValueError("the n-grams do not form a chain")
+    trie = Trie(
+        arrays["word"],
+        arrays["parent"],
+        arrays["level_starts"],
+        arrays["log_prob"],
+        arrays["log_backoff"],
+        arrays["floor"],
+        float(facts["unknown_context"]),
+    )
+    return Learned(
+        trie,
+        Vocabulary(arrays["blob"], arrays["offsets"]),
+        bool(facts["lists"]),
+        int(facts["n_texts"]),
+        int(facts["n_words"]),
+        facts["discounts"],
+        facts["training_perplexity"],
+    )
+
+
+def _fit(arrays: dict[str, NDArray[Any]]) -> bool:
+    """Whether the arrays belong together: no walk along them can leave them."""
+    starts, offsets = arrays["level_starts"], arrays["offsets"]
+    word, parent = arrays["word"], arrays["parent"]
+    return bool(
+        len(starts) >= 3
+        and starts[-1] == len(word) == len(parent) == len(arrays["log_prob"])
+        and starts[0] == 0
+        and _rises(starts)
+        and len(offsets) > END + 1
+        and offsets[0] == 0
+        and _rises(offsets)
+        and offsets[-1] <= len(arrays["blob"])
+        and starts[2] == len(offsets)
+        and len(arrays["log_backoff"]) == len(arrays["floor"]) == starts[-2]
+        and (parent[1:] >= 0).all()
+        and _rises(parent[1:])
+        and parent[-1] < starts[-2]
+        and (word >= 0).all()
+        and (word < starts[2] - 1).all()
+        and (arrays["log_prob"] <= _ROUNDING).all()
+        and not np.isnan(arrays["log_backoff"]).any()
+    )
+
+
+def _rises(numbers: NDArray[Any]) -> bool:
+    """Whether no number is below the one before it; compared, since a difference may overflow."""
+    return bool((numbers[1:] >= numbers[:-1]).all())

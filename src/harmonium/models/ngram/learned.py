@@ -1,0 +1,26 @@
+"""What counting texts, or reading a file, leaves behind: a chain of words and facts about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harmonium.models.ngram.trie import Trie
+from harmonium.models.ngram.vocabulary import Vocabulary
+
+__all__ = ["Learned"]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """N-grams and words, and what was counted: nothing, where a file or a person gave them."""
+
+    trie: Trie
+    vocabulary: Vocabulary
+    #: Whether the texts were token lists, so that new ones are too.
+    lists: bool = False
+    n_texts: int = 0
+    n_words: int = 0
+    #: Kneser-Ney's, for each length of n-grams.
+    discounts: list[list[float]] = field(default_factory=list)
+    #: Of the texts that were counted.
+    training_perplexity: float | None = None
