@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.support.broken import FAULTS, clone
 from tests.support.rbm_oracle import RBMOracle, random_rbm
 from tests.support.statistics import ALPHA, assert_drawn_from, chi_square_p_value
 

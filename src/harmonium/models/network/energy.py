@@ -79,7 +79,7 @@ class FactorEnergy(Energy):
         self.log_zero = min(_LOG_ZERO, lowest - _BELOW)
         lifted = torch.from_numpy(np.where(np.isneginf(flat), self.log_zero, flat))
         self.tables = lifted.to(self.device, dtype)
-        self._kept: tuple[Tensor, Engine] | None = None
+        self._engine: tuple[Tensor, Engine] | None = None
         self._layout()
         self.base = self._base()
 
@@ -301,9 +301,9 @@ class FactorEnergy(Energy):
 
     def _current(self) -> Engine:
         """The exact engine with the present parameters in its tables; kept until they change."""
-        if self._kept is None or not torch.equal(self._kept[0], self.tables):
-            self._kept = (self.tables.clone(), self.exact.with_tables(self.log_tables()))
-        return self._kept[1]
+        if self._engine is None or not torch.equal(self._engine[0], self.tables):
+            self._engine = (self.tables.clone(), self.exact.with_tables(self.log_tables()))
+        return self._engine[1]
 
     def exact_log_partition(self) -> float | None:
         try:
