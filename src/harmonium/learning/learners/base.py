@@ -44,7 +44,10 @@ class Learner(ABC):
 
 
 class ChainLearner(Learner):
-    """A learner whose model expectation is a mean over chains of equal weight."""
+    """A learner whose model expectation is a mean over chains of equal weight, which it sweeps
+    `n_gibbs` times an update."""
+
+    n_gibbs: int
 
     @abstractmethod
     def advance(self, energy: Energy, batch: Batch, generator: Generator) -> Chains:

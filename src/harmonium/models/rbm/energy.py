@@ -29,6 +29,7 @@ from harmonium.contract.energy import (
 )
 from harmonium.learning.ascent import Gaussian, Plain
 from harmonium.learning.learners.base import ChainLearner
+from harmonium.learning.learners.contrastive import Contrastive
 from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.rows import Batch
 from harmonium.models.rbm.centring import Centred
@@ -298,9 +299,10 @@ class RBMEnergy(Energy):
         shares: dict[int, Tensor] = {}
 
         def step(x: Tensor, rate: float, generator: Generator) -> None:
-            mean = None
-            if isinstance(learner, Persistent):
-                mean = self._persistent(x, learner, offsets, (rate, decay), generator)
+            mean, chains = None, _swept(learner, x)
+            if chains is not None:
+                n_gibbs = learner.n_gibbs
+                mean = self._compiled(x, chains, n_gibbs, offsets, (rate, decay), generator)
             if mean is None:
                 chains = learner.advance(self, Batch(x), generator)
                 n = len(chains.x)
@@ -312,21 +314,29 @@ class RBMEnergy(Energy):
 
         return step
 
-    def _persistent(
+    def _compiled(
         self,
         x: Tensor,
-        learner: Persistent,
+        chains: Chains,
+        n_gibbs: int,
         offsets: tuple[Tensor, Tensor],
         rates: tuple[float, float],
         generator: Generator,
     ) -> Tensor | None:
-        """Sweeps of the learner's chains, in place, and the step in one, where there is such a
-        form; the hidden units' mean under the rows, or None."""
-        update = self._updates.persistent(x, learner.chains, offsets)
+        """Sweeps of the chains, in place, and the step in one, where there is such a form; the
+        hidden units' mean under the rows, or None."""
+        update = self._updates.persistent(x, chains, offsets)
         if update is None or not isinstance(generator, np.random.Generator):
             return None
-        learner.chains.hidden = self._hidden(learner.chains, generator)
-        return update(x, learner.chains, learner.n_gibbs, offsets, rates, generator)
+        chains.hidden = self._hidden(chains, generator)
+        return update(x, chains, n_gibbs, offsets, rates, generator)
+
+
+def _swept(learner: ChainLearner, x: Tensor) -> Chains | None:
+    """The chains that a learner only sweeps, from where this batch has them start; else None."""
+    if isinstance(learner, Contrastive):
+        return Chains(x.clone())
+    return learner.chains if isinstance(learner, Persistent) else None
 
 
 def _clamped(found: Tensor, evidence: Evidence | None, current: Tensor | None) -> Tensor:
