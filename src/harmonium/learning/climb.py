@@ -31,8 +31,9 @@ __all__ = ["Climb", "ClimbPlan", "ExactLikelihood", "Objective", "PseudoLikeliho
 
 Array: TypeAlias = NDArray[np.float64]
 
-#: Steps that curvature is read from.
-_MEMORY = 10
+#: Steps that curvature is read from: many, since they are cheap beside exact sums, and fewer
+#: where all of their numbers would be more than these.
+_MEMORY, _NUMBERS = 40, 2**26
 #: Cosine between a step and the change of slope below which it tells nothing.
 _LEAST_CURVATURE = 1e-8
 #: Iterations before a run may count as over-fitting, and how far behind the best may lie then.
@@ -116,6 +117,7 @@ class Climb:
         self._scale = _flat({name: scales[name] for name in self._names})
         self._start = _flat(live)
         self._z = np.zeros_like(self._start)
+        self._memory = int(np.clip(_NUMBERS // max(2 * len(self._z), 1), 3, _MEMORY))
         #: Steps and the changes of slope that they met, the newest last; see :func:`_downhill`.
         self._steps: list[Array] = []
         self._changes: list[Array] = []
@@ -201,8 +203,8 @@ class Climb:
         change = self._slope(self._at(self._z)) - slope
         # Along directions that change nothing there is no curvature to read, only rounding.
         if step @ change > _LEAST_CURVATURE * np.linalg.norm(step) * np.linalg.norm(change):
-            self._steps = [*self._steps[1 - _MEMORY :], step]
-            self._changes = [*self._changes[1 - _MEMORY :], change]
+            self._steps = [*self._steps[1 - self._memory :], step]
+            self._changes = [*self._changes[1 - self._memory :], change]
         return True
 
     def _slope(self, point: _Point) -> Array:
