@@ -22,7 +22,7 @@ from harmonium.learning.rows import Batches
 
 Model = Any
 ROWS = (np.random.default_rng(0).random((120, 9)) < [0.2, 0.5, 0.8] * 3).astype(np.uint8)
-ROWS[::2, 1] = ROWS[::2, 0]
+ROWS[:, 3:6] = ROWS[:, 6:9] = ROWS[:, :3]
 IMAGES = np.stack(
     [uniform_filter(n, 3) > 0 for n in np.random.default_rng(1).normal(size=(60, 5, 5))]
 ).astype(np.int64)

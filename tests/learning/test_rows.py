@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from harmonium.learning.rows import Batches, Mapped, Memory, RowSource, Sparse, Split, row_source
+from harmonium.learning.rows import Batches, Mapped, Memory, RowSource, Sparse, Split, n_rows_of, row_source
 
 CPU = torch.device("cpu")
 TABLE = (np.random.default_rng(0).random((50, 7)) < 0.3).astype(np.uint8)
@@ -22,7 +22,7 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 def batches(n: int, size: int, weights: np.ndarray | None = None, **ranks: int) -> Batches:
     rows = Memory(np.arange(n, dtype=np.int32)[:, None], CPU, weights)
-    return Batches(rows, rows.usable(), size, generator(), **ranks)
+    return Batches(rows, rows.usable(), size, generator(), rows.usable_weights(), **ranks)
 
 
 def stored(kind: str, table: np.ndarray, path: Path) -> RowSource:
@@ -102,7 +102,32 @@ def test_batches_go_on_where_they_stood() -> None:
 
 
 def test_a_split_holds_out_rows_that_count_and_keeps_the_rest() -> None:
+    split = Split.drawn(Memory(TABLE, CPU), 5, generator())
+    assert len(split.held) == 5
+    assert sorted([*split.kept, *split.held]) == list(range(50))
     weights = np.repeat([0.0, 1.0], 25)
     split = Split.drawn(Memory(TABLE, CPU, weights), 5, generator())
-    assert len(split.held) == 5
-    assert sorted([*split.kept, *split.held]) == list(range(25, 50))
+    assert split.held_weights is not None
+    assert split.held_weights.sum() == 5
+    assert min(split.kept.min(), split.held.min()) >= 25
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.01, 1e300])
+def test_a_row_that_counts_often_is_parted_as_its_copies_would_be(scale: float) -> None:
+    """One row has nearly all of the weight: it is learned from, and watched, in nine to one."""
+    weights = scale * np.array([3.0, 990.0, 4.0, 3.0])
+    rows = Memory(TABLE[:4], CPU, weights)
+    split = Split.drawn(rows, n_rows_of(rows) // 10, generator())
+    assert split.kept_weights is not None
+    assert 1 in split.kept
+    if scale == 1.0:
+        assert n_rows_of(rows) == 1000
+        assert split.held_weights is not None
+        assert 1 in split.held
+        assert split.held_weights.sum() == 100
+        both = np.zeros(4)
+        both[split.kept] += split.kept_weights
+        both[split.held] += split.held_weights
+        np.testing.assert_allclose(both, weights)
+    else:  # no counts: about as many rows as weigh as much
+        assert n_rows_of(rows) == 1

@@ -37,6 +37,13 @@ class StopReason(StrEnum):
         "the fit diverged (parameters are no longer finite); the model holds the last good ones; "
         "lower learning_rate, or raise n_gibbs, n_chains or weight_decay",
     )
+    LOST = (
+        "lost",
+        "its chains kept losing the model",
+        "the fit could not follow the data (chains kept losing the model, at ever lower rates); "
+        "the model holds the best parameters that could be trusted, at worst independent columns; "
+        "lower learning_rate, raise n_gibbs or n_chains, or use learner='pt'",
+    )
     INTERRUPTED = (
         "interrupted",
         "it was interrupted",

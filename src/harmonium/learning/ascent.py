@@ -42,26 +42,50 @@ class Prior(ABC):
     def gradient(self, parameters: Parameters) -> Parameters:
         """Of :meth:`value`, by those parameters that it acts on."""
 
+    @abstractmethod
+    def pull(self, parameters: Parameters, rate: float) -> None:
+        """A step up the prior alone, in place."""
+
 
 class Gaussian(Prior):
-    """Minus half a precision times the square, for the parameters named: ``{name: precision}``,
-    a number, or a tensor of the parameter's shape. Without names: a flat prior."""
+    """Minus half a precision times the squared distance from a centre, for the parameters named:
+    ``{name: precision}``, a number, or a tensor of the parameter's shape. Without names: a flat
+    prior; a centre that is not given is zero."""
 
-    def __init__(self, precisions: Mapping[str, float | Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        precisions: Mapping[str, float | Tensor] | None = None,
+        centres: Parameters | None = None,
+    ) -> None:
         self.precisions = {
             name: value
             for name, value in (precisions or {}).items()
             if isinstance(value, Tensor) or value
         }
+        self.centres = dict(centres or {})
+
+    def _away(self, name: str, parameters: Parameters) -> Tensor:
+        value = parameters[name]
+        return value - self.centres[name].to(value) if name in self.centres else value
 
     def value(self, parameters: Parameters) -> float:
         return -0.5 * sum(
-            float((precision * parameters[name].double() ** 2).sum())
+            float((precision * self._away(name, parameters).double() ** 2).sum())
             for name, precision in self.precisions.items()
         )
 
     def gradient(self, parameters: Parameters) -> Parameters:
-        return {name: -p * parameters[name] for name, p in self.precisions.items()}
+        return {name: -p * self._away(name, parameters) for name, p in self.precisions.items()}
+
+    def pull(self, parameters: Parameters, rate: float) -> None:
+        """Implicit, so that no rate and no precision is too large: x moves to where it and the
+        pull at its new place agree."""
+        for name, precision in self.precisions.items():
+            kept = 1.0 / (1.0 + rate * precision)
+            if name in self.centres:
+                parameters[name].sub_(self.centres[name]).mul_(kept).add_(self.centres[name])
+            else:
+                parameters[name].mul_(kept)
 
 
 class Plain(Metric):
@@ -97,10 +121,8 @@ class Ascent:
         """
         parameters = self.energy.parameters()
         direction = self.metric.direction(moments.gradient())
-        pull = self.prior.gradient(parameters)
+        self.prior.pull(parameters, rate)
         for name, parameter in parameters.items():
-            if name in pull:
-                parameter.add_(pull[name], alpha=rate)
             parameter.add_(direction[name], alpha=rate)
         self.metric.observe(moments.data)
 
@@ -119,9 +141,13 @@ class Ascent:
                 self.metric.tensors[name] = tensor
 
 
+#: Numbers beyond this are no parameters: log-odds of 30 already say never or always.
+_TOO_LARGE = 1e8
+
+
 def are_finite(parameters: Parameters) -> bool:
-    """Whether every number is."""
-    return all(bool(torch.isfinite(value).all()) for value in parameters.values())
+    """Whether every number is, and below 1e8 in size: what has run away so far is lost."""
+    return all(bool((value.abs() < _TOO_LARGE).all()) for value in parameters.values())
 
 
 def copied(parameters: Parameters) -> Parameters:

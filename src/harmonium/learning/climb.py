@@ -34,6 +34,8 @@ Array: TypeAlias = NDArray[np.float64]
 #: Steps that curvature is read from: many, since they are cheap beside exact sums, and fewer
 #: where all of their numbers would be more than these.
 _MEMORY, _NUMBERS = 40, 2**26
+#: Sweeps of the estimate that confirms a held-out figure that was one.
+_CONFIRMING = 500
 #: Cosine between a step and the change of slope below which it tells nothing.
 _LEAST_CURVATURE = 1e-8
 #: Iterations before a run may count as over-fitting, and how far behind the best may lie then.
@@ -131,6 +133,8 @@ class Climb:
         started = time.perf_counter() - self.seconds
         reason = StopReason.MAX_ITER
         try:
+            if not self.iteration:
+                self.record.begin()
             while self.iteration < self.plan.n_iterations:
                 self.seconds = time.perf_counter() - started
                 if self.plan.time_limit is not None and self.seconds >= self.plan.time_limit:
@@ -144,7 +148,7 @@ class Climb:
             reason = StopReason.INTERRUPTED
         self.seconds = time.perf_counter() - started
         self.energy.set_parameters(self.record.best)
-        return FitResult(self.record.best, self.iteration, reason, self.record.history)
+        return self.record.result(self.iteration, reason, _CONFIRMING)
 
     def slack(self) -> float:
         """The largest entry of the gradient at the energy's parameters: how far from flat."""

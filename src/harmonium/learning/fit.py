@@ -19,7 +19,7 @@ from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
 from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.record import FitResult, Look, Observer, Record
-from harmonium.learning.rows import Batches, RowSource, Split
+from harmonium.learning.rows import Batches, RowSource, Split, n_rows_of
 from harmonium.learning.trainer import Trainer
 from harmonium.learning.watch import Watch, Watching
 
@@ -35,8 +35,9 @@ def watch_of(
     """What watches the rows held out; None where there are none, or nothing that could."""
     if watching is None or not len(split.held):
         return None
-    chosen = split.kept[: plan.n_shown]
-    return watching(rows.pick(split.held), rows.pick(chosen), streams.watching)
+    n, weights = plan.n_shown, split.kept_weights
+    seen = rows.pick(split.kept[:n], None if weights is None else weights[:n])
+    return watching(rows.pick(split.held, split.held_weights), seen, streams.watching)
 
 
 def fit(
@@ -59,7 +60,7 @@ def fit(
     `ascent` and `learner` are the start; `generator` is what chains are moved by. What a
     `checkpoint` holds of the same fit is gone on from; parts `beside` are kept in it too.
     """
-    batches = Batches(rows, split.kept, plan.batch_size, streams.order)
+    batches = Batches(rows, split.kept, plan.batch_size, streams.order, split.kept_weights)
     watch = watch_of(rows, split, plan, watching, streams)
     record = Record(ascent.energy.parameters(), watch)
     trainer = Trainer(ascent, learner, batches, plan, generator, record)
@@ -140,8 +141,9 @@ class RunningFit:
         """
         ascent = Ascent(self.energy, prior, self.metric)
         before, chains = ascent.state().copy(), self.learner.state().copy()
-        batches = Batches(rows, rows.usable(), plan.batch_size, self.source)
-        n_updates = math.ceil(len(batches.chosen) / plan.batch_size)
+        usable, weights = rows.usable(), rows.usable_weights()
+        batches = Batches(rows, usable, plan.batch_size, self.source, weights)
+        n_updates = math.ceil(n_rows_of(rows) / plan.batch_size)
         fused = ascent.fused(self.learner)
         with one_thread(fused is not None or _work(self.energy, plan) < _SMALL), torch.no_grad():
             for _ in range(n_updates):

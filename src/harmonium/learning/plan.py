@@ -50,10 +50,17 @@ class Plan:
     #: ... but not before so many more updates, and at least this often over the whole run.
     least_gap: int = 50
     n_looks: int = 20
+    #: Go back to the best at half the rate after a look that cannot be; so often, then stop.
+    n_setbacks: int = 6
     #: Stop once the best look lies this factor (in updates) behind, ...
     patience: float = 2.5
     #: ... but not in the first updates, where small models stand on a plateau.
     n_patient: int = 2000
+
+    @property
+    def averaged_every(self) -> int:
+        """Updates between two that the mean of parameters takes in; short runs miss none."""
+        return max(1, min(self.average_every, self.n_updates // 20))
 
     def rate_at(self, share: float) -> float:
         """The learning rate once `share` of the run is over: it falls linearly to zero."""

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from harmonium.contract.energy import Parameters
+from harmonium.contract.estimates import Status
 from harmonium.contract.stopping import StopReason
 from harmonium.learning.ascent import are_finite, copied
 from harmonium.learning.checkpoint import State
-from harmonium.learning.watch import Watch
+from harmonium.learning.watch import Confirmation, Watch
 
 __all__ = ["FitResult", "Look", "Observer", "Record"]
 
@@ -40,46 +41,85 @@ class FitResult:
     n_updates: int
     reason: StopReason
     history: dict[str, list[float]]
+    #: The held-out figure of the parameters once more, where it was an estimate.
+    confirmed: Confirmation | None = None
+
+
+#: How far below its start a model may fall, in nats, before that counts as losing it.
+_FALL = 1.0
 
 
 class Record:
-    """History by name, and the parameters that scored best; without a watch the latest are."""
+    """History by name, and the parameters that scored best; without a watch the latest are.
+
+    The start is a candidate like any other: independent columns, as a rule.
+    """
 
     def __init__(self, parameters: Parameters, watch: Watch | None) -> None:
         self.watch = watch
         self.history: dict[str, list[float]] = {}
+        self.start = copied(parameters)
         self.best = copied(parameters)
         self.best_update = 0
-        self.best_score = -math.inf
+        self.start_score = self.best_score = -math.inf
+        self.best_error = 0.0
+
+    def begin(self) -> None:
+        """Judge the start."""
+        if self.watch is not None:
+            score = self.watch.score(self.start)
+            value = score.figures["validation"]
+            if math.isfinite(value) and score.possible:
+                self.start_score = self.best_score = value
+                self.best_error = score.error
 
     def look(self, update: int, parameters: Parameters, facts: dict[str, float]) -> Look | None:
-        """Judge these parameters, with `facts` to be told beside; None if they are not finite."""
+        """Judge these parameters, with `facts` to be told beside; None if that cannot be: they
+        are not finite, the score is impossible, or it lies well below the start's."""
         if not are_finite(parameters):
             return None
-        score = float(update)
+        value, error = float(update), 0.0
         if self.watch is not None:
-            seen = self.watch.score(parameters)
-            score = seen["validation"]
-            if not math.isfinite(score):
+            score = self.watch.score(parameters)
+            value, error = score.figures["validation"], score.error
+            fallen = value < self.start_score - _FALL - 5.0 * error
+            if not math.isfinite(value) or not score.possible or fallen:
                 return None
-            facts = {**facts, **seen}
-        for name, value in facts.items():
-            self.history.setdefault(name, []).append(value)
-        if score >= self.best_score:
-            self.best_score, self.best_update = score, update
+            facts = {**facts, **score.figures}
+        for name, figure in facts.items():
+            self.history.setdefault(name, []).append(figure)
+        if value >= self.best_score:
+            self.best_score, self.best_update, self.best_error = value, update, error
             self.best = copied(parameters)
         return Look(update, parameters, self.best_update, facts)
+
+    def result(self, update: int, reason: StopReason, n_steps: int) -> FitResult:
+        """The best parameters, with their held-out figure confirmed by about `n_steps` sweeps;
+        those of the start where they turn out worse."""
+        if self.watch is None or reason is StopReason.INTERRUPTED:
+            return FitResult(self.best, update, reason, self.history)
+        found = self.watch.confirm(self.best, n_steps)
+        if found is not None and found.status is Status.OK:
+            worse = found.validation < self.start_score - _FALL - 5.0 * found.std_error
+            if worse:
+                return FitResult(self.start, update, StopReason.LOST, self.history, found)
+        return FitResult(self.best, update, reason, self.history, found)
 
     def state(self) -> State:
         facts = {
             "history": self.history,
             "best_update": self.best_update,
             "best_score": self.best_score,
+            "best_error": self.best_error,
+            "start_score": self.start_score,
         }
-        return State(dict(self.best), facts)
+        tensors = {f"best.{name}": value for name, value in self.best.items()}
+        return State(tensors | {f"start.{k}": v for k, v in self.start.items()}, facts)
 
     def restore(self, state: State) -> None:
-        self.best = dict(state.tensors)
+        self.best, self.start = state.group("best"), state.group("start")
         self.history = state.facts["history"]
         self.best_update = state.facts["best_update"]
         self.best_score = state.facts["best_score"]
+        self.best_error = state.facts["best_error"]
+        self.start_score = state.facts["start_score"]

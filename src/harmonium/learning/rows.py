@@ -16,7 +16,17 @@ from harmonium.compute.random import generator_state, restore_generator, systema
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.checkpoint import State
 
-__all__ = ["Batch", "Batches", "Memory", "RowSource", "Sparse", "Split", "as_copies", "row_source"]
+__all__ = [
+    "Batch",
+    "Batches",
+    "Mapped",
+    "Memory",
+    "RowSource",
+    "Sparse",
+    "Split",
+    "n_rows_of",
+    "row_source",
+]
 
 #: Bytes of rows that are read at once to be hashed.
 _HASHED_AT_ONCE = 2**24
@@ -54,12 +64,16 @@ class RowSource(ABC):
     def digest(self, into: Any) -> None:
         """Feed all of the rows, and their weights, to a hash."""
 
-    def pick(self, index: NDArray[np.int64]) -> Batch:
-        """The rows with these numbers, and what each counts for."""
+    def pick(self, index: NDArray[np.int64], weights: NDArray[np.float64] | None = None) -> Batch:
+        """The rows with these numbers, which rise, and what each counts for."""
         batch = self.read(index)
-        if self.weights is not None:
-            batch.weight = torch.from_numpy(self.weights[index]).to(batch.x.device)
+        if weights is not None:
+            batch.weight = torch.from_numpy(weights).to(batch.x.device)
         return batch
+
+    def usable_weights(self) -> NDArray[np.float64] | None:
+        """What those that count, count for."""
+        return None if self.weights is None else self.weights[self.usable()]
 
     def usable(self) -> NDArray[np.int64]:
         """The rows that count."""
@@ -151,11 +165,6 @@ def row_source(
     return kind(table, device, weights)
 
 
-def as_copies(weights: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    """Weights with 1 as the largest, whose sums neither overflow nor vanish."""
-    return None if weights is None else weights / weights.max()
-
-
 def _narrowest(table: NDArray[Any]) -> type[np.generic]:
     """The smallest type that holds the states."""
     if table.dtype.kind == "b" or table.dtype == np.uint8 or not table.size:
@@ -173,20 +182,70 @@ def _rows_at_once(width: int) -> int:
 
 @dataclass(frozen=True)
 class Split:
-    """Numbers of the rows that are learned from and of those held out; both rise."""
+    """Numbers of the rows that are learned from and of those held out; both rise.
+
+    Where rows have weights, so have both parts: a row that counts often may be in either with a
+    part of its weight, as its copies would be.
+    """
 
     kept: NDArray[np.int64]
     held: NDArray[np.int64]
+    kept_weights: NDArray[np.float64] | None = None
+    held_weights: NDArray[np.float64] | None = None
 
     @classmethod
     def drawn(cls, rows: RowSource, n_held: int, generator: np.random.Generator) -> Split:
-        """`n_held` of the usable rows at random, and the others."""
-        shuffled = generator.permutation(rows.usable())
-        return cls(np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held]))
+        """`n_held` of the usable rows, or copies, at random, and the others."""
+        usable = rows.usable()
+        if rows.weights is None:
+            shuffled = generator.permutation(usable)
+            return cls(np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held]))
+        weights = rows.weights[usable]
+        copies = copies_of(weights, generator)
+        share = n_held / max(n_rows_of(rows), 1)
+        taken = generator.multivariate_hypergeometric(copies, int(share * copies.sum()))
+        held = weights * taken / np.maximum(copies, 1)
+        kept = weights - held
+        return cls(
+            usable[taken < np.maximum(copies, 1)],
+            usable[taken > 0],
+            kept[taken < np.maximum(copies, 1)],
+            held[taken > 0],
+        )
+
+
+#: Copies of rows in all that weights are parted as, where they are no counts.
+_COPIES = 10
+
+
+def are_counts(weights: NDArray[np.float64]) -> bool:
+    """Whether weights say how often each row was met: whole numbers, of a table that could be."""
+    return bool((weights == np.round(weights)).all() and weights.sum() < 2**31)
+
+
+def copies_of(weights: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.int64]:
+    """How many copies each row counts for: itself where weights are counts, else about ten
+    times its share of the rows."""
+    if are_counts(weights):
+        return weights.astype(np.int64)
+    chosen = systematic_resampling(weights, _COPIES * len(weights), generator)
+    return np.bincount(chosen, minlength=len(weights)).astype(np.int64)
+
+
+def n_rows_of(rows: RowSource) -> int:
+    """Rows that weigh as much: their number; of counts the sum; else Kish's effective number,
+    (sum w)^2 / sum w^2."""
+    if rows.weights is None:
+        return rows.n_rows
+    weights = rows.weights[rows.usable()]
+    if are_counts(weights):
+        return int(weights.sum())
+    share = weights / weights.max()
+    return max(1, int(share.sum() ** 2 / (share**2).sum()))
 
 
 class Batches:
-    """An endless stream of equally sized batches of the `chosen` rows.
+    """An endless stream of equally sized batches of the `chosen` rows, which may have `weights`.
 
     Each round visits every row once in a fresh order, or, where rows have weights, a number of
     times whose expectation is proportional to them (systematic resampling). A batch may span
@@ -200,6 +259,7 @@ class Batches:
         chosen: NDArray[np.int64],
         batch_size: int,
         generator: np.random.Generator,
+        weights: NDArray[np.float64] | None = None,
         *,
         rank: int = 0,
         world: int = 1,
@@ -209,14 +269,15 @@ class Batches:
         self.rows, self.chosen, self.batch_size = rows, chosen, batch_size
         self.generator = generator
         self.rank, self.world = rank, world
-        self.weights = None if rows.weights is None else rows.weights[chosen]
+        self.weights = weights
         self.order = self._round()
         self.position = 0
 
     def _round(self) -> NDArray[np.int64]:
         if self.weights is None:
             return self.chosen[self.generator.permutation(len(self.chosen))]
-        copies = systematic_resampling(self.weights, len(self.chosen), self.generator)
+        n = max(len(self.chosen), self.batch_size)  # few rows may stand for many
+        copies = systematic_resampling(self.weights, n, self.generator)
         return self.chosen[self.generator.permutation(copies)]
 
     def next_index(self) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harmonium.compute.random import generator_state, restore_generator
 from harmonium.contract.energy import Generator
 from harmonium.contract.stopping import StopReason
-from harmonium.learning.ascent import Ascent, copied
+from harmonium.learning.ascent import Ascent, are_finite, copied
 from harmonium.learning.checkpoint import State
 from harmonium.learning.learners.base import Learner
 from harmonium.learning.plan import Plan
@@ -17,12 +17,16 @@ from harmonium.learning.rows import Batches
 
 __all__ = ["Trainer"]
 
+#: Sweeps of the estimate that confirms a fit: at least, and at most.
+_LEAST_STEPS, _MOST_STEPS = 100, 2000
+
 
 class Trainer:
     """The clock of a fit: updates, their rate, the averaged parameters, and when to look.
 
     The rate falls linearly to zero over the plan's updates or its time limit, whichever runs
-    out first. What is looked at, and kept, is the average of the parameters.
+    out first. What is looked at, and kept, is the average of the parameters. After a look that
+    cannot be, the run goes back to the best one at half the rate, its chains begun anew.
     """
 
     def __init__(
@@ -39,6 +43,10 @@ class Trainer:
         self.update = 0
         self.seconds = 0.0
         self.next_look = plan.next_look(0)
+        self.slowed = 1.0
+        self.setbacks = 0
+        #: The update that the average goes back to.
+        self.averaged_from = 0
         self.average = copied(ascent.energy.parameters())
         self._fused = ascent.fused(learner)
 
@@ -52,6 +60,8 @@ class Trainer:
         started = time.perf_counter() - self.seconds
         reason = StopReason.DONE
         try:
+            if not self.update:
+                self.record.begin()
             while self.update < self.plan.n_updates:
                 share = self.update / self.plan.n_updates
                 if self.plan.time_limit is not None:
@@ -60,7 +70,7 @@ class Trainer:
                     if share >= 1.0:
                         reason = StopReason.TIME_LIMIT
                         break
-                rate = self.plan.rate_at(share)
+                rate = self.slowed * self.plan.rate_at(share)
                 self._step(rate)
                 if self.update >= self.next_look:
                     self.seconds = time.perf_counter() - started
@@ -72,7 +82,9 @@ class Trainer:
         self.seconds = time.perf_counter() - started
         if reason in {StopReason.TIME_LIMIT, StopReason.INTERRUPTED} and self.update:
             self.record.look(self.update, self.average, self._facts(0.0))
-        return FitResult(self.record.best, self.update, reason, self.record.history)
+        # About a tenth of what the fit has cost.
+        n_steps = min(max(self.update // 10, _LEAST_STEPS), _MOST_STEPS)
+        return self.record.result(self.update, reason, n_steps)
 
     def _step(self, rate: float) -> None:
         batch = next(self.batches)
@@ -82,12 +94,12 @@ class Trainer:
             moments = self.learner.gradient(self.ascent.energy, batch, self.generator)
             self.ascent.step(moments, rate)
         self.update += 1
-        if self.update % self.plan.average_every == 0:
+        if self.update % self.plan.averaged_every == 0:
             self._advance_average()
 
     def _advance_average(self) -> None:
         """Polynomial-decay averaging (Shamir, Zhang 2013, section 3)."""
-        steps = max(self.update // self.plan.average_every, 1)
+        steps = max((self.update - self.averaged_from) // self.plan.averaged_every, 1)
         weight = (1.0 + self.plan.averaging) / (steps + self.plan.averaging)
         for name, parameter in self.ascent.energy.parameters().items():
             self.average[name].lerp_(parameter, weight)
@@ -99,13 +111,31 @@ class Trainer:
         """Judge the averaged model, and tell of it; why the run is over, or None."""
         look = self.record.look(self.update, self.average, self._facts(rate))
         if look is None:
-            return StopReason.DIVERGED
+            return self._set_back()
         self.next_look = self.plan.next_look(self.update)
         for observer in observers:
             observer(look)
         watched = self.record.watch is not None
         if watched and self.plan.is_overfitting(self.update, look.best_update):
             return StopReason.OVERFITTING
+        return None
+
+    def _set_back(self) -> StopReason | None:
+        """To the best parameters so far, at half the rate; why the run is over, or None."""
+        finite = are_finite(self.average)
+        self.setbacks += 1
+        energy, watch = self.ascent.energy, self.record.watch
+        energy.set_parameters(self.record.best)
+        self.average = copied(self.record.best)
+        self.averaged_from = self.update
+        self.next_look = self.plan.next_look(self.update)
+        last = self.update >= self.plan.n_updates
+        if self.setbacks > self.plan.n_setbacks or last:
+            return StopReason.LOST if finite else StopReason.DIVERGED
+        self.slowed *= 0.5
+        self.learner.begin_again(energy, next(self.batches), self.generator)
+        if watch is not None:
+            watch.begin_again()
         return None
 
     # -- going on after a break ---------------------------------------------------------
@@ -115,6 +145,9 @@ class Trainer:
             "update": self.update,
             "seconds": self.seconds,
             "next_look": self.next_look,
+            "slowed": self.slowed,
+            "setbacks": self.setbacks,
+            "averaged_from": self.averaged_from,
             "generator": generator_state(self.generator),
         }
         return State(dict(self.average), facts)
@@ -124,4 +157,6 @@ class Trainer:
         self.update = state.facts["update"]
         self.seconds = state.facts["seconds"]
         self.next_look = state.facts["next_look"]
+        self.slowed, self.setbacks = state.facts["slowed"], state.facts["setbacks"]
+        self.averaged_from = state.facts["averaged_from"]
         restore_generator(self.generator, state.facts["generator"])

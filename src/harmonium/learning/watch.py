@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import torch
 
 from harmonium.compute.random import generator_for, generator_state, restore_generator
 from harmonium.contract.energy import Energy, Parameters
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import LogZ, Status
 from harmonium.learning.checkpoint import State
 from harmonium.learning.learners.pseudo import PseudoMoments
 from harmonium.learning.rows import Batch
+from harmonium.sampling.annealing import annealed_importance_sampling
 from harmonium.sampling.particles import Trajectory
 
-__all__ = ["Likelihood", "PseudoLikelihood", "Watch", "Watching"]
+__all__ = ["Confirmation", "Likelihood", "PseudoLikelihood", "Score", "Watch", "Watching"]
 
 #: Makes a watch of the rows held out, some of those learned from, and randomness of its own.
 Watching: TypeAlias = "Callable[[Batch, Batch, np.random.Generator], Watch]"
@@ -24,7 +28,39 @@ Watching: TypeAlias = "Callable[[Batch, Batch, np.random.Generator], Watch]"
 #: Particles that follow a model whose states cannot be summed at each look.
 _N_PARTICLES = 500
 #: Annealing steps to the first model looked at, and at least so many from one to the next.
-_FIRST_STEPS, _BRIDGE_STEPS = 200, 40
+_FIRST_STEPS, _BRIDGE_STEPS, _AGAIN_STEPS = 200, 40, 1000
+#: Particles that must count: fewer, and they begin again; fewer still, and nothing is known.
+_FEW_EFFECTIVE, _LEAST_EFFECTIVE = 10.0, 2.0
+#: Two estimates are the same that differ by this share of the figure, at least of a nat.
+_SLACK = 0.02
+
+
+@dataclass(frozen=True)
+class Score:
+    """Figures by name; ``"validation"``, higher is better, is what the best is chosen by."""
+
+    figures: dict[str, float]
+    #: Standard error of the figures.
+    error: float = 0.0
+    #: Whether they can be; those that cannot are never recorded as progress.
+    possible: bool = True
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The held-out figure once more, by an estimate that has seen nothing of the fit."""
+
+    validation: float
+    std_error: float
+    #: How far to trust it, as for log Z.
+    status: Status
+
+    def agrees(self, value: float, error: float) -> bool:
+        """Whether another figure is the same within both errors; what cannot be told does."""
+        if self.status is not Status.OK:
+            return True
+        slack = 4.0 * math.hypot(self.std_error, error) + _SLACK * max(1.0, abs(value))
+        return abs(self.validation - value) <= slack
 
 
 class Watch(ABC):
@@ -32,8 +68,17 @@ class Watch(ABC):
     never changes what is learned."""
 
     @abstractmethod
-    def score(self, parameters: Parameters) -> dict[str, float]:
-        """Figures by name; ``"validation"``, higher is better, is what the best is chosen by."""
+    def score(self, parameters: Parameters) -> Score:
+        """How these do."""
+
+    @abstractmethod
+    def begin_again(self) -> None:
+        """Forget what was followed, after a look that could not be."""
+
+    @abstractmethod
+    def confirm(self, parameters: Parameters, n_steps: int) -> Confirmation | None:
+        """The figure by an independent estimate of about so many sweeps of 100 chains; None
+        where it was exact."""
 
     @abstractmethod
     def state(self) -> State:
@@ -64,15 +109,36 @@ class Likelihood(Watch):
         self.held, self.shown, self.exact = held, shown, exact
         self.generator = generator_for(energy.device, generator)
         self.trajectory: Trajectory | None = None
+        self._most = (_most_likely(held), _most_likely(shown))
 
-    def score(self, parameters: Parameters) -> dict[str, float]:
+    def score(self, parameters: Parameters) -> Score:
         log_z = self._log_partition(parameters)
-        return {
+        figures = {
             "validation": self._mean_log_weight(self.held) - log_z.value,
             "train": self._mean_log_weight(self.shown) - log_z.value,
             "log_partition": log_z.value,
             "std_error": log_z.std_error,
         }
+        slack = 5.0 * log_z.std_error + 1e-3
+        possible = (
+            figures["validation"] <= self._most[0] + slack
+            and figures["train"] <= self._most[1] + slack
+            and log_z.effective_chains >= _LEAST_EFFECTIVE
+        )
+        return Score(figures, log_z.std_error, possible)
+
+    def begin_again(self) -> None:
+        self.trajectory = None
+
+    def confirm(self, parameters: Parameters, n_steps: int) -> Confirmation | None:
+        if self.exact:
+            return None
+        self.energy.set_parameters(parameters)
+        log_z, _, _ = annealed_importance_sampling(
+            self.energy, n_chains=100, n_temperatures=n_steps, generator=self.generator
+        )
+        value = self._mean_log_weight(self.held) - log_z.value
+        return Confirmation(value, log_z.std_error, Status(log_z.status))
 
     def _mean_log_weight(self, rows: Batch) -> float:
         log_weights = self.energy.log_weight(rows.x)
@@ -86,10 +152,14 @@ class Likelihood(Watch):
             value = self.energy.exact_log_partition()
             assert value is not None
             return LogZ(value)
-        if self.trajectory is None:
-            self.trajectory = Trajectory(self.energy, _N_PARTICLES, self.generator)
-            return self.trajectory.advance(parameters, _FIRST_STEPS)
-        return self.trajectory.advance(parameters, _BRIDGE_STEPS)
+        if self.trajectory is not None:
+            followed = self.trajectory.advance(parameters, _BRIDGE_STEPS)
+            if followed.effective_chains >= _FEW_EFFECTIVE:
+                return followed
+        # At first, and where the particles have lost the model: from the base.
+        first = self.trajectory is None
+        self.trajectory = Trajectory(self.energy, _N_PARTICLES, self.generator)
+        return self.trajectory.advance(parameters, _FIRST_STEPS if first else _AGAIN_STEPS)
 
     def state(self) -> State:
         tensors = {} if self.trajectory is None else self.trajectory.tensors()
@@ -109,9 +179,15 @@ class PseudoLikelihood(Watch):
         self.energy = energy.to(energy.dtype)
         self.held, self.shown, self.moments = held, shown, moments
 
-    def score(self, parameters: Parameters) -> dict[str, float]:
+    def score(self, parameters: Parameters) -> Score:
         self.energy.set_parameters(parameters)
-        return {"validation": self._mean(self.held), "train": self._mean(self.shown)}
+        return Score({"validation": self._mean(self.held), "train": self._mean(self.shown)})
+
+    def begin_again(self) -> None:
+        """Nothing is followed."""
+
+    def confirm(self, parameters: Parameters, n_steps: int) -> Confirmation | None:
+        return None
 
     def _mean(self, rows: Batch) -> float:
         return self.moments(self.energy, rows.x, rows.shares())[0] / self.energy.n_variables
@@ -121,3 +197,14 @@ class PseudoLikelihood(Watch):
 
     def restore(self, state: State) -> None:
         """Nothing was kept."""
+
+
+def _most_likely(rows: Batch) -> float:
+    """What no model's mean log-likelihood of these rows can exceed: minus the entropy of the
+    rows as they are (Gibbs' inequality), since distinct rows share a probability of one."""
+    _, place = torch.unique(rows.x, dim=0, return_inverse=True)
+    share = rows.shares(torch.float64)
+    each = torch.zeros(int(place.max()) + 1, dtype=torch.float64, device=share.device)
+    each.index_add_(0, place, share)
+    each = each[each > 0.0]
+    return float((each * torch.log(each)).sum())

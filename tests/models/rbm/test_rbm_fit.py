@@ -226,7 +226,7 @@ def test_a_diverging_fit_keeps_the_last_good_state(digits):
     X, _ = digits
     with pytest.warns(ConvergenceWarning, match="lower learning_rate"):
         model = quick(learning_rate=1e38, n_updates=2000).fit(X)
-    assert model.stop_reason_ == "diverged"
+    assert model.stop_reason_ in {"diverged", "lost"}
     assert np.isfinite(model.components_).all()
 
 

@@ -35,6 +35,10 @@ class Learner(ABC):
         """Both expectations at the energy's present parameters; moves what chains there are."""
 
     @abstractmethod
+    def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
+        """Leave chains that are lost; new ones may start at these rows."""
+
+    @abstractmethod
     def state(self) -> State:
         """What must be kept to go on exactly as if never interrupted."""
 

@@ -30,6 +30,9 @@ class Contrastive(ChainLearner):
             chains = energy.sweep(chains, generator)
         return chains
 
+    def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
+        """There are no chains to leave."""
+
     def state(self) -> State:
         return State()
 

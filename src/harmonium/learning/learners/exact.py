@@ -27,6 +27,9 @@ class Exact(Learner):
             raise ValueError("learner='exact': the model has too many states to enumerate")
         return Moments(energy.moments(batch.x, batch.shares()), moments)
 
+    def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
+        """There are no chains to leave."""
+
     def state(self) -> State:
         return State()
 

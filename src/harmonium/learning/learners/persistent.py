@@ -30,6 +30,10 @@ class Persistent(ChainLearner):
             self.chains = energy.sweep(self.chains, generator)
         return self.chains
 
+    def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
+        n = len(self.chains.x)
+        self.chains = Chains(batch.x.repeat(-(-n // len(batch.x)), 1)[:n].clone())
+
     def state(self) -> State:
         kept = {"chains": self.chains.x}
         if self.chains.hidden is not None:

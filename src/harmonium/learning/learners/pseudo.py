@@ -76,6 +76,9 @@ class Pseudo(Learner):
             {name: value.to(energy.dtype) for name, value in found.model.items()},
         )
 
+    def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
+        """There are no chains to leave."""
+
     def state(self) -> State:
         return State()
 

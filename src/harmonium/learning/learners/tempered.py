@@ -31,6 +31,9 @@ class Tempered(ChainLearner):
         self.replicas, _ = self.exchange.step(self.replicas, energy, generator, self.n_gibbs)
         return Chains(self.replicas.cold)
 
+    def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
+        self.replicas = self.exchange.init(energy, len(self.replicas.cold), generator)
+
     def state(self) -> State:
         return State(self.replicas.tensors)
 

@@ -50,3 +50,7 @@ class Smooth(Prior):
             pull[:-1] += steps
             pulls[name] = pull.to(tensor.dtype)
         return pulls
+
+    def pull(self, parameters: Parameters, rate: float) -> None:
+        for name, slope in self.gradient(parameters).items():
+            parameters[name].add_(slope, alpha=rate)

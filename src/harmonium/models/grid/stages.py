@@ -24,7 +24,7 @@ from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.learners.pseudo import Pseudo
 from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.record import FitResult, Record
-from harmonium.learning.rows import Batch, Memory, Split
+from harmonium.learning.rows import Batch, Memory, Split, n_rows_of
 from harmonium.learning.watch import Likelihood, Watching
 from harmonium.learning.watch import PseudoLikelihood as PseudoWatch
 from harmonium.models.grid.cliques import Cliques
@@ -70,9 +70,9 @@ def learn(
     rows, shape = _rows(wanted, X, weights, device, streams.split)
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
-    plan = plan_for(wanted, len(rows.usable()), shape[0] * shape[1])
+    plan = plan_for(wanted, n_rows_of(rows), shape[0] * shape[1])
     split = Split.drawn(rows, plan.n_held, streams.split)
-    kept = rows.pick(split.kept)
+    kept = rows.pick(split.kept, split.kept_weights)
     energy = _first_energy(wanted, kept, cliques, shape)
     return _Stages(wanted, rows, split, plan, streams, checkpoint).run(energy, kept)
 
@@ -91,7 +91,7 @@ def go_on(
         raise ValueError(
             f"X must give images or patches of shape {energy.shape}, as before, got {shape}"
         )
-    plan = plan_for(wanted, len(rows.usable()), energy.n_variables)
+    plan = plan_for(wanted, n_rows_of(rows), energy.n_variables)
     if running is None or not running.is_of(wanted.learner):
         running = _begin_running(wanted, rows, plan, energy, source)
     else:
@@ -295,7 +295,7 @@ def _begin_running(
     source: np.random.Generator,
 ) -> RunningFit:
     """A running fit of fresh chains at the images given, from `energy`."""
-    kept = rows.pick(rows.usable())
+    kept = rows.pick(rows.usable(), rows.usable_weights())
     metric = _metric(energy)
     metric.observe(energy.moments(kept.x, kept.shares()))
     learner: Learner = Pseudo(pseudo_moments)

@@ -23,7 +23,7 @@ from harmonium.learning.fit import RunningFit, fit, shown, watch_of
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.plan import Plan, Streams, n_held_of
 from harmonium.learning.record import FitResult, Record
-from harmonium.learning.rows import Memory, Split
+from harmonium.learning.rows import Memory, Split, n_rows_of
 from harmonium.learning.watch import Likelihood
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.engine import States
@@ -81,7 +81,7 @@ def fit_tables(
     if checkpoint is not None:
         settings = {**vars(wanted), "tables": [t.tobytes() for t in network.exact.log_tables]}
         checkpoint.tie(settings, rows, streams.seeds)
-    plan = _plan(wanted, network, len(rows.usable()))
+    plan = _plan(wanted, network, n_rows_of(rows))
     split = Split.drawn(rows, plan.n_held, streams.split)
     learn = _sampled if _is_sampled(wanted, network) else _exact
     return learn(wanted, network, rows, split, plan, streams, checkpoint)
@@ -153,7 +153,7 @@ def _exact(
     """
     device = rows.device
     energy = FactorEnergy(network.exact, torch.float64, device)
-    kept = rows.pick(split.kept)
+    kept = rows.pick(split.kept, split.kept_weights)
     moments = energy.moments(kept.x, kept.shares(torch.float64))
     scales = {"tables": torch.where(energy.forbidden, 0.0, 1.0).double()}
     watch = watch_of(rows, split, plan, partial(Likelihood, energy, exact=True), streams)
@@ -228,7 +228,7 @@ def go_on(
     """A pass over rows from the tables of `network`: factors, what to go on from, updates."""
     rows = _rows(network, states, weights, device)
     wanted = replace(wanted, validation_fraction=0.0)
-    plan = _plan(wanted, network, len(rows.usable()))
+    plan = _plan(wanted, network, n_rows_of(rows))
     learner = "pcd" if _is_sampled(wanted, network) else "exact"
     energy = FactorEnergy(network.exact, torch.float32, device)
     if running is None or not running.is_of(learner):

@@ -287,9 +287,12 @@ class RBMEnergy(Energy):
         alone, with or without centring."""
         if not isinstance(learner, ChainLearner) or not isinstance(prior, Gaussian):
             return None
-        decay = prior.precisions.get("weights", 0.0)
-        if not prior.precisions.keys() <= {"weights"} or isinstance(decay, Tensor):
+        decay, pull = (prior.precisions.get(name, 0.0) for name in ("weights", "visible_bias"))
+        if prior.precisions.keys() - {"weights", "visible_bias"}:
             return None
+        if isinstance(decay, Tensor) or isinstance(pull, Tensor) or "weights" in prior.centres:
+            return None
+        biases = Gaussian({"visible_bias": pull}, prior.centres)
         if isinstance(metric, Centred):
             offsets = (metric.visible_mean, metric.hidden_mean)
         elif isinstance(metric, Plain):
@@ -300,15 +303,18 @@ class RBMEnergy(Energy):
 
         def step(x: Tensor, rate: float, generator: Generator) -> None:
             mean, chains = None, _swept(learner, x)
+            # The weights keep 1 / (1 + rate * decay) of themselves: no rate is too large.
+            rates = (rate, decay / (1.0 + rate * decay))
             if chains is not None:
-                n_gibbs = learner.n_gibbs
-                mean = self._compiled(x, chains, n_gibbs, offsets, (rate, decay), generator)
+                mean = self._compiled(x, chains, learner.n_gibbs, offsets, rates, generator)
             if mean is None:
                 chains = learner.advance(self, Batch(x), generator)
                 n = len(chains.x)
                 if n not in shares:
                     shares[n] = torch.full((n,), 1.0 / n, dtype=self.dtype, device=self.device)
-                mean = self._updates.fused(x, chains, shares[n], offsets, (rate, decay), generator)
+                mean = self._updates.fused(x, chains, shares[n], offsets, rates, generator)
+            if biases.precisions:
+                biases.pull(self.parameters(), rate)
             if isinstance(metric, Centred):
                 metric.follow(mean)
 

@@ -30,7 +30,7 @@ from harmonium.data.tables import check_sample_weight, check_states
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.learning.record import Observer
-from harmonium.learning.rows import row_source
+from harmonium.learning.rows import n_rows_of, row_source
 from harmonium.models.rbm.attributes import Attributes
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.questions import Questions
@@ -232,11 +232,11 @@ class RBM(Questions):
         elif known is not None:
             self._running.energy.set_parameters(known.parameters())
         rows = row_source(table, start.device, weights)
-        n_rows = len(rows.usable())
-        plan, prior = plan_for(wanted, n_rows), prior_for(wanted, n_rows)
-        n_updates = self._running.learn(rows, plan, prior)
+        n_rows = n_rows_of(rows)
         energy = self._running.energy
         assert isinstance(energy, RBMEnergy)
+        prior = prior_for(wanted, energy, n_rows)
+        n_updates = self._running.learn(rows, plan_for(wanted, n_rows), prior)
         self._take(energy, energy.parameters())
         self._keep_partial(n_updates)
         return self

@@ -24,7 +24,7 @@ from harmonium.learning.fit import RunningFit, fit
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.plan import Plan, n_held_of
 from harmonium.learning.record import FitResult, Observer
-from harmonium.learning.rows import Split, row_source
+from harmonium.learning.rows import Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
@@ -56,6 +56,8 @@ _PRIOR_PRECISION = 2.0
 _LEAST_DECAY = 4e-4
 #: Fewer rows than this are learned at half the rate.
 _FEW_ROWS = 5000
+#: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
+_SO_FEW = 100
 #: Rows that tell well enough which parameters are best; more are better learned from.
 _MOST_HELD = 2000
 
@@ -109,11 +111,17 @@ def plan_for(wanted: RBMParameters, n_rows: int) -> Plan:
     )
 
 
-def prior_for(wanted: RBMParameters, n_rows: int) -> Gaussian:
-    """On the weights alone: of fixed width for ``"auto"``, so weaker the more rows there are."""
-    if wanted.weight_decay == "auto":
-        return Gaussian({"weights": max(_PRIOR_PRECISION / n_rows, _LEAST_DECAY)})
-    return Gaussian({"weights": float(wanted.weight_decay)})
+def prior_for(wanted: RBMParameters, energy: RBMEnergy, n_rows: int) -> Gaussian:
+    """On the weights: of fixed width for ``"auto"``, so weaker the more rows there are. Few rows
+    also pull the biases to where independent columns have them, as strongly as one row."""
+    if wanted.weight_decay != "auto":
+        return Gaussian({"weights": float(wanted.weight_decay)})
+    precisions: dict[str, float | Tensor] = {
+        "weights": max(_PRIOR_PRECISION / n_rows, _LEAST_DECAY)
+    }
+    if n_rows < _SO_FEW:
+        precisions["visible_bias"] = 1.0 / n_rows
+    return Gaussian(precisions, {"visible_bias": energy.base_bias})
 
 
 def _metric(wanted: RBMParameters, energy: RBMEnergy) -> Metric:
@@ -132,11 +140,11 @@ def fit_energy(
     rows = row_source(table, start.device, weights)
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
-    plan = plan_for(wanted, len(rows.usable()))
+    plan = plan_for(wanted, n_rows_of(rows))
     base = initial_bias(table, weights, start.units)
     energy = _blank_energy(wanted, start, base, streams.noise)
     generator = generator_for(start.device, streams.noise)
-    prior = prior_for(wanted, len(rows.usable()) - plan.n_held)
+    prior = prior_for(wanted, energy, n_rows_of(rows) - plan.n_held)
     summable = energy.log2_states() <= np.log2(LIMITS["watch"])
     result = fit(
         Ascent(energy, prior, _metric(wanted, energy)),
