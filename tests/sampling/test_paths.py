@@ -120,7 +120,7 @@ def test_a_mode_that_the_base_misses_is_in_the_figure_or_told(share):
     bases = RBMBases(model.build_energy(torch.float32))
     alone = estimated(anneal(bases.own(), steps, 100, np.random.default_rng(0)), 2000)
     assert alone.effective_chains > 30
-    print(share, alone, truth)
+    assert alone.value < truth - 10 * alone.std_error
     found = annealed_from_bases(bases, 100, np.random.default_rng(0), 0)
     assert abs(found.value - truth) < 4 * found.std_error
     if found.status == "ok":
@@ -128,10 +128,9 @@ def test_a_mode_that_the_base_misses_is_in_the_figure_or_told(share):
 
 
 def test_all_chains_lost_is_told():
-    model = hm.RBM.from_parameters(np.full((3, 2), 1e38), np.zeros(3), np.zeros(2))
+    model = hm.RBM.from_parameters(np.full((3, 2), 3e38), np.zeros(3), np.zeros(2))
     bases = RBMBases(model.build_energy(torch.float32))
     found = annealed_from_bases(bases, 20, np.random.default_rng(0), 0)
-    print(found)
     assert found.status == "nonfinite"
 
 
