@@ -86,8 +86,9 @@ class LogZ:
     bound : :class:`Bound`: ``"exact"``; ``"lower"`` for AIS and particles (their mean is low,
         which flatters the log-likelihood); ``"none"`` where neither side is proved (RAISE from
         draws that are not exactly the model's; trajectory tempering).
-    status : :class:`Status`: ``"ok"``, ``"few_effective_chains"``, ``"unproven"`` (RAISE: the
-        error is that of the starts given, not of log Z) or ``"nonfinite"``.
+    status : :class:`Status`: ``"ok"``, ``"few_effective_chains"``, ``"missed_states"`` (a
+        check from another base found more than this one), ``"unproven"`` (RAISE: the error is
+        that of the starts given, not of log Z) or ``"nonfinite"``.
     effective_chains : effective number of independent weights (infinite when exact).
     n_chains, n_temperatures : the work done.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,32 +11,82 @@ from numpy.typing import NDArray
 from harmonium.compute.progress import stage_bar
 from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Energy
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import LogZ, Status
 from harmonium.sampling.annealing import (
     annealed_importance_sampling,
     reverse_annealing,
     reverse_summary,
 )
+from harmonium.sampling.paths import Annealing, Bases, Path, agreed, anneal, estimated, evened
 
-__all__ = ["annealed", "annealed_back"]
+__all__ = ["annealed", "annealed_back", "annealed_from_bases"]
+
+#: Steps of the runs from base to model, each of which fits the next one's base and schedule; and
+#: of those that count, the last only where the one before leaves an error above `_WANTED` nats.
+_FITTING, _COUNTING = (500, 500), (1500, 5000)
+_WANTED = 0.05
+#: The part of the chains that must count.
+_AGREED = 0.3
+#: Of the run from clusters: its first, and the one that counts.
+_CHECK = (200, 800)
 
 
 def annealed(
     energy: Energy,
     n_chains: int,
-    n_temperatures: int,
-    generator: np.random.Generator,
+    steps: tuple[int, ...],
+    generator: Callable[[], np.random.Generator],
     verbose: int,
 ) -> LogZ:
-    """Annealed importance sampling from the energy's base."""
-    with stage_bar(verbose, "log Z", n_temperatures) as show:
-        return annealed_importance_sampling(
-            energy,
-            n_chains=n_chains,
-            n_temperatures=n_temperatures,
-            generator=generator_for(energy.device, generator),
-            progress=None if show is None else (lambda done, _: show(done, float("nan"))),
-        )[0]
+    """Annealed importance sampling from the energy's base over these numbers of `steps` in turn,
+    until the chains agree; each begins with a generator of its own."""
+    for n_steps in steps:
+        with stage_bar(verbose, "log Z", n_steps) as show:
+            estimate = annealed_importance_sampling(
+                energy,
+                n_chains=n_chains,
+                n_temperatures=n_steps,
+                generator=generator_for(energy.device, generator()),
+                progress=None if show is None else (lambda done, _: show(done, float("nan"))),
+            )[0]
+        if estimate.effective_chains >= _AGREED * n_chains:
+            break
+    return estimate
+
+
+def annealed_from_bases(
+    bases: Bases, n_chains: int, generator: np.random.Generator, verbose: int
+) -> LogZ:
+    """Annealing from a base fitted to the model's own draws, beside a check from its clusters."""
+    source = generator_for(bases.device, generator)
+    with stage_bar(verbose, "log Z", sum(_FITTING + _COUNTING + _CHECK)) as show:
+        done = 0
+
+        def led(path: Path, betas: NDArray[np.float64]) -> Annealing:
+            nonlocal done
+            start, done = done, done + len(betas) - 1
+            tell = None if show is None else (lambda step: show(start + step, float("nan")))
+            return anneal(path, betas, n_chains, source, tell)
+
+        betas = np.linspace(0.0, 1.0, _CHECK[0] + 1)
+        path = bases.clustered(source)
+        betas = evened(betas, led(path, betas).spread, _CHECK[1])
+        check = estimated(led(path, betas), _CHECK[1])
+        betas = np.linspace(0.0, 1.0, _FITTING[0] + 1)
+        run = led(bases.own(), betas)
+        estimate = estimated(run, _FITTING[0])
+        for n_steps in _FITTING[1:] + _COUNTING:
+            if estimate.status == Status.NONFINITE:
+                break
+            weights = torch.softmax(torch.from_numpy(run.log_weights), 0).to(bases.device)
+            path = bases.fitted(run.chains.x, weights, source)
+            betas = evened(betas, run.spread, n_steps)
+            run = led(path, betas)
+            estimate = estimated(run, n_steps)
+            good = estimate.status == Status.OK and estimate.std_error <= _WANTED
+            if good and n_steps in _COUNTING:
+                break
+    return agreed(estimate, check)
 
 
 def annealed_back(

@@ -73,6 +73,9 @@ class Questions(EnergyModel):
             tensor(self._base),
         )
 
+    def _bases(self) -> None:
+        return None
+
     def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
         arrays = [self.knots_, self.level_, self._base]
         if self.place_ is not None:

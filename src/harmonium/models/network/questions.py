@@ -73,6 +73,9 @@ class Questions(EnergyModel):
     def build_energy(self, dtype: torch.dtype) -> FactorEnergy:
         return self._network.energy(dtype, device_for(self.device))
 
+    def _bases(self) -> None:
+        return None
+
     def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
         factors = self._network.factors
         return [factor.log_table for factor in factors], [factor.variables for factor in factors]

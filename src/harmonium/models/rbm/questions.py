@@ -30,7 +30,9 @@ from harmonium.models.rbm.hidden import (
     mean_hidden,
     pseudo_log_likelihood,
 )
+from harmonium.models.rbm.mixture import RBMBases
 from harmonium.sampling.gibbs import Schedule
+from harmonium.sampling.paths import Bases
 from harmonium.units.base import Units
 
 if TYPE_CHECKING:
@@ -78,6 +80,9 @@ class Questions(TransformerMixin, EnergyModel):
 
     def _units(self) -> Units:
         return joint_units(self.n_features_in_, self._attributes)
+
+    def _bases(self) -> Bases:
+        return RBMBases(self.build_energy(torch.float32))
 
     def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
         arrays = (
