@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
-from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -16,14 +15,18 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from harmonium.contract.checks import check_choice
+from harmonium.contract.checks import check_choice, check_number
 from harmonium.contract.joint import JointDistribution
-from harmonium.questions.over_models import OverModels, Sharing
+from harmonium.questions.class_models import (
+    Choice,
+    chosen,
+    fitted_models,
+    log_posterior,
+    scores_of,
+)
+from harmonium.questions.over_models import OverModels
 
 __all__ = ["BayesClassifier"]
-
-#: A class of at most this many rows is named when its model cannot be fitted.
-_FEW_ROWS = 2
 
 
 class BayesClassifier(ClassifierMixin, OverModels):
@@ -39,29 +42,48 @@ class BayesClassifier(ClassifierMixin, OverModels):
     prior : {"empirical", "uniform"} or array of shape (n_classes,)
         P(y): the shares of the classes in `y`, equal shares, or given in the order of the
         sorted class labels; numbers above 0 that sum to one.
+    tune : {"auto", "off"}
+        ``"auto"``: where the estimator offers settings that may tell classes apart better
+        (``NGram`` does, where `order`, `tokenizer`, `smoothing` were left at their defaults) and
+        each class has 50 rows, a fifth of the rows is held out once to choose among them and
+        the estimator as it is, and to choose the sharpness; all rows are then learned from.
+        ``"off"``: the estimator as it is.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     estimators_ : list of fitted models, in the order of ``classes_``
     class_log_prior_ : ndarray of shape (n_classes,), in nats
+    settings_ : dict
+        The estimator's parameters that rows held out chose in place of its own; may be empty.
+    sharpness_ : float > 0
+        s in P(y | x) proportional to P(y) P(x | y)**s, chosen with them by log loss: below 1
+        where models count the same evidence more than once. 1 where nothing was chosen.
 
     Notes
     -----
     Probabilities are as well calibrated as the models are: where a model takes dependent
     features as independent, they are too extreme. For an RBM or GridMRF the error of log Z
     moves the log-odds by as much.
+
+    P(x, y) is P(x) P(y | x), P(x) the mixture of the classes' models: also with a sharpness
+    other than 1 it sums to one over all x and y.
     """
 
-    def __init__(self, estimator: Any, *, prior: Any = "empirical") -> None:
+    #: Of files written before there was one.
+    sharpness_: float = 1.0
+
+    def __init__(self, estimator: Any, *, prior: Any = "empirical", tune: str = "auto") -> None:
         self.estimator = estimator
         self.prior = prior
+        self.tune = tune
 
     def check_parameters(self) -> None:
         """Raise unless `fit` could use the constructor's parameters."""
         self.check_estimator()
         if isinstance(self.prior, str):
             check_choice("prior", self.prior, ("empirical", "uniform"))
+        check_choice("tune", self.tune, ("auto", "off"))
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit one model to the rows of each class.
@@ -69,6 +91,7 @@ class BayesClassifier(ClassifierMixin, OverModels):
         `X` are the rows, images or texts that the models take; `y` ``(n,)`` the labels.
         """
         self.check_estimator()
+        check_choice("tune", self.tune, ("auto", "off"))
         if y is None:
             raise ValueError(
                 "BayesClassifier requires y to be passed, but the target y is None: "
@@ -90,25 +113,13 @@ class BayesClassifier(ClassifierMixin, OverModels):
                 f"y must have at least two classes, got one class: {self.classes_.tolist()}"
             )
         self.class_log_prior_ = self._log_prior(np.bincount(codes, weights=weight))
-        # What scores must share to be comparable, such as the words that probability covers.
-        shared: dict[str, Any] = {}
-        if isinstance(self.estimator, Sharing):
-            shared = self.estimator.shared_parameters(X)
-        self._shared_names = sorted(shared)
-        models = []
-        for code in range(len(self.classes_)):
-            rows = np.flatnonzero(codes == code)
-            model = clone(self.estimator).set_params(**shared)
-            own = None if weight is None else weight[rows]
-            try:
-                models.append(model.fit(_safe_indexing(X, rows), sample_weight=own))
-            except ValueError as error:
-                if len(rows) > _FEW_ROWS:
-                    raise
-                raise ValueError(
-                    f"class {self.classes_[code]!r} has too few rows ({len(rows)}) to fit: {error}"
-                ) from error
-        self.estimators_ = models
+        choice = Choice()
+        if self.tune == "auto":
+            choice = chosen(self.estimator, X, codes, self.classes_, weight, self.class_log_prior_)
+        tuned = clone(self.estimator).set_params(**choice.settings)
+        self.estimators_, shared = fitted_models(tuned, X, codes, self.classes_, weight)
+        self.settings_, self.sharpness_ = choice.settings, choice.sharpness
+        self._own_names = sorted({*shared, *choice.settings})
         return self
 
     def models(self) -> list[JointDistribution]:
@@ -141,26 +152,34 @@ class BayesClassifier(ClassifierMixin, OverModels):
         return np.log(share)
 
     def joint_log_prob(self, X: Any) -> NDArray[np.float64]:
-        """log P(x, y) in nats for each row and class: ``(n, n_classes)``."""
-        check_is_fitted(self)
-        X = self.rows(X)
-        scores = [model.score_samples(X) for model in self.estimators_]
-        return np.stack(scores, axis=1) + self.class_log_prior_
+        """log P(x, y) in nats for each row and class: ``(n, n_classes)``.
+
+        log P(x) of :meth:`score_samples` plus log P(y | x) of :meth:`predict_log_proba`.
+        """
+        scores = self._scores(X)
+        joint = scores + self.class_log_prior_
+        if self.sharpness_ == 1.0:
+            return joint
+        total = np.logaddexp.reduce(joint, axis=1, keepdims=True)
+        return total + log_posterior(scores, self.class_log_prior_, self.sharpness_)
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """log P(x) in nats under the mixture of all classes: ``(n,)``."""
-        mixed: NDArray[np.float64] = np.logaddexp.reduce(self.joint_log_prob(X), axis=1)
+        mixed: NDArray[np.float64] = np.logaddexp.reduce(
+            self._scores(X) + self.class_log_prior_, axis=1
+        )
         return mixed
+
+    def _scores(self, X: Any) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        return scores_of(self.estimators_, self.rows(X))
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """log P(y | x) for each row and class: ``(n, n_classes)``.
 
         A row that is impossible under every class gets the prior.
         """
-        joint = self.joint_log_prob(X)
-        joint[np.isneginf(joint).all(axis=1)] = self.class_log_prior_
-        total: NDArray[np.float64] = joint - np.logaddexp.reduce(joint, axis=1, keepdims=True)
-        return total
+        return log_posterior(self._scores(X), self.class_log_prior_, self.sharpness_)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """P(y | x) for each row and class: ``(n, n_classes)``."""
@@ -179,7 +198,9 @@ class BayesClassifier(ClassifierMixin, OverModels):
         given = self.estimator.get_params(deep=False)
         return {"class_log_prior": self.class_log_prior_}, {
             "classes": labels.tolist(),
-            "own_parameters": {name: given[name] for name in self._shared_names},
+            "own_parameters": {name: given[name] for name in self._own_names},
+            "settings": self.settings_,
+            "sharpness": self.sharpness_,
         }
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
@@ -189,5 +210,7 @@ class BayesClassifier(ClassifierMixin, OverModels):
             self.classes_
         ):
             raise ValueError("classes and models do not match")
-        self._shared_names = sorted(facts["own_parameters"])
+        self._own_names = sorted(facts["own_parameters"])
+        self.settings_ = dict(facts.get("settings", {}))
+        self.sharpness_ = check_number("sharpness", facts.get("sharpness", 1.0), 0.0, low_open=True)
         self.estimator = clone(self.estimators_[0]).set_params(**facts["own_parameters"])

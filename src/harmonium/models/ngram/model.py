@@ -108,8 +108,6 @@ class NGram(JointDistribution):
         self.engine = engine
         self.verbose = verbose
 
-    # Learning
-
     def check_parameters(self) -> None:
         self._recipe()
 
@@ -161,6 +159,10 @@ class NGram(JointDistribution):
         recipe = self._recipe()
         return {"vocabulary": learning.words_of(X, recipe.tokenization, recipe.min_count)}
 
+    def alternatives(self) -> list[dict[str, Any]]:
+        """Other parameters, which may tell classes apart better; what was set by hand stays."""
+        return learning.telling_apart(self.get_params(), type(self)().get_params())
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_learned")
 
@@ -206,8 +208,6 @@ class NGram(JointDistribution):
         """Write the chain as an ARPA file (gzip where `path` ends in ``.gz``), atomically."""
         arpa.write_arpa(self._known().trie, self._known().vocabulary, path)
 
-    # How likely?
-
     def score_samples(self, X: Any, end: bool = True) -> NDArray[np.float64]:
         """log P(text) in nats for each text; without P(``</s>``) where `end` is False.
 
@@ -235,8 +235,6 @@ class NGram(JointDistribution):
     def next_words(self, context: str | Sequence[str] = (), n: int = 10) -> list[tuple[str, float]]:
         """The `n` most probable words after `context`, with their probabilities."""
         return self._chain().next_words(context, check_integer("n", n, 1))
-
-    # Make a new one
 
     def sample(
         self,

@@ -16,7 +16,13 @@ from harmonium.models.ngram.counting.engines import Workspace
 from harmonium.models.ngram.learned import Learned
 from harmonium.models.ngram.vocabulary import END, N_MARKERS, UNKNOWN, Vocabulary
 
-__all__ = ["Recipe", "learn", "words_of"]
+__all__ = ["Recipe", "learn", "telling_apart", "words_of"]
+
+#: What tells classes of short texts apart better than a chain over words: cues, each counted
+#: once a text, smoothed as in multinomial naive Bayes.
+_OF_CUES: tuple[dict[str, Any], ...] = (
+    {"order": 1, "tokenizer": "cues", "smoothing": "add-k", "k": 1.0},
+)
 
 
 @dataclass(frozen=True)
@@ -101,3 +107,16 @@ def _repeated(texts: Iterable[Any], sample_weight: Any) -> Iterable[Any]:
         taken += 1
     if taken < len(weights):
         raise ValueError(f"sample_weight has {len(weights)} numbers, X has {taken} texts")
+
+
+def telling_apart(given: dict[str, Any], default: dict[str, Any]) -> list[dict[str, Any]]:
+    """Parameters that may tell classes apart better than those `given`; what differs from the
+    `default` was set by hand, and no setting that would change it is among them."""
+    if given["vocabulary"] is not None:  # of words, which cues are not
+        return []
+    return [
+        {name: value for name, value in settings.items() if given[name] != value}
+        for settings in _OF_CUES
+        if all(given[name] in (default[name], value) for name, value in settings.items())
+        and any(given[name] != value for name, value in settings.items())
+    ]
