@@ -61,4 +61,4 @@ def tell(reason: str) -> None:
     """
     warning = StopReason(reason).warning  # type: ignore[call-arg]
     if warning:
-        warnings.warn(warning, ConvergenceWarning, stacklevel=4)
+        warnings.warn(warning, ConvergenceWarning, stacklevel=5)

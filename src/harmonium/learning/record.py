@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
 from harmonium.contract.energy import Parameters
 from harmonium.contract.estimates import Status
-from harmonium.contract.stopping import StopReason
+from harmonium.contract.stopping import StopReason, tell
 from harmonium.learning.ascent import are_finite, copied
 from harmonium.learning.checkpoint import State
 from harmonium.learning.watch import Confirmation, Watch
@@ -43,6 +47,25 @@ class FitResult:
     history: dict[str, list[float]]
     #: The held-out figure of the parameters once more, where it was an estimate.
     confirmed: Confirmation | None = None
+
+    def tell(self) -> None:
+        """Warn of an end that was not as asked, and of a held-out figure that another estimate
+        denies. The warning points to the line that called the estimator's ``fit``."""
+        tell(self.reason)
+        along = self.history.get("validation")
+        if self.confirmed is None or not along:
+            return
+        best = int(np.argmax(along))
+        error = self.history.get("std_error", [0.0] * len(along))[best]
+        if not self.confirmed.agrees(along[best], error):
+            warnings.warn(
+                f"held-out rows were followed to {along[best]:.4g} nats along the fit, an "
+                f"independent estimate says {self.confirmed.validation:.4g} +- "
+                f"{self.confirmed.std_error:.2g}: judge the model by log_partition with more "
+                "temperatures before its scores are used",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
 
 #: How far below its start a model may fall, in nats, before that counts as losing it.

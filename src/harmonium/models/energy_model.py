@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -24,7 +23,7 @@ from harmonium.contract.checks import check_choice, check_integer
 from harmonium.contract.energy import Energy
 from harmonium.contract.estimates import LogZ
 from harmonium.contract.joint import JointDistribution
-from harmonium.contract.stopping import StopReason, tell
+from harmonium.contract.stopping import StopReason
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.record import FitResult
 from harmonium.learning.watch import Confirmation
@@ -177,7 +176,7 @@ class EnergyModel(JointDistribution):
 
     @property
     def log_partition_(self) -> LogZ:
-        """log Z as ``log_partition()`` gives it; computed when first asked for, then kept."""
+        """``log_partition()``: computed when first asked for, then kept."""
         return self.log_partition()
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
@@ -209,29 +208,14 @@ class EnergyModel(JointDistribution):
     history_: dict[str, list[float]]
     n_updates_: int
     stop_reason_: str
-    #: The held-out figure once more, by an estimate of its own; None where it was exact.
-    confirmed_: Confirmation | None
+    confirmed_: Confirmation | None  # of the held-out figure; None where that was exact
 
     def _keep_result(self, result: FitResult) -> None:
-        """Keep what a fit tells of itself, and warn where it ended badly: called by ``fit``."""
+        """Keep what a fit tells of itself, and warn where it ended badly."""
         self.history_, self.n_updates_ = result.history, result.n_updates
         self.stop_reason_ = result.reason
-        tell(result.reason)
         self.confirmed_ = result.confirmed
-        along = result.history.get("validation")
-        if result.confirmed is None or not along:
-            return
-        best = int(np.argmax(along))
-        error = result.history.get("std_error", [0.0] * len(along))[best]
-        if not result.confirmed.agrees(along[best], error):
-            warnings.warn(
-                f"the held-out rows were followed to {along[best]:.4g} nats along the fit, an "
-                f"independent estimate says {result.confirmed.validation:.4g} +- "
-                f"{result.confirmed.std_error:.2g}: trust neither before score_samples has been "
-                "judged by log_partition with more temperatures",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        result.tell()
 
     def _keep_partial(self, n_updates: int) -> None:
         """The same of ``partial_fit``, which has no history: updates add up."""

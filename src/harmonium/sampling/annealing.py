@@ -61,7 +61,8 @@ def log_mean_exp(log_weights: NDArray[np.float64]) -> tuple[float, float, float]
     """
     n = len(log_weights)
     value = float(logsumexp(log_weights) - math.log(n))
-    relative = np.exp(log_weights - value)
+    with np.errstate(invalid="ignore"):  # weights that are not finite say so by themselves
+        relative = np.exp(log_weights - value)
     error = float(np.std(relative, ddof=1) / math.sqrt(n)) if n > 1 else math.inf
     return value, error, float(n * n / np.sum(relative**2)) if n else 0.0
 

@@ -152,7 +152,8 @@ def test_the_fused_update_equals_the_plain_one(n, m):
         Ascent(plain, Gaussian({"weights": 0.05}), metric).step(moments, 0.3)
         offsets = (other.visible_mean, other.hidden_mean)
         updates = Updates(fused.weights, fused.visible_bias, fused.hidden_bias, fused.units)
-        mean = updates.fused(positive, negative, share, offsets, (0.3, 0.05), generator)
+        rates = (0.3, 0.05 / (1.0 + 0.3 * 0.05))  # the weights keep 1 / (1 + rate * decay)
+        mean = updates.fused(positive, negative, share, offsets, rates, generator)
         other.follow(mean)
         for name, value in fused.parameters().items():
             torch.testing.assert_close(

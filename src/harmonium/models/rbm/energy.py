@@ -288,9 +288,8 @@ class RBMEnergy(Energy):
         if not isinstance(learner, ChainLearner) or not isinstance(prior, Gaussian):
             return None
         decay, pull = (prior.precisions.get(name, 0.0) for name in ("weights", "visible_bias"))
-        if prior.precisions.keys() - {"weights", "visible_bias"}:
-            return None
-        if isinstance(decay, Tensor) or isinstance(pull, Tensor) or "weights" in prior.centres:
+        odd = prior.precisions.keys() - {"weights", "visible_bias"} or "weights" in prior.centres
+        if odd or isinstance(decay, Tensor) or isinstance(pull, Tensor):
             return None
         biases = Gaussian({"visible_bias": pull}, prior.centres)
         if isinstance(metric, Centred):
