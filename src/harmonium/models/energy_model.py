@@ -58,20 +58,17 @@ class EnergyModel(JointDistribution):
 
     @abstractmethod
     def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
-        """Who answers questions about what is unknown, in the order they are tried.
-
-        `method` is the name that a user gave, for an answerer that does more when asked.
-        """
+        """Who answers questions about what is unknown, in the order they are tried; `method` is
+        the name that a user gave, for an answerer that does more when asked."""
 
     @abstractmethod
     def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
-        """log of the unnormalised P of states, float64: of the variables that a user sees
-        (`own`), what else the model holds summed out; or of all variables together."""
+        """log of the unnormalised P of states, float64: of all variables, or of those that a user
+        sees (`own`), the others summed out."""
 
     @abstractmethod
     def _exact_log_partition(self, required: bool) -> float | None:
-        """log Z where it is affordable, else None; if `required`, a ``ValueError`` that says
-        why not."""
+        """log Z where affordable, else None or, if `required`, a ``ValueError`` that says why."""
 
     @abstractmethod
     def _bases(self) -> Bases | None:
@@ -113,10 +110,9 @@ class EnergyModel(JointDistribution):
         n_temperatures : steps from base to model; by default 2,000, for ``"auto"`` what it takes.
         random_state : seed; ``"auto"`` without one uses a fixed one: the figure stays the same.
 
-        Cost: ``n_chains * n_temperatures`` sweeps; of an RBM's ``"auto"`` 3,500 to 8,500 times
-        `n_chains`, and 25,500. A bar is shown where ``verbose=1``.
-
-        Raises ``ValueError`` where every state has weight zero, or exact is not affordable.
+        Costs ``n_chains * n_temperatures`` sweeps; an RBM's ``"auto"`` 3,500 to 8,500 times
+        `n_chains`, and 25,500. ``verbose=1`` shows a bar. Raises ``ValueError`` where every state
+        has weight zero, or exact is not affordable.
         """
         check_is_fitted(self)
         check_choice("method", method, ("auto", "exact", "ais", "raise"))
