@@ -34,6 +34,7 @@ from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.rows import Batch
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.kernels.choose import Updates
+from harmonium.models.rbm.weighted import Weighted
 from harmonium.sampling.enumeration import Block, energy_blocks, log_sum, mean_moments
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -285,7 +286,7 @@ class RBMEnergy(Energy):
     def fused(self, learner: object, prior: object, metric: Metric) -> FusedStep | None:
         """Chains and step in three products, or one compiled step, for a pull on the weights
         alone, with or without centring."""
-        if not isinstance(learner, ChainLearner) or not isinstance(prior, Gaussian):
+        if not isinstance(learner, ChainLearner | Weighted) or not isinstance(prior, Gaussian):
             return None
         decay = prior.precisions.get("weights", 0.0)
         if not prior.precisions.keys() <= {"weights"} or isinstance(decay, Tensor):
@@ -300,10 +301,12 @@ class RBMEnergy(Energy):
 
         def step(x: Tensor, rate: float, generator: Generator) -> None:
             mean, chains = None, _swept(learner, x)
-            if chains is not None:
+            if isinstance(learner, Weighted):
+                mean = learner.step(self.parameters(), x, offsets, (rate, decay), generator)
+            elif chains is not None:
                 n_gibbs = learner.n_gibbs
                 mean = self._compiled(x, chains, n_gibbs, offsets, (rate, decay), generator)
-            if mean is None:
+            if mean is None and isinstance(learner, ChainLearner):
                 chains = learner.advance(self, Batch(x), generator)
                 n = len(chains.x)
                 if n not in shares:
@@ -332,7 +335,7 @@ class RBMEnergy(Energy):
         return update(x, chains, n_gibbs, offsets, rates, generator)
 
 
-def _swept(learner: ChainLearner, x: Tensor) -> Chains | None:
+def _swept(learner: object, x: Tensor) -> Chains | None:
     """The chains that a learner only sweeps, from where this batch has them start; else None."""
     if isinstance(learner, Contrastive):
         return Chains(x.clone())
