@@ -42,25 +42,31 @@ class Step:
     visible_bias: Tensor
     hidden_bias: Tensor
 
-    def take(self, parameters: Parameters, rate: float, decay: float) -> None:
-        """Move the parameters, in place; `decay` is the pull of the weights to zero."""
-        parameters["weights"].mul_(1.0 - rate * decay).add_(self.weights, alpha=rate)
+    def take(self, parameters: Parameters, rate: float) -> None:
+        """Move the parameters, in place."""
+        parameters["weights"].add_(self.weights, alpha=rate)
         parameters["visible_bias"].add_(self.visible_bias, alpha=rate)
         parameters["hidden_bias"].add_(self.hidden_bias, alpha=rate)
 
 
 def implicit_step(
-    rows: tuple[Tensor, Tensor], ensemble: Ensemble, offsets: tuple[Tensor, Tensor], rate: float
+    rows: tuple[Tensor, Tensor],
+    ensemble: Ensemble,
+    offsets: tuple[Tensor, Tensor],
+    pull: Tensor,
+    rate: float,
 ) -> Step:
-    """The centred direction ``(I + rate Cov)^-1 (E_data T - E_model T)``, exactly.
+    """The centred direction ``(I + rate Cov)^-1 (E_data T - E_model T + pull)``, exactly.
 
     T = (v h', v, h) with the `offsets` of visible and hidden units taken off; `rows` are the
     data's visible states and hidden means, less the offsets too, and Cov is that of T in the
-    `ensemble`. Costs two products more than the gradient, and a Cholesky of ``(m, m)``.
+    `ensemble`. `pull` is a prior's gradient by the weights: outside, it would count for more the
+    shorter the gradient is made, along the stiffest directions most. Costs two products more
+    than the gradient, and a Cholesky of ``(m, m)``.
     """
     visible, hidden = rows
     v, h, shares = ensemble.visible, ensemble.hidden, ensemble.shares
-    weights = visible.T @ hidden / len(visible)
+    weights = torch.addmm(pull, visible.T, hidden, alpha=1.0 / len(visible))
     visible_bias, hidden_bias = visible.mean(0), hidden.mean(0)
     # Products of the m states' statistics with each other, and with the data's mean.
     gram = (v @ v.T + 1.0) * (h @ h.T + 1.0) - 1.0
@@ -86,22 +92,15 @@ def implicit_step(
 
 
 def safe_rate(
-    step: Step,
-    hidden: Tensor,
-    shares: Tensor,
-    logits: Tensor,
-    bias: Tensor,
-    rates: tuple[float, float],
-    most: float,
+    step: Step, hidden: Tensor, shares: Tensor, logits: Tensor, rate: float, most: float
 ) -> float:
-    """The largest rate, at most that of the `rates` (rate and decay), at which log P~(h) of the
-    `hidden` states changes with a variance of at most `most`, to within a tenth.
+    """The largest rate, at most `rate`, at which log P~(h) of the `hidden` states changes with a
+    variance of at most `most`, to within a tenth.
 
     The visible units are summed out, so the change is exact; `logits` ``(m, n_visible)`` are
-    theirs given `hidden`, and `bias` their bias. Costs one product.
+    theirs given `hidden`. Costs one product.
     """
-    rate, decay = rates
-    moved = torch.addmm(step.visible_bias, hidden, step.weights.T) - decay * (logits - bias)
+    moved = torch.addmm(step.visible_bias, hidden, step.weights.T)
     before, linear = softplus(logits).sum(1), hidden @ step.hidden_bias
     for _ in range(_TRIES):
         change = softplus(logits + rate * moved).sum(1) - before + rate * linear

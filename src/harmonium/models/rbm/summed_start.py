@@ -257,11 +257,10 @@ class _Climb:
         offsets = (self.mean, self.hidden_mean)
         ensemble = Ensemble(torch.sigmoid(logits) - offsets[0], states - offsets[1], shares)
         rows = (self.rows - offsets[0], hidden - offsets[1])
-        step = implicit_step(rows, ensemble, offsets, rate)
-        rates = (rate, self.decay)
-        rate = safe_rate(step, states, shares, logits, bias, rates, _MOST_CHANGE)
+        step = implicit_step(rows, ensemble, offsets, -self.decay * weights, rate)
+        rate = safe_rate(step, states, shares, logits, rate, _MOST_CHANGE)
         moved = {name: tensor.clone() for name, tensor in point.parameters.items()}
-        step.take(moved, rate, self.decay)
+        step.take(moved, rate)
         return moved
 
     def start_of(self, point: _Point, generator: Generator) -> SummedStart:

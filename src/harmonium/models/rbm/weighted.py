@@ -79,9 +79,7 @@ class Weighted(Learner):
 
         `rates` are the learning rate and the weights' decay.
         """
-        weights, bias, hidden_bias = (
-            parameters[name] for name in ("weights", "visible_bias", "hidden_bias")
-        )
+        weights, hidden_bias = parameters["weights"], parameters["hidden_bias"]
         visible = self._visible(parameters, generator)
         stacked = torch.cat([x, visible])
         logits = torch.addmm(hidden_bias, stacked, weights)
@@ -90,9 +88,12 @@ class Weighted(Learner):
         shares = self.shares().to(weights)
         seen, hidden = stacked - offsets[0], means - offsets[1]
         ensemble = Ensemble(seen[len(x) :], hidden[len(x) :], shares)
-        step = implicit_step((seen[: len(x)], hidden[: len(x)]), ensemble, offsets, rates[0])
-        rate = safe_rate(step, self.hidden, shares, visible_logits, bias, rates, _MOST_CHANGE)
-        step.take(parameters, rate, rates[1])
+        rows, pull = (seen[: len(x)], hidden[: len(x)]), -rates[1] * weights
+        step = implicit_step(rows, ensemble, offsets, pull, rates[0])
+        step.take(
+            parameters,
+            safe_rate(step, self.hidden, shares, visible_logits, rates[0], _MOST_CHANGE),
+        )
         return means[: len(x)].mean(0)
 
     def shares(self) -> Tensor:
