@@ -57,9 +57,7 @@ def stiffness(table: Table, weights: NDArray[np.float64] | None, rate: float) ->
     return rate * leading_direction(covariance, first)[1] / 4.0
 
 
-def leading_direction(
-    product: Callable[[Vector], Vector], first: Vector
-) -> tuple[Vector, float]:
+def leading_direction(product: Callable[[Vector], Vector], first: Vector) -> tuple[Vector, float]:
     """The leading eigenvector, of length one, and eigenvalue of a positive semidefinite matrix
     that is known by its `product` with vectors: power iteration from `first`."""
     vector, value = first, 0.0

@@ -180,9 +180,7 @@ def fit_energy(
     return result, energy
 
 
-def _is_stiff(
-    table: Table, weights: NDArray[np.float64] | None, units: Units, rate: float
-) -> bool:
+def _is_stiff(table: Table, weights: NDArray[np.float64] | None, units: Units, rate: float) -> bool:
     """Whether plain chains could not follow steps of this rate."""
     return isinstance(units, Bernoulli) and stiffness(table, weights, rate) > MOST_STIFFNESS
 

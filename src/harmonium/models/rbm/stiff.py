@@ -103,9 +103,7 @@ def plan_after(plan: Plan, seconds: float) -> Plan:
     return replace(plan, time_limit=max(plan.time_limit - seconds, 0.1 * plan.time_limit))
 
 
-def rows_to_sum(
-    rows: RowSource, kept: NDArray[np.int64], generator: np.random.Generator
-) -> Tensor:
+def rows_to_sum(rows: RowSource, kept: NDArray[np.int64], generator: np.random.Generator) -> Tensor:
     """Rows for the summed start, at random and in random order, ``(n, n_visible)``: each as
     often as its weight says."""
     n_visible = rows.read(kept[:1]).x.shape[1]
