@@ -312,7 +312,7 @@ class RBMEnergy(Energy):
                 if n not in shares:
                     shares[n] = torch.full((n,), 1.0 / n, dtype=self.dtype, device=self.device)
                 mean = self._updates.fused(x, chains, shares[n], offsets, (rate, decay), generator)
-            if isinstance(metric, Centred):
+            if isinstance(metric, Centred) and mean is not None:
                 metric.follow(mean)
 
         return step

@@ -157,7 +157,7 @@ class SummedWatching:
     start: SummedStart
     exact: bool
 
-    def __call__(self, held: Batch, shown: Batch, generator: Generator) -> Likelihood:
+    def __call__(self, held: Batch, shown: Batch, generator: np.random.Generator) -> Likelihood:
         watch = Likelihood(self.energy, held, shown, generator, exact=self.exact)
         if not self.exact:
             watch.trajectory = self._trajectory(watch.generator)

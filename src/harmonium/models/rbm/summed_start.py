@@ -182,13 +182,10 @@ class _Climb:
 
     def begin(self, bias: Tensor) -> SummedStart:
         """No hidden unit: independent columns."""
-        none = {
-            "weights": bias.new_zeros((len(bias), 0)),
-            "visible_bias": bias.clone(),
-            "hidden_bias": bias.new_zeros(0),
-        }
+        weights, none = bias.new_zeros((len(bias), 0)), bias.new_zeros(0)
         mass = softplus(bias.double()).sum().reshape(1)
-        return SummedStart(*none.values(), self.hidden_mean, mass, torch.ones_like(mass))
+        share = torch.ones_like(mass)
+        return SummedStart(weights, bias.clone(), none, self.hidden_mean, mass, share)
 
     def another_unit(self, found: SummedStart) -> _Point | None:
         """`found` and a unit along the leading direction of what it leaves of the rows; None
