@@ -15,12 +15,13 @@ import harmonium as hm
 from harmonium.learning.ascent import Gaussian
 from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.plan import Plan
+from harmonium.learning.rows import Batch
 from harmonium.models.rbm import summed_start as summing
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, stiffness
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.implicit import Ensemble, implicit_step, safe_rate
-from harmonium.models.rbm.stiff import put, weighted_chains, with_idle_units
+from harmonium.models.rbm.stiff import SummedWatching, put, weighted_chains, with_idle_units
 from harmonium.models.rbm.summed_start import hidden_states, summed_start
 from harmonium.models.rbm.weighted import Weighted
 
@@ -292,6 +293,25 @@ def test_two_clusters_are_learned_and_told_truly():
     assert model.log_partition_.method == "exact"
     assert model.score(Y) > law(Y) - 1.5
     assert law(Y) > independent(X, Y) + 20
+
+
+def test_what_is_watched_is_the_likelihood_of_the_model():
+    """Particles start as draws of the summed start, and follow the model from there."""
+    start, rows = learned(10)
+    energy, source = energy_of(0, 10, 12), np.random.default_rng(0)
+    put(start, energy.parameters(), (torch.full((10,), 0.4), torch.full((12,), 0.5)))
+    watch = SummedWatching(energy, start, False)(Batch(rows), Batch(rows[:100]), source)
+    for shift in (0.0, 0.2):
+        moved = {
+            name: p + shift * torch.from_numpy(source.normal(size=p.shape)).float()
+            for name, p in energy.parameters().items()
+        }
+        told = watch.score(moved)
+        energy.set_parameters(moved)
+        log_z = energy.exact_log_partition()
+        wanted = float(energy.log_weight(rows).mean()) - log_z
+        assert told["log_partition"] == pytest.approx(log_z, abs=0.15)
+        assert told["validation"] == pytest.approx(wanted, abs=0.15)
 
 
 def test_tables_that_chains_can_follow_are_learned_as_before(digits, monkeypatch):

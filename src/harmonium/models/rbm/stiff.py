@@ -160,11 +160,11 @@ class SummedWatching:
     def __call__(self, held: Batch, shown: Batch, generator: np.random.Generator) -> Likelihood:
         watch = Likelihood(self.energy, held, shown, generator, exact=self.exact)
         if not self.exact:
-            watch.trajectory = self._trajectory(watch.generator)
+            # On the watch's own energy, whose parameters it moves and rows are weighed by.
+            watch.trajectory = self._trajectory(watch.energy, watch.generator)
         return watch
 
-    def _trajectory(self, generator: Generator) -> Trajectory:
-        private = self.energy.to(self.energy.dtype)
+    def _trajectory(self, private: Energy, generator: Generator) -> Trajectory:
         parameters = with_idle_units(self.start, private.parameters()["weights"].shape[1])
         n_idle = len(parameters["hidden_bias"]) - self.start.n_units
         log_z = self.start.log_partition + n_idle * math.log(2.0)
