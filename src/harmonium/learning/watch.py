@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from harmonium.compute.random import generator_for, generator_state, restore_generator
-from harmonium.contract.energy import Energy, Parameters
+from harmonium.contract.energy import Energy, Generator, Parameters
 from harmonium.contract.estimates import LogZ, Status
 from harmonium.learning.checkpoint import State
 from harmonium.learning.learners.pseudo import PseudoMoments
@@ -93,7 +93,8 @@ class Likelihood(Watch):
     """Mean log-likelihood of the rows held out, and of some learned from, in nats.
 
     `energy` is copied. log Z is summed at each look where `exact` says that this is affordable,
-    else followed by particles (:class:`~harmonium.sampling.particles.Trajectory`).
+    else followed by particles (:class:`~harmonium.sampling.particles.Trajectory`), which start at
+    the energy's base, or as `begin` makes them for the watch's own copy of the energy.
     """
 
     def __init__(
@@ -104,11 +105,13 @@ class Likelihood(Watch):
         generator: np.random.Generator,
         *,
         exact: bool,
+        begin: Callable[[Energy, Generator], Trajectory] | None = None,
     ) -> None:
         self.energy = energy.to(energy.dtype)
         self.held, self.shown, self.exact = held, shown, exact
         self.generator = generator_for(energy.device, generator)
         self.trajectory: Trajectory | None = None
+        self._begin = begin
         self._most = (_most_likely(held), _most_likely(shown))
 
     def score(self, parameters: Parameters) -> Score:
@@ -133,10 +136,14 @@ class Likelihood(Watch):
     def confirm(self, parameters: Parameters, n_steps: int) -> Confirmation | None:
         if self.exact:
             return None
+        if self._begin is not None:  # particles of their own, since the base may miss modes
+            log_z = self._fresh().advance(parameters, max(n_steps, _AGAIN_STEPS))
+        else:
+            self.energy.set_parameters(parameters)
+            log_z, _, _ = annealed_importance_sampling(
+                self.energy, n_chains=100, n_temperatures=n_steps, generator=self.generator
+            )
         self.energy.set_parameters(parameters)
-        log_z, _, _ = annealed_importance_sampling(
-            self.energy, n_chains=100, n_temperatures=n_steps, generator=self.generator
-        )
         value = self._mean_log_weight(self.held) - log_z.value
         return Confirmation(value, log_z.std_error, Status(log_z.status))
 
@@ -158,8 +165,13 @@ class Likelihood(Watch):
                 return followed
         # At first, and where the particles have lost the model: from the base.
         first = self.trajectory is None
-        self.trajectory = Trajectory(self.energy, _N_PARTICLES, self.generator)
+        self.trajectory = self._fresh()
         return self.trajectory.advance(parameters, _FIRST_STEPS if first else _AGAIN_STEPS)
+
+    def _fresh(self) -> Trajectory:
+        if self._begin is not None:
+            return self._begin(self.energy, self.generator)
+        return Trajectory(self.energy, _N_PARTICLES, self.generator)
 
     def state(self) -> State:
         tensors = {} if self.trajectory is None else self.trajectory.tensors()
@@ -167,7 +179,7 @@ class Likelihood(Watch):
 
     def restore(self, state: State) -> None:
         if state.tensors:
-            self.trajectory = Trajectory(self.energy, _N_PARTICLES, self.generator)
+            self.trajectory = self._fresh()
             self.trajectory.restore(state.tensors)
         restore_generator(self.generator, state.facts["generator"])
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -27,12 +26,7 @@ from harmonium.contract.energy import (
     Metric,
     Parameters,
 )
-from harmonium.learning.ascent import Gaussian, Plain
-from harmonium.learning.learners.base import ChainLearner
-from harmonium.learning.learners.contrastive import Contrastive
-from harmonium.learning.learners.persistent import Persistent
-from harmonium.learning.rows import Batch
-from harmonium.models.rbm.centring import Centred
+from harmonium.models.rbm.fused import fused_step
 from harmonium.models.rbm.kernels.choose import Updates
 from harmonium.sampling.enumeration import Block, energy_blocks, log_sum, mean_moments
 from harmonium.units.base import Units
@@ -283,65 +277,7 @@ class RBMEnergy(Energy):
         return self.units.mean(self.base_bias.unsqueeze(0))[0]
 
     def fused(self, learner: object, prior: object, metric: Metric) -> FusedStep | None:
-        """Chains and step in three products, or one compiled step, for a pull on the weights
-        alone, with or without centring."""
-        if not isinstance(learner, ChainLearner) or not isinstance(prior, Gaussian):
-            return None
-        decay, pull = (prior.precisions.get(name, 0.0) for name in ("weights", "visible_bias"))
-        odd = prior.precisions.keys() - {"weights", "visible_bias"} or "weights" in prior.centres
-        if odd or isinstance(decay, Tensor) or isinstance(pull, Tensor):
-            return None
-        biases = Gaussian({"visible_bias": pull}, prior.centres)
-        if isinstance(metric, Centred):
-            offsets = (metric.visible_mean, metric.hidden_mean)
-        elif isinstance(metric, Plain):
-            offsets = (torch.zeros_like(self.visible_bias), torch.zeros_like(self.hidden_bias))
-        else:
-            return None
-        shares: dict[int, Tensor] = {}
-
-        def step(x: Tensor, rate: float, generator: Generator) -> None:
-            mean, chains = None, _swept(learner, x)
-            # The weights keep 1 / (1 + rate * decay) of themselves: no rate is too large.
-            rates = (rate, decay / (1.0 + rate * decay))
-            if chains is not None:
-                mean = self._compiled(x, chains, learner.n_gibbs, offsets, rates, generator)
-            if mean is None:
-                chains = learner.advance(self, Batch(x), generator)
-                n = len(chains.x)
-                if n not in shares:
-                    shares[n] = torch.full((n,), 1.0 / n, dtype=self.dtype, device=self.device)
-                mean = self._updates.fused(x, chains, shares[n], offsets, rates, generator)
-            if biases.precisions:
-                biases.pull(self.parameters(), rate)
-            if isinstance(metric, Centred):
-                metric.follow(mean)
-
-        return step
-
-    def _compiled(
-        self,
-        x: Tensor,
-        chains: Chains,
-        n_gibbs: int,
-        offsets: tuple[Tensor, Tensor],
-        rates: tuple[float, float],
-        generator: Generator,
-    ) -> Tensor | None:
-        """Sweeps of the chains, in place, and the step in one, where there is such a form; the
-        hidden units' mean under the rows, or None."""
-        update = self._updates.persistent(x, chains, offsets)
-        if update is None or not isinstance(generator, np.random.Generator):
-            return None
-        chains.hidden = self._hidden(chains, generator)
-        return update(x, chains, n_gibbs, offsets, rates, generator)
-
-
-def _swept(learner: ChainLearner, x: Tensor) -> Chains | None:
-    """The chains that a learner only sweeps, from where this batch has them start; else None."""
-    if isinstance(learner, Contrastive):
-        return Chains(x.clone())
-    return learner.chains if isinstance(learner, Persistent) else None
+        return fused_step(self, self._updates, learner, prior, metric)
 
 
 def _clamped(found: Tensor, evidence: Evidence | None, current: Tensor | None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,14 +23,25 @@ from harmonium.learning.ascent import Ascent, Gaussian, Plain
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
 from harmonium.learning.learners import LEARNERS
+from harmonium.learning.learners.base import Learner
 from harmonium.learning.plan import Plan, n_held_of
 from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import Split, n_rows_of, row_source
-from harmonium.learning.watch import Likelihood
+from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.rbm.centring import Centred
+from harmonium.models.rbm.curvature import MOST_STIFFNESS, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
+from harmonium.models.rbm.stiff import (
+    SummedWatching,
+    begin_summed,
+    careful_plan,
+    plan_after,
+    rows_to_sum,
+    weighted_chains,
+)
 from harmonium.sampling.gibbs import mean_marginals
 from harmonium.units.base import Units
+from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.mixed import Mixed
 from harmonium.units.space import LIMITS
 
@@ -145,21 +157,40 @@ def fit_energy(
     energy = _blank_energy(wanted, start, base, streams.noise)
     generator = generator_for(start.device, streams.noise)
     prior = prior_for(wanted, energy, n_rows_of(rows) - plan.n_held)
-    summable = energy.log2_states() <= np.log2(LIMITS["watch"])
+    ascent = Ascent(energy, prior, _metric(wanted, energy))
+    split = Split.drawn(rows, plan.n_held, streams.split)
+    exact = energy.log2_states() <= np.log2(LIMITS["watch"])
+    watching: Watching = partial(Likelihood, energy, exact=exact)
+    learner: Learner
+    if wanted.learner == "pcd" and _is_stiff(table, weights, start.units, plan.rate):
+        plan = careful_plan(plan, wanted.n_chains == "auto")
+        shown = rows_to_sum(rows, split, streams.noise)
+        began = time.perf_counter()
+        summed = begin_summed(energy, ascent.metric, shown, prior, plan, generator)
+        plan = plan_after(plan, time.perf_counter() - began)
+        learner = weighted_chains(summed, energy.n_hidden, plan, generator)
+        watching = SummedWatching(energy, summed, exact)
+    else:
+        learner = LEARNERS[wanted.learner].start(energy, plan, generator)
     result = fit(
-        Ascent(energy, prior, _metric(wanted, energy)),
-        LEARNERS[wanted.learner].start(energy, plan, generator),
+        ascent,
+        learner,
         rows,
-        Split.drawn(rows, plan.n_held, streams.split),
+        split,
         plan,
         streams=streams,
         generator=generator,
-        watching=partial(Likelihood, energy, exact=summable),
+        watching=watching,
         observers=observers,
         checkpoint=checkpoint,
         verbose=wanted.verbose,
     )
     return result, energy
+
+
+def _is_stiff(table: Table, weights: NDArray[np.float64] | None, units: Units, rate: float) -> bool:
+    """Whether plain chains could not follow steps of this rate."""
+    return isinstance(units, Bernoulli) and stiffness(table, weights, rate) > MOST_STIFFNESS
 
 
 def begin_running(

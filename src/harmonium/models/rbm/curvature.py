@@ -1,0 +1,70 @@
+"""Before a fit: whether chains can follow steps of its learning rate.
+
+The largest curvature of an RBM's log-likelihood in its weights is about a quarter of the
+leading eigenvalue of the columns' covariance (a hidden unit has a variance of a quarter). Where
+that times the rate is no longer small, a step moves the model further than a sweep moves the
+chains, and what they tell is then about no model at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from harmonium.data.tables import Table, dense_rows
+
+__all__ = ["MOST_STIFFNESS", "leading_direction", "stiffness"]
+
+Vector: TypeAlias = NDArray[np.float32]
+
+#: Tables below are learned well by plain chains (the largest of eight, binarized MNIST: 0.13),
+#: tables above are not (the smallest of six: 0.21). docs/design_notes.md has the figures.
+MOST_STIFFNESS = 0.17
+#: Rows that tell the covariance: at most so many, and of wide tables fewer.
+_MOST_ROWS, _FEWEST_ROWS, _MOST_VALUES = 2000, 200, 2**24
+#: Products with the matrix; an eigenvalue's error falls with the square of its vector's.
+_ITERATIONS = 30
+
+
+def stiffness(table: Table, weights: NDArray[np.float64] | None, rate: float) -> float:
+    """`rate` times the largest curvature, at least 0: ``rate * lambda / 4``, with lambda the
+    leading eigenvalue of the covariance of the columns of 0 and 1, as if rows were repeated
+    `weights` times. Looks at no more than 2,000 rows, the same ones each time.
+    """
+    usable = np.arange(table.shape[0]) if weights is None else np.flatnonzero(weights)
+    most = min(_MOST_ROWS, max(_FEWEST_ROWS, _MOST_VALUES // max(table.shape[1], 1)))
+    if len(usable) > most:
+        usable = np.sort(np.random.default_rng(0).choice(usable, most, replace=False))
+    share = np.full(len(usable), 1.0) if weights is None else weights[usable]
+    share = (share / share.sum()).astype(np.float32)
+    rows: Any = table[usable] if sparse.issparse(table) else dense_rows(table, usable)
+    rows = rows.astype(np.float32)
+    mean = np.asarray(rows.T @ share).reshape(-1)
+    norms = np.asarray(rows.sum(1)).reshape(-1)
+    # A row far from the mean is not at right angles to the direction that rows lie along.
+    far = int(np.abs(norms - norms.mean()).argmax())
+    first = dense_rows(rows[far : far + 1], slice(None))[0] - mean
+
+    def covariance(direction: Vector) -> Vector:
+        along = np.asarray(rows @ direction).reshape(-1) - mean @ direction
+        along *= share
+        return np.asarray(rows.T @ along).reshape(-1) - mean * along.sum()
+
+    return rate * leading_direction(covariance, first)[1] / 4.0
+
+
+def leading_direction(product: Callable[[Vector], Vector], first: Vector) -> tuple[Vector, float]:
+    """The leading eigenvector, of length one, and eigenvalue of a positive semidefinite matrix
+    that is known by its `product` with vectors: power iteration from `first`."""
+    vector, value = first, 0.0
+    for _ in range(_ITERATIONS):
+        length = float(np.linalg.norm(vector))
+        if not length > 0.0:
+            return np.zeros_like(first), 0.0
+        vector = product(vector / np.float32(length))
+        value = float(np.linalg.norm(vector))
+    return vector / np.float32(value or 1.0), value
