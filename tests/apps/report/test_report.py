@@ -195,6 +195,7 @@ def test_each_reason_to_stop_is_a_sentence_and_only_bad_ones_are_cautions() -> N
     assert {r.value for r in StopReason if ending_cautions({"fit ended": r.value})} == {
         "diverged",
         "interrupted",
+        "lost",
     }
     for reason in StopReason:
         assert ending(reason.value) == ("the fit ended because", reason.sentence)
