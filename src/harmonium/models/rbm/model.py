@@ -106,7 +106,8 @@ class RBM(Questions):
     log_partition_ : :class:`~harmonium.LogZ`, computed when first asked for.
     history_ : lists by name: ``update``, ``seconds``, ``learning_rate``, ``validation`` and
         ``train`` (mean log-likelihoods in nats), ``log_partition``, ``std_error``.
-    n_updates_ : updates done.  stop_reason_ : why the fit ended.
+    n_updates_ : updates done.  stop_reason_ : why the fit ended.  confirmed_ : the held-out figure
+        once more, by an estimate of its own (None where it was exact).
     attributes_ : names of the attributes learned from `y`, and ``attribute_classes_`` the
         label's values (empty for yes/no attributes).
     attribute_components_ : ``(n_components, n_units)``; intercept_attributes_ ``(n_units,)``.
