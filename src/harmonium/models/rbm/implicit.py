@@ -75,12 +75,13 @@ def implicit_step(
     slope = slope - shares @ slope
     centred = gram - mean.unsqueeze(1) - mean.unsqueeze(0) + shares @ mean
     root = torch.sqrt(shares)
-    system = (rate * (root.unsqueeze(1) * centred * root.unsqueeze(0))).double()
+    system = rate * (root.unsqueeze(1) * centred * root.unsqueeze(0)).double()
     system.diagonal().add_(1.0)
-    solved = torch.cholesky_solve(
-        (root * slope).double().unsqueeze(1), torch.linalg.cholesky(system)
-    )
-    extra = rate * root * solved.squeeze(1).to(root)
+    factor, failed = torch.linalg.cholesky_ex(system)
+    extra = torch.zeros_like(root)
+    if not int(failed):  # else numbers have run away, and the plain direction will show it
+        solved = torch.cholesky_solve((root * slope).double().unsqueeze(1), factor)
+        extra = (rate * root.double() * solved.squeeze(1)).to(root)
     implied = shares + extra - shares * extra.sum()
     weighed = implied.unsqueeze(1) * h
     weights = weights - v.T @ weighed
