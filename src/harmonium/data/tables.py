@@ -126,7 +126,11 @@ def one_row(estimator: Any, condition: Any, n_states: int = 2) -> NDArray[np.flo
 
 
 def check_sample_weight(sample_weight: Any, X: Table) -> NDArray[np.float64] | None:
-    """Weights of the rows, or None; non-negative, finite, not all zero."""
+    """Weights of the rows, or None; non-negative, finite, not all zero.
+
+    Whole numbers say how often each row was met; of others only the shares count, and 1 is the
+    largest.
+    """
     if sample_weight is None:
         return None
     weights = np.asarray(
@@ -134,4 +138,7 @@ def check_sample_weight(sample_weight: Any, X: Table) -> NDArray[np.float64] | N
     )
     if not (weights > 0).any():
         raise ValueError("sample_weight must have at least one positive weight, got only zeros")
-    return weights / weights.max()  # only shares count, and their sums must not overflow
+    whole = float(weights.max()) < 2**31 and bool((weights == np.round(weights)).all())
+    if whole and weights.sum() < 2**31:
+        return weights
+    return weights / weights.max()  # their sums must not overflow
