@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from enum import StrEnum
 from typing import Self
 
 from sklearn.exceptions import ConvergenceWarning
+
+from harmonium.contract.warning import warn_caller
 
 __all__ = ["StopReason", "tell"]
 
@@ -55,10 +56,7 @@ class StopReason(StrEnum):
 
 
 def tell(reason: str) -> None:
-    """Warn of a fit that ended for this reason, if there is something to warn of.
-
-    The warning points to the line that called the ``fit`` that called what called this.
-    """
+    """Warn of a fit that ended for this reason, if there is something to warn of."""
     warning = StopReason(reason).warning  # type: ignore[call-arg]
     if warning:
-        warnings.warn(warning, ConvergenceWarning, stacklevel=5)
+        warn_caller(warning, ConvergenceWarning)

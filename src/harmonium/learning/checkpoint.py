@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from harmonium.compute.random import generator_state
 from harmonium.contract.storage import ModelFileError, read_arrays, write_arrays
+from harmonium.contract.warning import warn_caller
 from harmonium.learning.plan import Streams
 
 __all__ = ["Checkpoint", "Part", "State", "opened"]
@@ -133,11 +133,10 @@ class Checkpoint:
             write_arrays(self.path, "checkpoint", arrays, about)
         except OSError as error:
             if not self._warned:  # what was learned is worth more than the file
-                warnings.warn(
+                warn_caller(
                     f"checkpoint: {str(self.path)!r} cannot be written ({error}); the fit goes on "
                     "without it",
                     RuntimeWarning,
-                    stacklevel=2,
                 )
             self._warned = True
 

@@ -6,7 +6,6 @@ next. Exact ones come first.
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -20,6 +19,7 @@ from torch import Tensor
 from harmonium.compute.progress import stage_bar
 from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Chains, Energy, Generator
+from harmonium.contract.warning import warn_caller
 from harmonium.models.question import Question
 from harmonium.sampling.gibbs import Schedule, equilibrate, mean_states, run_chains
 from harmonium.sampling.modes import Hill, climb, seek_mode
@@ -296,9 +296,8 @@ class GibbsChains(Answerer):
         assert self._possible is not None
         n_forbidden = int((~self._possible(found)).sum())
         if n_forbidden:
-            warnings.warn(
+            warn_caller(
                 f"chains of {n_forbidden} rows ended in states that the model forbids: those "
                 "answers have probability zero",
                 RuntimeWarning,
-                stacklevel=5,
             )

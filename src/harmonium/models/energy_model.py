@@ -7,7 +7,6 @@ A model says what its energy is, how rows are states and which answerers it has;
 from __future__ import annotations
 
 import hashlib
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -24,6 +23,7 @@ from harmonium.contract.energy import Energy
 from harmonium.contract.estimates import LogZ
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.stopping import StopReason
+from harmonium.contract.warning import warn_caller
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.record import FitResult
 from harmonium.learning.watch import Confirmation
@@ -191,11 +191,10 @@ class EnergyModel(JointDistribution):
         """log Z, with a warning where it is not to be trusted."""
         log_z = self.log_partition()
         if log_z.status != "ok":
-            warnings.warn(
+            warn_caller(
                 f"log Z is not to be trusted ({log_z.status}: {log_z.effective_chains:.1f} of "
                 f"{log_z.n_chains} chains count); see log_partition(method='raise')",
                 RuntimeWarning,
-                stacklevel=3,
             )
         return log_z.value
 
@@ -345,5 +344,5 @@ class EnergyModel(JointDistribution):
 
 def _method(method: str, search: str | None) -> str:
     if search is not None:
-        warnings.warn("search= is called method= now", FutureWarning, stacklevel=3)
+        warn_caller("search= is called method= now", FutureWarning)
     return method if search is None else search

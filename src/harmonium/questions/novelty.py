@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from harmonium.contract.checks import check_number
 from harmonium.contract.joint import JointDistribution
+from harmonium.contract.warning import warn_caller
 from harmonium.questions.over_models import OverModels
 
 __all__ = ["NoveltyDetector"]
@@ -69,11 +69,10 @@ class NoveltyDetector(OutlierMixin, OverModels):
         k = int(np.floor(contamination * (n + 1)))
         self.offset_ = float(np.sort(scores)[k - 1]) if k else -np.inf
         if not k:
-            warnings.warn(
+            warn_caller(
                 f"{n} rows are too few to tell a share of {contamination} apart (at least "
                 f"{int(np.ceil(1 / contamination - 1e-9)) - 1} are needed): nothing is novel",
                 UserWarning,
-                stacklevel=2,
             )
         self.estimator_ = clone(self.estimator).fit(X)
         return self

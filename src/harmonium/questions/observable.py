@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.contract.estimates import Estimate, Status
+from harmonium.contract.warning import warn_caller
 from harmonium.sampling.importance import Weighted
 
 __all__ = ["Observable"]
@@ -55,10 +55,9 @@ class Observable:
             error = np.where(error == 0, np.nan, error)
         elif status is not Status.OK:
             error = np.full_like(error, np.nan)
-            warnings.warn(
+            warn_caller(
                 f"method={method!r}: no error bar can be given ({status}). {status.sentence}",
                 RuntimeWarning,
-                stacklevel=4,
             )
         return self._shaped(value, error, method=method, status=status, **facts)
 

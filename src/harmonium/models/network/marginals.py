@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from harmonium.contract.energy import Chains, Evidence, Generator
 from harmonium.contract.estimates import Status
+from harmonium.contract.warning import warn_caller
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.contraction import Array
 from harmonium.models.network.factor import Name
@@ -70,11 +70,10 @@ class Marginals(dict[Name, Array]):
     def warn(self) -> None:
         """A RuntimeWarning, in the name of who called the caller, unless all is well."""
         if self.status is not Status.OK:
-            warnings.warn(
+            warn_caller(
                 f"marginals(method={self.method!r}): no error can be given ({self.status}). "
                 f"{self.status.sentence}",
                 RuntimeWarning,
-                stacklevel=3,
             )
 
 

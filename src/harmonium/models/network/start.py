@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.stopping import StopReason
+from harmonium.contract.warning import warn_caller
 from harmonium.learning.ascent import Ascent, Gaussian
 from harmonium.learning.checkpoint import Checkpoint, Part, opened
 from harmonium.learning.climb import Climb, ClimbPlan, ExactLikelihood
@@ -179,12 +179,11 @@ def _exact(
     if watch is None and result.reason is StopReason.MAX_ITER and slack <= wanted.tol:
         result = replace(result, reason=StopReason.DONE)
     if result.reason is StopReason.MAX_ITER:
-        warnings.warn(
+        warn_caller(
             f"fit stopped with expected counts off by {slack:.2g} a row, tol={wanted.tol:g}, "
             f"after {result.n_updates} iterations; combinations that no row shows have no finite "
             "best entry, weight_decay gives them one",
             ConvergenceWarning,
-            stacklevel=4,
         )
     return FittedTables(_factors(network, energy), result.n_updates, result)
 

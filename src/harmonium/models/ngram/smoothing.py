@@ -6,13 +6,13 @@ that can follow: all but ``<s>``, with ``<unk>`` and ``</s>`` among them.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.contract.warning import warn_caller
 from harmonium.models.ngram.trie import Counts, Trie
 from harmonium.models.ngram.vocabulary import START
 
@@ -138,11 +138,10 @@ def _discounts(count: NDArray[np.float64], level: int) -> NDArray[np.float64]:
         reason = f"they come out as {', '.join(f'{d:.3g}' for d in found)}"
     else:
         reason = f"{n[1]}, {n[2]}, {n[3]} n-grams occur once, twice, three times"
-    warnings.warn(
+    warn_caller(
         f"Kneser-Ney discounts of {level}-grams cannot be estimated from so small a text "
         f"({reason}); taken instead: {', '.join(map(str, FALLBACK))}",
         DiscountWarning,
-        stacklevel=2,
     )
     return np.array([0.0, *FALLBACK])
 

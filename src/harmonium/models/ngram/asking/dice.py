@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_flag, check_integer, check_number
+from harmonium.contract.warning import warn_caller
 from harmonium.models.ngram.asking.chain import Chain
 from harmonium.models.ngram.kernels import dice as kernels
 from harmonium.models.ngram.trie import Trie
@@ -90,8 +90,8 @@ def write(
     else:
         out, lengths = _roll(trie, starts, said, max_length, generator)
     if (lengths < 0).any():
-        warnings.warn(
-            f"{np.count_nonzero(lengths < 0)} texts end where no table goes on", stacklevel=3
+        warn_caller(
+            f"{np.count_nonzero(lengths < 0)} texts end where no table goes on",
         )
         lengths = np.where(lengths < 0, -lengths - 1, lengths)
     words = chain.vocabulary.words

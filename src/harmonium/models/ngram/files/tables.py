@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from harmonium.contract.warning import warn_caller
 from harmonium.models.ngram.files.building import build_trie
 from harmonium.models.ngram.trie import Trie
 from harmonium.models.ngram.vocabulary import MARKERS, START, Vocabulary
@@ -52,11 +52,10 @@ def read_tables(tables: Mapping[Any, Mapping[str, float]]) -> tuple[Trie, Vocabu
             entry = grams[len(place)].setdefault((*place, number[word]), [np.nan, 0.0, np.nan])
             entry[0] = float(np.log(p)) if p > 0 else -np.inf
     if open_columns:
-        warnings.warn(
+        warn_caller(
             f"tables: {open_columns} of {len(read)} columns sum to less than one; the rest is "
             "shared evenly by the words that they do not list, and sampling draws from those "
             "that they list",
-            stacklevel=3,
         )
     levels, values = [], []
     for k, level in enumerate(grams, start=1):
