@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from sklearn.exceptions import ConvergenceWarning
 from tests.support.network_oracle import random_factors
 
 import harmonium as hm
+from harmonium.contract.stopping import StopReason
 from harmonium.contract.storage import ModelFileError
 from harmonium.learning.checkpoint import Checkpoint
+from harmonium.learning.record import FitResult, Record
 from harmonium.learning.rows import Batches
 
 Model = Any
@@ -257,3 +260,33 @@ def test_progress_is_shown_where_asked_for(case: str, capsys: pytest.CaptureFixt
     assert not quiet.out + quiet.err
     fitted(case, verbose=1)
     assert "fit" in capsys.readouterr().err
+
+
+@each
+def test_a_warning_points_to_the_line_that_called_fit(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(self: Record, update: int, *rest: Any) -> FitResult:
+        return FitResult(self.best, update, StopReason.INTERRUPTED, self.history)
+
+    monkeypatch.setattr(Record, "result", stop)
+    make, given, data = CASES[case]
+    with pytest.warns(ConvergenceWarning, match="interrupted") as said:
+        make(**given).fit(data)
+    assert {warning.filename for warning in said if "interrupted" in str(warning.message)} == {
+        __file__
+    }
+
+
+def test_over_learning_is_not_told_as_diverging() -> None:
+    """Every pair has a table, and there are few rows: those held out soon lie below the start,
+    those learned from do not."""
+    source = np.random.default_rng(0)
+    pairs = [hm.Factor([str(i), str(j)], np.ones((4, 4))) for i in range(8) for j in range(i)]
+    model = hm.MarkovNetwork(pairs, validation_fraction=0.3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model.fit(source.integers(0, 4, (40, 8)))
+    assert model.stop_reason_ == "overfitting"
+    assert min(model.history_["validation"]) < -8 * np.log(4) - 1.0
+    assert model.score(source.integers(0, 4, (200, 8))) > -8 * np.log(4) - 1.0

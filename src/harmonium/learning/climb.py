@@ -147,8 +147,9 @@ class Climb:
         except KeyboardInterrupt:
             reason = StopReason.INTERRUPTED
         self.seconds = time.perf_counter() - started
-        self.energy.set_parameters(self.record.best)
-        return self.record.result(self.iteration, reason, _CONFIRMING)
+        result = self.record.result(self.iteration, reason, _CONFIRMING)
+        self.energy.set_parameters(result.parameters)
+        return result
 
     def slack(self) -> float:
         """The largest entry of the gradient at the energy's parameters: how far from flat."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from harmonium.contract.energy import Parameters
 from harmonium.contract.estimates import Status
 from harmonium.contract.stopping import StopReason, tell
+from harmonium.contract.warning import warn_caller
 from harmonium.learning.ascent import are_finite, copied
 from harmonium.learning.checkpoint import State
 from harmonium.learning.watch import Confirmation, Watch
@@ -45,30 +44,26 @@ class FitResult:
     n_updates: int
     reason: StopReason
     history: dict[str, list[float]]
-    #: The held-out figure of the parameters once more, where it was an estimate.
+    #: The held-out figure of the parameters, with its error, and the same by another estimate.
+    followed: tuple[float, float] = (math.nan, 0.0)
     confirmed: Confirmation | None = None
 
     def tell(self) -> None:
         """Warn of an end that was not as asked, and of a held-out figure that another estimate
-        denies. The warning points to the line that called the estimator's ``fit``."""
+        denies."""
         tell(self.reason)
-        along = self.history.get("validation")
-        if self.confirmed is None or not along:
-            return
-        best = int(np.argmax(along))
-        error = self.history.get("std_error", [0.0] * len(along))[best]
-        if not self.confirmed.agrees(along[best], error):
-            warnings.warn(
-                f"held-out rows were followed to {along[best]:.4g} nats along the fit, an "
+        if self.confirmed is not None and not self.confirmed.agrees(*self.followed):
+            warn_caller(
+                f"held-out rows were followed to {self.followed[0]:.4g} nats along the fit, an "
                 f"independent estimate says {self.confirmed.validation:.4g} +- "
                 f"{self.confirmed.std_error:.2g}: judge the model by log_partition with more "
                 "temperatures before its scores are used",
                 ConvergenceWarning,
-                stacklevel=4,
             )
 
 
-#: How far below its start a model may fall, in nats, before that counts as losing it.
+#: How far below its start a model may fall on rows that it learns from, in nats, before that
+#: counts as losing it.
 _FALL = 1.0
 
 
@@ -84,7 +79,7 @@ class Record:
         self.start = copied(parameters)
         self.best = copied(parameters)
         self.best_update = 0
-        self.start_score = self.best_score = -math.inf
+        self.start_score = self.start_train = self.best_score = -math.inf
         self.best_error = 0.0
 
     def begin(self) -> None:
@@ -94,18 +89,19 @@ class Record:
             value = score.figures["validation"]
             if math.isfinite(value) and score.possible:
                 self.start_score = self.best_score = value
-                self.best_error = score.error
+                self.start_train, self.best_error = score.figures["train"], score.error
 
     def look(self, update: int, parameters: Parameters, facts: dict[str, float]) -> Look | None:
         """Judge these parameters, with `facts` to be told beside; None if that cannot be: they
-        are not finite, the score is impossible, or it lies well below the start's."""
+        are not finite, the score is impossible, or what they learn from has itself become well
+        less likely than at the start (held-out rows alone do where a fit over-learns)."""
         if not are_finite(parameters):
             return None
         value, error = float(update), 0.0
         if self.watch is not None:
             score = self.watch.score(parameters)
             value, error = score.figures["validation"], score.error
-            fallen = value < self.start_score - _FALL - 5.0 * error
+            fallen = score.figures["train"] < self.start_train - _FALL - 5.0 * error
             if not math.isfinite(value) or not score.possible or fallen:
                 return None
             facts = {**facts, **score.figures}
@@ -121,12 +117,12 @@ class Record:
         those of the start where they turn out worse."""
         if self.watch is None or reason is StopReason.INTERRUPTED:
             return FitResult(self.best, update, reason, self.history)
-        found = self.watch.confirm(self.best, n_steps)
+        found, best = self.watch.confirm(self.best, n_steps), self.best
         if found is not None and found.status is Status.OK:
-            worse = found.validation < self.start_score - _FALL - 5.0 * found.std_error
-            if worse:
-                return FitResult(self.start, update, StopReason.LOST, self.history, found)
-        return FitResult(self.best, update, reason, self.history, found)
+            lost = found.validation < self.start_score - _FALL - 5.0 * found.std_error
+            best, reason = (self.start, StopReason.LOST) if lost else (best, reason)
+        followed = (self.best_score, self.best_error)
+        return FitResult(best, update, reason, self.history, followed, found)
 
     def state(self) -> State:
         facts = {
@@ -135,6 +131,7 @@ class Record:
             "best_score": self.best_score,
             "best_error": self.best_error,
             "start_score": self.start_score,
+            "start_train": self.start_train,
         }
         tensors = {f"best.{name}": value for name, value in self.best.items()}
         return State(tensors | {f"start.{k}": v for k, v in self.start.items()}, facts)
@@ -146,3 +143,4 @@ class Record:
         self.best_score = state.facts["best_score"]
         self.best_error = state.facts["best_error"]
         self.start_score = state.facts["start_score"]
+        self.start_train = state.facts["start_train"]
