@@ -138,7 +138,11 @@ def check_sample_weight(sample_weight: Any, X: Table) -> NDArray[np.float64] | N
     )
     if not (weights > 0).any():
         raise ValueError("sample_weight must have at least one positive weight, got only zeros")
-    whole = float(weights.max()) < 2**31 and bool((weights == np.round(weights)).all())
-    if whole and weights.sum() < 2**31:
-        return weights
-    return weights / weights.max()  # their sums must not overflow
+    return weights if are_counts(weights) else weights / weights.max()
+
+
+def are_counts(weights: NDArray[np.float64]) -> bool:
+    """Whether weights say how often each row was met: whole numbers, of a table that could be."""
+    return bool((weights < 2**31).all() and (weights == np.round(weights)).all()) and bool(
+        weights.sum() < 2**31
+    )

@@ -13,7 +13,7 @@ from scipy import sparse
 from torch import Tensor
 
 from harmonium.compute.random import generator_state, restore_generator, systematic_resampling
-from harmonium.data.tables import Table, dense_rows
+from harmonium.data.tables import Table, are_counts, dense_rows
 from harmonium.learning.checkpoint import State
 
 __all__ = [
@@ -216,11 +216,6 @@ class Split:
 
 #: Copies of rows in all that weights are parted as, where they are no counts.
 _COPIES = 10
-
-
-def are_counts(weights: NDArray[np.float64]) -> bool:
-    """Whether weights say how often each row was met: whole numbers, of a table that could be."""
-    return bool((weights == np.round(weights)).all() and weights.sum() < 2**31)
 
 
 def copies_of(weights: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.int64]:

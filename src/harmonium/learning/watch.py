@@ -20,15 +20,24 @@ from harmonium.learning.rows import Batch
 from harmonium.sampling.annealing import annealed_importance_sampling
 from harmonium.sampling.particles import Trajectory
 
-__all__ = ["Confirmation", "Likelihood", "PseudoLikelihood", "Score", "Watch", "Watching"]
+__all__ = [
+    "N_PARTICLES",
+    "Confirmation",
+    "Likelihood",
+    "PseudoLikelihood",
+    "Score",
+    "Watch",
+    "Watching",
+]
 
 #: Makes a watch of the rows held out, some of those learned from, and randomness of its own.
 Watching: TypeAlias = "Callable[[Batch, Batch, np.random.Generator], Watch]"
 
 #: Particles that follow a model whose states cannot be summed at each look.
-_N_PARTICLES = 500
-#: Annealing steps to the first model looked at, and at least so many from one to the next.
-_FIRST_STEPS, _BRIDGE_STEPS, _AGAIN_STEPS = 200, 40, 1000
+N_PARTICLES = 500
+#: Steps from one model looked at to the next, at least, the first being the start of the fit;
+#: and from the particles' own start to a model that has been learned.
+_BRIDGE_STEPS, _AGAIN_STEPS = 40, 1000
 #: Particles that must count: fewer, and they begin again; fewer still, and nothing is known.
 _FEW_EFFECTIVE, _LEAST_EFFECTIVE = 10.0, 2.0
 #: Two estimates are the same that differ by this share of the figure, at least of a nat.
@@ -111,7 +120,7 @@ class Likelihood(Watch):
         self.held, self.shown, self.exact = held, shown, exact
         self.generator = generator_for(energy.device, generator)
         self.trajectory: Trajectory | None = None
-        self._begin = begin
+        self._begin, self._n_steps = begin, _BRIDGE_STEPS
         self._most = (_most_likely(held), _most_likely(shown))
 
     def score(self, parameters: Parameters) -> Score:
@@ -131,7 +140,7 @@ class Likelihood(Watch):
         return Score(figures, log_z.std_error, possible)
 
     def begin_again(self) -> None:
-        self.trajectory = None
+        self.trajectory, self._n_steps = None, _AGAIN_STEPS
 
     def confirm(self, parameters: Parameters, n_steps: int) -> Confirmation | None:
         if self.exact:
@@ -163,15 +172,14 @@ class Likelihood(Watch):
             followed = self.trajectory.advance(parameters, _BRIDGE_STEPS)
             if followed.effective_chains >= _FEW_EFFECTIVE:
                 return followed
-        # At first, and where the particles have lost the model: from the base.
-        first = self.trajectory is None
+            self.begin_again()  # the particles have lost the model
         self.trajectory = self._fresh()
-        return self.trajectory.advance(parameters, _FIRST_STEPS if first else _AGAIN_STEPS)
+        return self.trajectory.advance(parameters, self._n_steps)
 
     def _fresh(self) -> Trajectory:
         if self._begin is not None:
             return self._begin(self.energy, self.generator)
-        return Trajectory(self.energy, _N_PARTICLES, self.generator)
+        return Trajectory(self.energy, N_PARTICLES, self.generator)
 
     def state(self) -> State:
         tensors = {} if self.trajectory is None else self.trajectory.tensors()
@@ -179,6 +187,7 @@ class Likelihood(Watch):
 
     def restore(self, state: State) -> None:
         if state.tensors:
+            self.begin_again()
             self.trajectory = self._fresh()
             self.trajectory.restore(state.tensors)
         restore_generator(self.generator, state.facts["generator"])

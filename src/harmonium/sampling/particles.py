@@ -45,6 +45,12 @@ class Trajectory:
         self.variance = 0.0
         self.started = False
 
+    def stand_at(self, parameters: Parameters, x: Tensor, log_z: float) -> None:
+        """Begin at a model that is known: exact draws `x` ``(n_chains, n_variables)`` from it, and
+        its log Z, in place of the base."""
+        self.energy.set_parameters(parameters)
+        self.chains, self.log_z, self.started = Chains(x), log_z, True
+
     def advance(self, parameters: Parameters, n_steps: int) -> LogZ:
         """Carry the particles to the model with these `parameters`; returns its log Z.
 

@@ -142,7 +142,7 @@ def test_watching_does_not_change_what_is_learned(digits, monkeypatch):
 
     monkeypatch.setattr(learning, "Trainer", Kept)
     quick(n_updates=450).fit(X)  # several looks, and updates after them
-    monkeypatch.setattr(watch, "_N_PARTICLES", 20)
+    monkeypatch.setattr(watch, "N_PARTICLES", 20)
     monkeypatch.setattr(watch, "_BRIDGE_STEPS", 3)
     quick(n_updates=450).fit(X)
     for ours, others in zip(*ends, strict=True):

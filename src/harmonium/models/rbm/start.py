@@ -152,11 +152,12 @@ def fit_energy(
     rows = row_source(table, start.device, weights)
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
-    plan = plan_for(wanted, n_rows_of(rows))
-    base = initial_bias(table, weights, start.units)
+    n_rows = n_rows_of(rows)
+    plan = plan_for(wanted, n_rows)
+    base = initial_bias(table, weights, n_rows, start.units)
     energy = _blank_energy(wanted, start, base, streams.noise)
     generator = generator_for(start.device, streams.noise)
-    prior = prior_for(wanted, energy, n_rows_of(rows) - plan.n_held)
+    prior = prior_for(wanted, energy, n_rows - plan.n_held)
     ascent = Ascent(energy, prior, _metric(wanted, energy))
     split = Split.drawn(rows, plan.n_held, streams.split)
     exact = energy.log2_states() <= np.log2(LIMITS["watch"])
@@ -199,7 +200,8 @@ def begin_running(
     """A running fit of fresh chains, from `energy` or, for None, from nothing learned."""
     source = random_generator(wanted.random_state)
     if energy is None:
-        energy = _blank_energy(wanted, start, initial_bias(table, None, start.units), source)
+        base = initial_bias(table, None, table.shape[0], start.units)
+        energy = _blank_energy(wanted, start, base, source)
     generator = generator_for(start.device, source)
     learner = LEARNERS[wanted.learner].start(energy, plan_for(wanted, table.shape[0]), generator)
     return RunningFit(energy, _metric(wanted, energy), learner, source, generator)
@@ -272,11 +274,14 @@ def base_bias_of(energy: RBMEnergy) -> NDArray[np.float64]:
     return torch.logit(mean.mean(0), eps=1e-4).cpu().numpy()
 
 
-def initial_bias(table: Table, weights: NDArray[np.float64] | None, units: Units) -> Tensor:
-    """Where learning and annealing start: visible biases that match the rows' base rates."""
+def initial_bias(
+    table: Table, weights: NDArray[np.float64] | None, n_rows: int, units: Units
+) -> Tensor:
+    """Where learning and annealing start: visible biases that match the base rates of rows that
+    weigh as much as `n_rows`."""
     share = np.full(table.shape[0], 1.0 / table.shape[0]) if weights is None else weights
     rates = _mean_statistics(table, share / share.sum(), units)
-    return units.base_inputs(torch.from_numpy(rates), table.shape[0])
+    return units.base_inputs(torch.from_numpy(rates), n_rows)
 
 
 def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> NDArray[np.float64]:

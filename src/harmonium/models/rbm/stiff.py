@@ -20,7 +20,7 @@ from harmonium.contract.energy import Energy, Generator, Metric, Parameters
 from harmonium.learning.ascent import Gaussian
 from harmonium.learning.plan import Plan
 from harmonium.learning.rows import Batch, RowSource, Split
-from harmonium.learning.watch import Likelihood
+from harmonium.learning.watch import N_PARTICLES, Likelihood
 from harmonium.models.rbm.summed_start import MOST_UNITS, SummedStart, summed_start
 from harmonium.models.rbm.weighted import Weighted
 from harmonium.sampling.particles import Trajectory
@@ -38,8 +38,6 @@ __all__ = [
 
 #: Variance of the log weights that the other hidden units' first weights may cause.
 _IDLE_CHANGE = 0.1
-#: Particles that follow the model from the summed start on.
-_N_PARTICLES = 500
 #: Chains where the user left their number to us: fewer lose modes of a table that has many.
 _N_CHAINS = 200
 #: Rows that the summed start is learned from and judged by, of wide tables fewer.
@@ -165,12 +163,6 @@ class SummedWatching:
         parameters = with_idle_units(self.start, private.parameters()["weights"].shape[1])
         n_idle = len(parameters["hidden_bias"]) - self.start.n_units
         log_z = self.start.log_partition + n_idle * math.log(2.0)
-        trajectory = Trajectory(private, _N_PARTICLES, generator)
-        tensors = {
-            **{f"parameters.{name}": tensor for name, tensor in parameters.items()},
-            "x": self.start.draw_rows(_N_PARTICLES, generator),
-            "log_weights": torch.zeros_like(trajectory.log_weights),
-            "numbers": torch.tensor([log_z, 0.0, 1.0], dtype=torch.float64),
-        }
-        trajectory.restore(tensors)
+        trajectory = Trajectory(private, N_PARTICLES, generator)
+        trajectory.stand_at(parameters, self.start.draw_rows(N_PARTICLES, generator), log_z)
         return trajectory
