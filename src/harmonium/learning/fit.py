@@ -15,6 +15,7 @@ from harmonium.compute.threads import one_thread
 from harmonium.contract.energy import Energy, Generator, Metric
 from harmonium.learning.ascent import Ascent, Prior, are_finite
 from harmonium.learning.checkpoint import Checkpoint, Part
+from harmonium.learning.climb import Climb
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
 from harmonium.learning.plan import Plan, Streams
@@ -23,7 +24,7 @@ from harmonium.learning.rows import Batches, RowSource, Split, n_rows_of
 from harmonium.learning.trainer import Trainer
 from harmonium.learning.watch import Watch, Watching
 
-__all__ = ["RunningFit", "fit", "shown", "watch_of"]
+__all__ = ["RunningFit", "climbed", "fit", "watch_of"]
 
 #: Products of fewer multiplications than this lose more to a second thread than they gain.
 _SMALL = 2**20
@@ -78,9 +79,33 @@ def fit(
         checkpoint.read("learning", parts, ascent.energy.device)
         told.append(checkpoint.writer("learning", parts))
     small = _work(ascent.energy, plan) < _SMALL
-    bar = shown(plan.n_updates, plan.time_limit, verbose)
+    bar = _shown(plan.n_updates, plan.time_limit, verbose)
     with one_thread(trainer.fused or small), bar as show, torch.no_grad():
         return trainer.run([*show, *told])
+
+
+def climbed(
+    climb: Climb,
+    stage: str,
+    *,
+    checkpoint: Checkpoint | None = None,
+    beside: Mapping[str, Part] | None = None,
+    verbose: int = 0,
+) -> FitResult:
+    """Run a climb to its end, from what a `checkpoint` holds of this `stage` of the same fit."""
+    plan, watch = climb.plan, climb.record.watch
+    told: list[Observer] = []
+    if checkpoint is not None:
+        parts: dict[str, Part] = {
+            "climb": climb,
+            "record": climb.record,
+            **({} if watch is None else {"watch": watch}),
+            **(beside or {}),
+        }
+        checkpoint.read(stage, parts, climb.energy.device)
+        told.append(checkpoint.writer(stage, parts))
+    with _shown(plan.n_iterations, plan.time_limit, verbose) as bar, torch.no_grad():
+        return climb.run([*bar, *told])
 
 
 def _work(energy: Energy, plan: Plan) -> int:
@@ -106,7 +131,7 @@ class _Shown:
         self.bar.update(look.update, look.facts)
 
 
-def shown(n_updates: int, time_limit: float | None, verbose: int) -> Any:
+def _shown(n_updates: int, time_limit: float | None, verbose: int) -> Any:
     """Gives the observers that show a run's progress: one where `verbose`, else none."""
     return _Shown(n_updates, time_limit) if verbose else nullcontext([])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -10,9 +11,20 @@ import numpy as np
 
 from harmonium.compute.random import random_generator
 
-__all__ = ["Plan", "Streams", "asked", "n_held_of"]
+__all__ = ["Plan", "Streams", "Wanted", "asked", "n_held_of"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What every fit reads of a model's parameters, checked; named as they are."""
+
+    validation_fraction: float | str
+    checkpoint: str | os.PathLike[str] | None
+    time_limit: float | None
+    random_state: Any
+    verbose: int
 
 
 def asked(kind: type[T], parameters: Mapping[str, Any]) -> T:

@@ -15,9 +15,9 @@ from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.energy import Chains
 from harmonium.contract.stopping import StopReason
 from harmonium.learning.ascent import Ascent, Gaussian
-from harmonium.learning.checkpoint import Checkpoint, Part, State, opened
+from harmonium.learning.checkpoint import Checkpoint, State, opened
 from harmonium.learning.climb import Climb, ClimbPlan, ExactLikelihood, Objective, PseudoLikelihood
-from harmonium.learning.fit import RunningFit, fit, shown, watch_of
+from harmonium.learning.fit import RunningFit, climbed, fit, watch_of
 from harmonium.learning.learners.base import Learner
 from harmonium.learning.learners.exact import Exact
 from harmonium.learning.learners.persistent import Persistent
@@ -220,15 +220,13 @@ class _Stages:
         scales = {name: 1.0 / torch.sqrt(value.double() + 1.0) for name, value in counts.items()}
         prior = Smooth(energy.cliques, 1.0 / n_observations)
         climb = Climb(energy, objective, prior, scales, replace(plan, time_limit=limit), record)
-        parts: dict[str, Part] = {"climb": climb, "record": record}
-        if first is not None:
-            parts["first"] = first
-        told = []
-        if self.checkpoint is not None:
-            self.checkpoint.read(stage, parts, energy.device)
-            told.append(self.checkpoint.writer(stage, parts))
-        with shown(plan.n_iterations, limit, self.wanted.verbose) as bar, torch.no_grad():
-            return climb.run([*bar, *told])
+        return climbed(
+            climb,
+            stage,
+            checkpoint=self.checkpoint,
+            beside=None if first is None else {"first": first},
+            verbose=self.wanted.verbose,
+        )
 
     def _sampled(self, energy: GridEnergy, kept: Batch, first: _First) -> FitResult:
         """Persistent chains, started at images, through the shared loop."""

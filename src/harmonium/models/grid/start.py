@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.data.patches import random_patches
-from harmonium.learning.plan import Plan, n_held_of
+from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.energy import GridEnergy, level_hats
 from harmonium.models.grid.readings import check_images
@@ -37,7 +36,7 @@ _MOST_HELD, _N_SHOWN = 500, 200
 
 
 @dataclass(frozen=True)
-class GridParameters:
+class GridParameters(Wanted):
     """What the fit of a grid reads of the model's parameters, checked; named as they are."""
 
     n_levels: int
@@ -51,11 +50,6 @@ class GridParameters:
     n_gibbs: int
     patch_size: int | str | None
     n_patches: int
-    validation_fraction: float | str
-    checkpoint: str | os.PathLike[str] | None
-    time_limit: float | None
-    random_state: Any
-    verbose: int
 
 
 @dataclass

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,11 +16,11 @@ from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.stopping import StopReason
 from harmonium.contract.warning import warn_caller
 from harmonium.learning.ascent import Ascent, Gaussian
-from harmonium.learning.checkpoint import Checkpoint, Part, opened
+from harmonium.learning.checkpoint import Checkpoint, opened
 from harmonium.learning.climb import Climb, ClimbPlan, ExactLikelihood
-from harmonium.learning.fit import RunningFit, fit, shown, watch_of
+from harmonium.learning.fit import RunningFit, climbed, fit, watch_of
 from harmonium.learning.learners import LEARNERS
-from harmonium.learning.plan import Plan, Streams, n_held_of
+from harmonium.learning.plan import Plan, Streams, Wanted, n_held_of
 from harmonium.learning.record import FitResult, Record
 from harmonium.learning.rows import Memory, Split, n_rows_of
 from harmonium.learning.watch import Likelihood
@@ -45,18 +44,13 @@ _MOST_HELD = 2000
 
 
 @dataclass(frozen=True)
-class TableParameters:
+class TableParameters(Wanted):
     """What the fit of tables reads of the model's parameters, checked; named as they are."""
 
     learner: str
     weight_decay: float
     max_iter: int
     tol: float
-    validation_fraction: float | str
-    checkpoint: str | os.PathLike[str] | None
-    time_limit: float | None
-    random_state: Any
-    verbose: int
 
 
 @dataclass(frozen=True)
@@ -151,8 +145,7 @@ def _exact(
 
     d log-likelihood / d log table entry = its share of the rows - its probability.
     """
-    device = rows.device
-    energy = FactorEnergy(network.exact, torch.float64, device)
+    energy = FactorEnergy(network.exact, torch.float64, rows.device)
     kept = rows.pick(split.kept, split.kept_weights)
     moments = energy.moments(kept.x, kept.shares(torch.float64))
     scales = {"tables": torch.where(energy.forbidden, 0.0, 1.0).double()}
@@ -166,15 +159,8 @@ def _exact(
         ClimbPlan(wanted.max_iter, wanted.tol, time_limit=wanted.time_limit),
         record,
     )
-    parts: dict[str, Part] = {"climb": climb, "record": record}
-    if watch is not None:
-        parts["watch"] = watch
-    told = []
-    if checkpoint is not None:
-        checkpoint.read("climb", parts, device)
-        told.append(checkpoint.writer("climb", parts))
-    with shown(wanted.max_iter, wanted.time_limit, wanted.verbose) as bar, torch.no_grad():
-        result = climb.run([*bar, *told])
+    result = climbed(climb, "climb", checkpoint=checkpoint, verbose=wanted.verbose)
+    with torch.no_grad():
         slack = climb.slack()
     if watch is None and result.reason is StopReason.MAX_ITER and slack <= wanted.tol:
         result = replace(result, reason=StopReason.DONE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
-from harmonium.learning.plan import Plan, n_held_of
+from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood, Watching
@@ -75,7 +74,7 @@ _MOST_HELD = 2000
 
 
 @dataclass(frozen=True)
-class RBMParameters:
+class RBMParameters(Wanted):
     """What a fit reads of the model's parameters, checked; named as they are."""
 
     n_components: int
@@ -88,11 +87,6 @@ class RBMParameters:
     centered: bool
     weight_decay: float | str
     temperature: float
-    validation_fraction: float | str
-    checkpoint: str | os.PathLike[str] | None
-    time_limit: float | None
-    random_state: Any
-    verbose: int
 
 
 @dataclass(frozen=True)
