@@ -121,7 +121,8 @@ class Likelihood(Watch):
         self.generator = generator_for(energy.device, generator)
         self.trajectory: Trajectory | None = None
         self._begin, self._n_steps = begin, _BRIDGE_STEPS
-        self._most = (_most_likely(held), _most_likely(shown))
+        #: What the mean log-likelihoods of the two can be at most.
+        self.most = (_most_likely(held), _most_likely(shown))
 
     def score(self, parameters: Parameters) -> Score:
         log_z = self._log_partition(parameters)
@@ -133,8 +134,8 @@ class Likelihood(Watch):
         }
         slack = 5.0 * log_z.std_error + 1e-3
         possible = (
-            figures["validation"] <= self._most[0] + slack
-            and figures["train"] <= self._most[1] + slack
+            figures["validation"] <= self.most[0] + slack
+            and figures["train"] <= self.most[1] + slack
             and log_z.effective_chains >= _LEAST_EFFECTIVE
         )
         return Score(figures, log_z.std_error, possible)
