@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from harmonium.contract.joint import JointDistribution as JointDistribution
     from harmonium.contract.storage import ModelFileError as ModelFileError
     from harmonium.contract.storage import load as load
+    from harmonium.data.schema import Schema as Schema
     from harmonium.data.texts import TextFile as TextFile
     from harmonium.models.energy_model import EnergyModel as EnergyModel
     from harmonium.models.grid.model import GridMRF as GridMRF
@@ -40,6 +41,7 @@ _HOME = {entry.name: entry.home for entry in _MODELS} | {
     "JointDistribution": "contract.joint",
     "LogZ": "contract.estimates",
     "ModelFileError": "contract.storage",
+    "Schema": "data.schema",
     "TextFile": "data.texts",
     "expectation": "questions.expectation",
     "load": "contract.storage",

@@ -1,0 +1,231 @@
+"""What columns of numbers share: bins as states, and the marginal density inside a bin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.data.columns.base import Array, Column
+from harmonium.data.columns.bins import cut, resolution_of
+from harmonium.data.columns.marginal import Marginal, fit_marginal
+from harmonium.data.frames import as_number
+
+__all__ = ["Binned"]
+
+#: Where a column has no resolution, its density is told over cells of this share of its spread.
+_FINE = 1e-3
+#: The cell of a score by which shapes are chosen, in standard deviations.
+_CELL = 0.02
+
+
+class Binned(Column):
+    """A state a bin. Inside, values are as the column's marginal has them: p(x | state) =
+    m(x) / m(state).
+
+    A value that repeats is a mass. :meth:`log_density` is therefore the mass of the cell of
+    ``resolution`` (or 1e-3 of the standard deviation where values have none) round the value,
+    divided by its width. Numbers beyond the range seen belong to the outer bins, whose densities
+    have tails; drawn values stay inside the range.
+    """
+
+    ordered = True
+    is_number = True
+
+    def __init__(
+        self, name: str, edges: Array, marginal: Marginal, centres: Array, seen: dict[str, Any]
+    ) -> None:
+        super().__init__(name)
+        self.edges = edges
+        self.marginal = marginal
+        self._centres = centres
+        self.low, self.high = float(seen["low"]), float(seen["high"])
+        self.resolution: float | None = seen["resolution"]
+        self.width: float = self.resolution or float(seen["width"])
+        ends = np.concatenate([[-np.inf], edges, [np.inf]])
+        self._ends = ends
+        self._mass = marginal.mass(ends[:-1], ends[1:])
+        self._points, self._steps = marginal.steps(self.low, self.high)
+
+    @classmethod
+    def fit(cls, name: str, values: Array) -> Self:
+        """The column of `values` (NaN where missing); at least two must differ."""
+        x = values[~np.isnan(values)]
+        if len(x) == 0 or x.min() == x.max():
+            raise ValueError(
+                f"column {name!r}: kind {cls.kind!r} wants at least two different values"
+            )
+        spread = float(x.std())
+        resolution = resolution_of(x)
+        edges = cut(x)
+        marginal = fit_marginal(x, max(resolution or 0.0, _CELL * spread))
+        states = np.searchsorted(edges, x, side="right")
+        centres = np.bincount(states, x) / np.bincount(states)
+        seen = {
+            "low": float(x.min()),
+            "high": float(x.max()),
+            "resolution": resolution,
+            "width": _FINE * spread,
+        }
+        return cls(name, edges, marginal, centres, seen)
+
+    @property
+    def n_states(self) -> int:
+        return len(self.edges) + 1
+
+    def states(self, values: NDArray[Any], handle_unknown: str = "error") -> Array:
+        x = np.asarray(values, dtype=np.float64)
+        states = np.searchsorted(self.edges, x, side="right").astype(np.float64)
+        states[np.isnan(x)] = np.nan
+        return states
+
+    def centres(self) -> Array:
+        return self._centres
+
+    def quantile(self, states: Array, u: Array) -> Array:
+        k = np.asarray(states, dtype=np.int64)
+        low, high = self._levels(self._ends[:-1], self._ends[1:])
+        return np.interp(low[k] + u * (high - low)[k], self._steps, self._points)
+
+    def _levels(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Masses below both ends of intervals, of what is within the range seen."""
+        low, high = np.clip(low, self.low, self.high), np.clip(high, self.low, self.high)
+        base = np.full_like(low, self.low)
+        above = self.marginal.mass(base, high)
+        return np.maximum(above - self.marginal.mass(low, high), 0.0), above
+
+    def log_density(self, values: NDArray[Any], states: Array) -> Array:
+        x = np.asarray(values, dtype=np.float64)
+        gone = np.isnan(x) | np.isnan(states)
+        k = np.where(gone, 0, states).astype(np.int64)
+        half = self.width / 2
+        low, high = np.maximum(x - half, self._ends[k]), np.minimum(x + half, self._ends[k + 1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log = np.log(self.marginal.mass(low, high) / self._mass[k] / self.width)
+        return np.where(gone, 0.0, log)
+
+    def cell_weights(self, values: NDArray[Any], width: float | None = None) -> Array:
+        x = np.asarray(values, dtype=np.float64)[:, None]
+        half = (self.width if width is None else width) / 2
+        if not half > 0:
+            raise ValueError(f"width of column {self.name!r} must be above 0, got {width!r}")
+        low, high = np.maximum(x - half, self._ends[:-1]), np.minimum(x + half, self._ends[1:])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weights = np.log(np.minimum(self.marginal.mass(low, high) / self._mass, 1.0))
+        weights[np.isnan(x[:, 0])] = 0.0
+        return weights
+
+    def allowed(self, condition: Any) -> tuple[Array, Any]:
+        pieces = self._pieces(condition)
+        shares = np.zeros(self.n_states)
+        for low, high, _ in pieces:
+            a, b = np.maximum(low, self._ends[:-1]), np.minimum(high, self._ends[1:])
+            shares += self.marginal.mass(a, b)
+        shares = np.minimum(shares / self._mass, 1.0)
+        if not shares.any():
+            raise ValueError(f"condition: column {self.name!r} allows nothing, got {condition!r}")
+        with np.errstate(divide="ignore"):
+            return np.log(shares), pieces
+
+    def _pieces(self, condition: Any) -> list[tuple[float, float, float]]:
+        """Intervals that a condition allows, and the one value that each stands for, or NaN."""
+        if isinstance(condition, list) and all(isinstance(one, tuple) for one in condition):
+            pieces = [one for one in condition if len(one) == 3]
+            if condition and len(pieces) == len(condition):
+                return pieces  # as :meth:`allowed` gave them
+        half = self.width / 2
+        try:
+            if isinstance(condition, tuple) and len(condition) == 2:
+                low, high = map(as_number, condition)
+                if not low <= high:
+                    raise ValueError(
+                        f"condition: the range of column {self.name!r} must rise, got {condition!r}"
+                    )
+                pad = half if self.resolution else 0.0
+                return [(low - pad, high + pad, math.nan)]
+            many = isinstance(condition, Iterable) and not isinstance(condition, str)
+            wanted = sorted({as_number(one) for one in (condition if many else [condition])})
+        except TypeError:
+            raise ValueError(
+                f"condition: column {self.name!r} wants numbers, got {condition!r}"
+            ) from None
+        if not all(map(math.isfinite, wanted)):
+            raise ValueError(f"condition: column {self.name!r} must be finite, got {condition!r}")
+        return [(one - half, one + half, one) for one in wanted]
+
+    def values(
+        self, states: Array, generator: np.random.Generator | None = None, within: Any = None
+    ) -> Array:
+        pieces = [(-np.inf, np.inf, math.nan)] if within is None else self._pieces(within)
+        out = np.full(len(states), np.nan)
+        for k in np.unique(states[~np.isnan(states)]).astype(np.int64):
+            rows = np.flatnonzero(states == k)
+            out[rows] = self._inside(int(k), pieces, len(rows), generator)
+        return out
+
+    def _inside(
+        self,
+        k: int,
+        pieces: list[tuple[float, float, float]],
+        n: int,
+        generator: np.random.Generator | None,
+    ) -> Array:
+        ends = np.array([piece[:2] for piece in pieces])
+        low, high = np.maximum(ends[:, 0], self._ends[k]), np.minimum(ends[:, 1], self._ends[k + 1])
+        masses = self.marginal.mass(low, high)
+        if not masses.any():
+            raise ValueError(f"condition: column {self.name!r} has nothing in state {k}")
+        edges = np.cumsum(masses) / masses.sum()
+        u, v = (np.full((2, n), 0.5) if generator is None else generator.random((2, n)))
+        which = np.minimum(np.searchsorted(edges, u, side="right"), len(pieces) - 1)
+        below, above = self._levels(low, high)
+        drawn = np.interp(below[which] + v * (above - below)[which], self._steps, self._points)
+        drawn = np.clip(self._rounded(drawn), low[which], high[which])
+        exact = np.array([piece[2] for piece in pieces])[which]
+        return np.where(np.isnan(exact), drawn, exact)
+
+    def _rounded(self, x: Array) -> Array:
+        if self.resolution is None:
+            return np.clip(x, self.low, self.high)
+        digits = max(0, -math.floor(math.log10(self.resolution)))
+        steps = np.round(np.round(x / self.resolution) * self.resolution, digits)
+        return np.clip(steps, self.low, self.high)
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "edges": self.edges.tolist(),
+            "centres": self._centres.tolist(),
+            "low": self.low,
+            "high": self.high,
+            "resolution": self.resolution,
+            "width": self.width,
+            "marginal": self.marginal.facts(),
+        }
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Self:
+        name = facts.get("name")
+        try:
+            edges, centres = (
+                np.asarray(facts[one], dtype=np.float64) for one in ("edges", "centres")
+            )
+            numbers = [float(facts[one]) for one in ("low", "high", "width")]
+            step = None if facts["resolution"] is None else float(facts["resolution"])
+            marginal = Marginal.from_facts(facts["marginal"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"column {name!r}: {error}") from None
+        good = edges.ndim == 1 and (np.diff(edges) > 0).all() and len(centres) == len(edges) + 1
+        good = good and np.isfinite([*edges, *centres, *numbers]).all() and numbers[0] < numbers[1]
+        if not good or numbers[2] <= 0 or (step is not None and not step > 0):
+            raise ValueError(f"column {name!r}: edges, centres and range are those of no column")
+        seen = {"low": numbers[0], "high": numbers[1], "resolution": step, "width": numbers[2]}
+        return cls(str(name), edges, marginal, centres, seen)
+
+    def describe(self) -> str:
+        step = f", steps of {self.resolution:g}" if self.resolution else ""
+        return f"{self.low:g}..{self.high:g}{step}, {self.n_states} bins"

@@ -1,0 +1,81 @@
+"""Numbers cut into bins: at quantiles, values that repeat often each in a bin of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MOST_BINS", "cut", "resolution_of"]
+
+Array = NDArray[np.float64]
+
+MOST_BINS = 24
+#: A value with this share of the rows is a bin.
+_OFTEN = 0.02
+#: Fewer rows than this in a bin tell nothing of its odds.
+_FEWEST = 5
+_ROWS_A_BIN = 10
+
+
+def cut(values: Array) -> Array:
+    """Inner edges of the bins, rising, halfway between neighbouring values ``(n_bins - 1,)``.
+
+    `values` are finite. At most 24 bins; fewer where that leaves less than about ten rows each.
+    """
+    x, counts = np.unique(values, return_counts=True)
+    n = len(values)
+    most = int(np.clip(n // _ROWS_A_BIN, 2, MOST_BINS))
+    if len(x) <= most:
+        groups = np.arange(len(x))
+    else:
+        often = counts >= max(_OFTEN * n, _FEWEST)
+        if often.sum() > most - 1:  # the most frequent ones, leaving room for what is between
+            often[:] = False
+            often[np.argsort(-counts, kind="stable")[: most - 1]] = True
+        room = max(most - int(often.sum()), 1)
+        rest = max(float(counts[~often].sum()), 1.0)
+        # Middle of each value's rows among the rows of no bin of their own, in bins of equal rows.
+        free = np.where(often, 0, counts)
+        part = np.floor((np.cumsum(free) - free / 2) / rest * room)
+        part = np.clip(part, 0, room - 1)
+        new = np.concatenate([[True], (np.diff(part) > 0) | often[1:] | often[:-1]])
+        groups = np.cumsum(new) - 1
+    groups = _merged(groups, counts, most)
+    last = np.flatnonzero(np.diff(groups))
+    return (x[last] + x[last + 1]) / 2
+
+
+def _merged(groups: NDArray[np.int64], counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Bins of few rows joined to their smaller neighbour, and until at most `most` are left."""
+    rows = np.bincount(groups, counts).tolist()
+    names = [[k] for k in range(len(rows))]
+    while len(rows) > 1:
+        k = int(np.argmin(rows))
+        if rows[k] >= _FEWEST and len(rows) <= most:
+            break
+        if k == 0 or (k + 1 < len(rows) and rows[k + 1] < rows[k - 1]):
+            k += 1
+        rows[k - 1 : k + 1] = [rows[k - 1] + rows[k]]
+        names[k - 1 : k + 1] = [names[k - 1] + names[k]]
+    table = np.empty(int(groups[-1]) + 1, dtype=np.int64)
+    for new, olds in enumerate(names):
+        table[olds] = new
+    return table[groups]
+
+
+def resolution_of(values: Array) -> float | None:
+    """The coarsest step of which all values are multiples, from 1e-8 to 1e6; None if there is none.
+
+    5, 2, 1 times a power of ten. Few distinct values say little: steps above 1 want thirty.
+    """
+    x = np.unique(values)
+    highest = 6 if len(x) >= 30 else 0
+    for power in range(highest, -9, -1):
+        for digit in (5, 2, 1):
+            if digit > 1 and power == highest == 0:
+                continue
+            step = digit * 10.0**power
+            ratio = x / step
+            if (np.abs(ratio - np.round(ratio)) <= 1e-9 * np.maximum(np.abs(ratio), 1)).all():
+                return step
+    return None
