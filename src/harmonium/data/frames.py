@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -28,7 +28,6 @@ class Form:
     dtype: str = ""
     categories: list[Any] | None = None
     ordered: bool = False
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,13 +108,27 @@ def _from_series(name: str, series: Any) -> Cells:
         values = _floats(name, series.dt.timestamp("ms")) / _DAY_MS
         return Cells(name, values, Form("date", text))
     if dtype in (nw.Categorical, nw.Enum):
-        categories = series.cat.get_categories().to_list()
-        ordered = dtype == nw.Enum
-        form = Form("label", text, categories, ordered)
+        form = Form("label", text, *_categories(series.to_native()))
         return Cells(name, _objects(series.to_list()), form)
     if dtype in (nw.String, nw.Object, nw.Unknown):
         return _from_list(name, series.to_list(), text)
     raise ValueError(f"column {name!r} is of type {dtype}; wanted numbers, labels or dates")
+
+
+def _categories(native: Any) -> tuple[list[Any] | None, bool]:
+    """A categorical's categories, used or not, and whether they are in order.
+
+    None for Polars' Categorical, whose categories are those of the whole process.
+    """
+    if hasattr(native, "combine_chunks"):
+        whole = native.unify_dictionaries().combine_chunks()
+        whole = whole.chunk(0) if hasattr(whole, "chunk") else whole
+        return whole.dictionary.to_pylist(), bool(native.type.ordered)
+    categories: Any = getattr(native.dtype, "categories", None)
+    if hasattr(categories, "to_list"):
+        # A Polars Enum is in order; pandas says whether its categories are.
+        return categories.to_list(), bool(getattr(native.dtype, "ordered", True))
+    return None, False
 
 
 def _dtype_text(series: Any) -> str:
@@ -163,7 +176,8 @@ def _from_list(name: str, values: Any, text: str = "object") -> Cells:
         return Cells(name, _numbers(name, items), Form("integer" if whole else "number", text))
     if all(issubclass(one, dt.date) for one in types):
         days = [None if v is None else _days(v) for v in items]
-        return Cells(name, _numbers(name, days), Form("date", text))
+        plain = not any(issubclass(one, dt.datetime) for one in types)
+        return Cells(name, _numbers(name, days), Form("date", "date" if plain else text))
     mixed = ", ".join(sorted(one.__name__ for one in types))
     raise ValueError(f"column {name!r} mixes {mixed}; wanted values of one type")
 
@@ -204,14 +218,14 @@ def _outside(values: NDArray[Any], form: Form) -> list[Any]:
     elif form.kind == "date":
         seconds = np.round(np.where(missing, 0.0, values) * _DAY_MS) / 1000
         items = [_EPOCH + dt.timedelta(seconds=float(v)) for v in seconds]
+        if form.dtype == "date":
+            items = [one.date() for one in items]
     else:
         items = values.tolist()
     return [None if gone else item for gone, item in zip(missing, items, strict=True)]
 
 
-def build(
-    library: str, columns: Mapping[str, tuple[NDArray[Any], Form]], index: Any = None
-) -> Any:
+def build(library: str, columns: Mapping[str, tuple[NDArray[Any], Form]], index: Any = None) -> Any:
     """A frame of `library` from columns as :func:`read_columns` gave them, types restored.
 
     `index` is that of a pandas frame. An integer or truth column with missing cells becomes the
@@ -238,8 +252,8 @@ def _pandas_column(pd: Any, items: list[Any], form: Form) -> Any:
     if form.dtype == "category" or form.categories is not None:
         return pd.Series(pd.Categorical(items, categories=form.categories, ordered=form.ordered))
     if form.kind == "date":
-        if form.dtype == "object":
-            return pd.Series([None if v is None else v.date() for v in items], dtype=object)
+        if form.dtype in ("object", "date"):
+            return pd.Series(items, dtype=object)
         series = pd.Series(pd.to_datetime(items, utc=", " in form.dtype))
         return series.astype(form.dtype)
     if None in items and form.kind in ("integer", "bool") and form.dtype[:1].islower():
@@ -266,7 +280,12 @@ def _polars_column(pl: Any, items: list[Any], form: Form) -> Any:
 
 def _arrow_column(pa: Any, items: list[Any], form: Form) -> Any:
     if form.dtype.startswith("dictionary"):
-        return pa.chunked_array([pa.array(items, type=pa.string()).dictionary_encode()])
+        values, _, rest = form.dtype.split("values=")[1].partition(", indices=")
+        kinds = [pa.type_for_alias(one) for one in (rest.split(",")[0], values)]
+        categories = pa.array(form.categories, type=kinds[1])
+        place = {one: k for k, one in enumerate(form.categories or [])}
+        codes = pa.array([None if v is None else place[v] for v in items], type=kinds[0])
+        return pa.DictionaryArray.from_arrays(codes, categories, ordered=form.ordered)
     if form.kind == "date":
         head, _, zone = form.dtype.partition(", tz=")
         kind = pa.type_for_alias(head.rstrip("]") + "]")

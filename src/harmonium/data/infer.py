@@ -58,10 +58,11 @@ def decide(cells: Cells, wanted: Any = None) -> Column | LeftOut:
     distinct = _distinct(present)
     if kind is None:
         kind = _look(cells, present, distinct)
+    whole: Any = {"bool": bool, "integer": int}.get(cells.form.kind, _plain)
     if kind == "constant":
-        return LeftOut(cells.name, "constant", _plain(distinct[0]))
+        return LeftOut(cells.name, "constant", whole(distinct[0]))
     if kind in LABELS:
-        labels = cells.form.categories or [_plain(one) for one in distinct]
+        labels = cells.form.categories or [whole(one) for one in distinct]
         return LABELS[kind](cells.name, labels)  # type: ignore[no-any-return]
     if kind in NUMBERS:
         if cells.values.dtype.kind != "f":

@@ -172,9 +172,7 @@ class Schema:
         """
         states = np.asarray(states, dtype=np.float64)
         if states.ndim != 2 or states.shape[1] != len(self.columns):
-            raise ValueError(
-                f"states must have shape (n, {len(self.columns)}), got {states.shape}"
-            )
+            raise ValueError(f"states must have shape (n, {len(self.columns)}), got {states.shape}")
         values: dict[str, NDArray[Any]] = {}
         for j, column in enumerate(self.columns):
             if means and column.is_number:
@@ -186,7 +184,9 @@ class Schema:
                 values[column.name] = column.values(states[:, j], generator)
         return self.write_values(values, len(states), like)
 
-    def write_values(self, values: Mapping[str, NDArray[Any]], n_rows: int, like: Any = None) -> Any:
+    def write_values(
+        self, values: Mapping[str, NDArray[Any]], n_rows: int, like: Any = None
+    ) -> Any:
         """A frame of given values of the modelled columns, the rest as :meth:`write` says."""
         library, forms, rest = self._library, self._forms, self._carried(n_rows)
         order = list(self._decided)
@@ -201,10 +201,12 @@ class Schema:
         for name in order:
             form = forms[name]
             made = rest[name] if name in rest else values[name]
-            if made.dtype.kind == "O" and form.kind not in ("label",) and name in values:
+            if made.dtype.kind == "O" and form.kind != "label" and name in values:
                 made = np.array([np.nan if v is None else float(v) for v in made.tolist()])
             columns[name] = (made, form)
-        return build(library, columns, getattr(like, "index", None) if library == "pandas" else None)
+        return build(
+            library, columns, getattr(like, "index", None) if library == "pandas" else None
+        )
 
     def _carried(self, n_rows: int) -> dict[str, NDArray[Any]]:
         """Left-out columns of new rows: constants as they are, the rest missing."""
@@ -247,7 +249,9 @@ class Schema:
                 raise ValueError(f"schema: column {name!r} does not say its type")
             forms[name] = Form(str(form[0]), str(form[1]), form[2], bool(form[3]))
             left = one.get("kind") in LEFT_OUT
-            decided[name] = LeftOut(name, one["kind"], one.get("value")) if left else from_facts(one)
+            decided[name] = (
+                LeftOut(name, one["kind"], one.get("value")) if left else from_facts(one)
+            )
         return cls(decided, forms, facts["library"])
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -46,9 +46,13 @@ class Binned(Column):
         self.resolution: float | None = seen["resolution"]
         self.width: float = self.resolution or float(seen["width"])
         ends = np.concatenate([[-np.inf], edges, [np.inf]])
-        self._ends = ends
+        #: All edges with the infinite ones, ``(n_states + 1,)``.
+        self.ends = ends
         self._mass = marginal.mass(ends[:-1], ends[1:])
-        self._points, self._steps = marginal.steps(self.low, self.high)
+        # A rounded value stands for its cell, so that half a cell lies beyond each end.
+        half = (self.resolution or 0.0) / 2
+        self._span = (self.low - half, self.high + half)
+        self._points, self._steps = marginal.steps(*self._span)
 
     @classmethod
     def fit(cls, name: str, values: Array) -> Self:
@@ -87,13 +91,14 @@ class Binned(Column):
 
     def quantile(self, states: Array, u: Array) -> Array:
         k = np.asarray(states, dtype=np.int64)
-        low, high = self._levels(self._ends[:-1], self._ends[1:])
-        return np.interp(low[k] + u * (high - low)[k], self._steps, self._points)
+        low, high = self._levels(self.ends[:-1], self.ends[1:])
+        found = np.interp(low[k] + u * (high - low)[k], self._steps, self._points)
+        return np.clip(found, self.low, self.high)
 
     def _levels(self, low: Array, high: Array) -> tuple[Array, Array]:
         """Masses below both ends of intervals, of what is within the range seen."""
-        low, high = np.clip(low, self.low, self.high), np.clip(high, self.low, self.high)
-        base = np.full_like(low, self.low)
+        low, high = np.clip(low, *self._span), np.clip(high, *self._span)
+        base = np.full_like(low, self._span[0])
         above = self.marginal.mass(base, high)
         return np.maximum(above - self.marginal.mass(low, high), 0.0), above
 
@@ -102,7 +107,7 @@ class Binned(Column):
         gone = np.isnan(x) | np.isnan(states)
         k = np.where(gone, 0, states).astype(np.int64)
         half = self.width / 2
-        low, high = np.maximum(x - half, self._ends[k]), np.minimum(x + half, self._ends[k + 1])
+        low, high = np.maximum(x - half, self.ends[k]), np.minimum(x + half, self.ends[k + 1])
         with np.errstate(divide="ignore", invalid="ignore"):
             log = np.log(self.marginal.mass(low, high) / self._mass[k] / self.width)
         return np.where(gone, 0.0, log)
@@ -112,7 +117,7 @@ class Binned(Column):
         half = (self.width if width is None else width) / 2
         if not half > 0:
             raise ValueError(f"width of column {self.name!r} must be above 0, got {width!r}")
-        low, high = np.maximum(x - half, self._ends[:-1]), np.minimum(x + half, self._ends[1:])
+        low, high = np.maximum(x - half, self.ends[:-1]), np.minimum(x + half, self.ends[1:])
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.log(np.minimum(self.marginal.mass(low, high) / self._mass, 1.0))
         weights[np.isnan(x[:, 0])] = 0.0
@@ -122,7 +127,7 @@ class Binned(Column):
         pieces = self._pieces(condition)
         shares = np.zeros(self.n_states)
         for low, high, _ in pieces:
-            a, b = np.maximum(low, self._ends[:-1]), np.minimum(high, self._ends[1:])
+            a, b = np.maximum(low, self.ends[:-1]), np.minimum(high, self.ends[1:])
             shares += self.marginal.mass(a, b)
         shares = np.minimum(shares / self._mass, 1.0)
         if not shares.any():
@@ -136,25 +141,27 @@ class Binned(Column):
             pieces = [one for one in condition if len(one) == 3]
             if condition and len(pieces) == len(condition):
                 return pieces  # as :meth:`allowed` gave them
-        half = self.width / 2
+        many = isinstance(condition, Iterable) and not isinstance(condition, str)
         try:
-            if isinstance(condition, tuple) and len(condition) == 2:
-                low, high = map(as_number, condition)
-                if not low <= high:
-                    raise ValueError(
-                        f"condition: the range of column {self.name!r} must rise, got {condition!r}"
-                    )
-                pad = half if self.resolution else 0.0
-                return [(low - pad, high + pad, math.nan)]
-            many = isinstance(condition, Iterable) and not isinstance(condition, str)
-            wanted = sorted({as_number(one) for one in (condition if many else [condition])})
-        except TypeError:
+            wanted = [as_number(one) for one in (condition if many else [condition])]
+        except (TypeError, ValueError):
             raise ValueError(
                 f"condition: column {self.name!r} wants numbers, got {condition!r}"
             ) from None
-        if not all(map(math.isfinite, wanted)):
+        if any(map(math.isnan, wanted)):
+            raise ValueError(f"condition: column {self.name!r} is NaN, got {condition!r}")
+        half = self.width / 2
+        if isinstance(condition, tuple) and len(wanted) == 2:
+            low, high = wanted
+            if not low <= high:
+                raise ValueError(
+                    f"condition: the range of column {self.name!r} must rise, got {condition!r}"
+                )
+            pad = half if self.resolution else 0.0
+            return [(low - pad, high + pad, math.nan)]
+        if any(map(math.isinf, wanted)):
             raise ValueError(f"condition: column {self.name!r} must be finite, got {condition!r}")
-        return [(one - half, one + half, one) for one in wanted]
+        return [(one - half, one + half, one) for one in sorted(set(wanted))]
 
     def values(
         self, states: Array, generator: np.random.Generator | None = None, within: Any = None
@@ -174,25 +181,28 @@ class Binned(Column):
         generator: np.random.Generator | None,
     ) -> Array:
         ends = np.array([piece[:2] for piece in pieces])
-        low, high = np.maximum(ends[:, 0], self._ends[k]), np.minimum(ends[:, 1], self._ends[k + 1])
+        low, high = np.maximum(ends[:, 0], self.ends[k]), np.minimum(ends[:, 1], self.ends[k + 1])
         masses = self.marginal.mass(low, high)
         if not masses.any():
             raise ValueError(f"condition: column {self.name!r} has nothing in state {k}")
         edges = np.cumsum(masses) / masses.sum()
-        u, v = (np.full((2, n), 0.5) if generator is None else generator.random((2, n)))
+        u, v = np.full((2, n), 0.5) if generator is None else generator.random((2, n))
         which = np.minimum(np.searchsorted(edges, u, side="right"), len(pieces) - 1)
         below, above = self._levels(low, high)
         drawn = np.interp(below[which] + v * (above - below)[which], self._steps, self._points)
-        drawn = np.clip(self._rounded(drawn), low[which], high[which])
+        drawn = np.clip(self._rounded(drawn, k), low[which], high[which])
         exact = np.array([piece[2] for piece in pieces])[which]
         return np.where(np.isnan(exact), drawn, exact)
 
-    def _rounded(self, x: Array) -> Array:
+    def _rounded(self, x: Array, k: int) -> Array:
+        """To the column's steps, and still in bin `k` and the range seen."""
         if self.resolution is None:
             return np.clip(x, self.low, self.high)
+        step = np.round(x / self.resolution)
+        step -= step * self.resolution >= self.ends[k + 1]
+        step += step * self.resolution < self.ends[k]
         digits = max(0, -math.floor(math.log10(self.resolution)))
-        steps = np.round(np.round(x / self.resolution) * self.resolution, digits)
-        return np.clip(steps, self.low, self.high)
+        return np.clip(np.round(step * self.resolution, digits), self.low, self.high)
 
     def facts(self) -> dict[str, Any]:
         return {

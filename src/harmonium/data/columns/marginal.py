@@ -182,6 +182,9 @@ _SHAPES = [
     ("asinh", 1.0),
     ("asinh", 0.4),
     ("asinh", 0.15),
+    ("log", 1.0),
+    ("log", 0.4),
+    ("log", 0.15),
     ("histogram", 1.0),
     ("histogram", 4.0),
 ]
@@ -195,7 +198,10 @@ def _smooth_part(
         return _histogram(size, x, weights, floor)
     middle, iqr = float(np.median(x)), float(np.subtract(*np.percentile(x, [75, 25])))
     bend = (iqr or float(x.std()) or 1.0) / 2
-    t = np.arcsinh((x - middle) / bend) if shape == "asinh" else x
+    if shape == "log":  # like a logarithm from the least values on
+        middle, bend = float(x[0]), max(float(np.percentile(x, 5) - x[0]), 1e-3 * bend)
+    bent = shape in ("asinh", "log")
+    t = np.arcsinh((x - middle) / bend) if bent else x
     mean = float(np.average(t, weights=weights))
     std = float(np.sqrt(np.average((t - mean) ** 2, weights=weights))) or 1.0
     if shape == "normal":
@@ -214,7 +220,7 @@ def _smooth_part(
         lattice += np.bincount(cell + 1, weights * part, _N_KNOTS)
         lattice = gaussian_filter1d(lattice, max(h / step, 0.5), mode="constant")
         heights = np.concatenate([[0.0], np.cumsum((lattice[1:] + lattice[:-1]) / 2)])
-    knots = middle + bend * np.sinh(grid) if shape == "asinh" else grid
+    knots = middle + bend * np.sinh(grid) if bent else grid
     return _cut(knots, heights, floor)
 
 

@@ -1,0 +1,137 @@
+"""Densities inside bins, judged by sums over cells, by draws and by a density that is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harmonium.data.columns.count import Count
+from harmonium.data.columns.marginal import Marginal
+from harmonium.data.columns.quantile import Quantile
+
+
+def _skewed(n: int = 3_000) -> Any:
+    """A third zeros, the rest log-normal: an atom, a bound and a heavy tail."""
+    rng = np.random.default_rng(3)
+    return np.where(rng.random(n) < 1 / 3, 0.0, np.exp(rng.normal(3, 1, n)))
+
+
+COLUMNS = {
+    "skewed": lambda: Quantile.fit("x", _skewed()),
+    "rounded": lambda: Quantile.fit("x", np.round(np.random.default_rng(1).normal(5, 2, 900), 1)),
+    "counts": lambda: Count.fit("x", np.random.default_rng(2).poisson(2, 500).astype(float)),
+    "many": lambda: Count.fit("x", np.random.default_rng(2).poisson(90, 2_000).astype(float)),
+    "few": lambda: Quantile.fit("x", np.random.default_rng(5).normal(size=12)),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_cells_that_tile_the_line_sum_to_one(name: str) -> None:
+    column = COLUMNS[name]()
+    # Off the values themselves, so that no atom lies on an end and counts in two cells.
+    width = column.width * 3
+    ends = np.arange(column.low - 20.25 * width, column.high + 20 * width, width)
+    cells = np.exp(column.cell_weights(ends[:-1] + width / 2, width)).sum(axis=0)
+    beyond = column.marginal.mass(np.full(1, -np.inf), ends[:1])
+    beyond += column.marginal.mass(ends[-1:], np.full(1, np.inf))
+    masses = column.marginal.mass(column.ends[:-1], column.ends[1:])
+    assert (cells @ masses + beyond)[0] == pytest.approx(1.0, abs=1e-9)
+    assert (cells[1:-1] == pytest.approx(1.0, abs=1e-9)) or column.n_states < 3
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_draws_have_the_masses_of_their_cells(name: str) -> None:
+    column = COLUMNS[name]()
+    n = 20_000
+    rng = np.random.default_rng(7)
+    for state in {0, column.n_states // 2, column.n_states - 1}:
+        drawn = column.values(np.full(n, float(state)), rng)
+        assert ((drawn >= column.low) & (drawn <= column.high)).all()
+        np.testing.assert_array_equal(column.states(drawn), state)
+        u = column.quantile(np.full(9, state), np.linspace(0.1, 0.9, 9))
+        assert (np.diff(u) >= 0).all()
+        # One number that depends on the whole: below the 0.5 quantile lies half, atoms aside.
+        half = column.width / 2
+        cell = column.cell_weights(np.array([np.median(drawn)]), 2 * half)[0, state]
+        share = (np.abs(drawn - np.median(drawn)) <= half * (1 + 1e-9)).mean()
+        assert stats.binomtest(round(share * n), n, min(np.exp(cell), 1)).pvalue > 1e-5 or (
+            # What lies beyond the range seen is drawn inside it.
+            share == pytest.approx(np.exp(cell), rel=0.1)
+        )
+
+
+def test_the_density_is_near_the_one_that_made_the_values() -> None:
+    rng = np.random.default_rng(0)
+    for made in (stats.norm(3, 2), stats.lognorm(1.0), stats.t(3), stats.uniform(2, 1)):
+        column = Quantile.fit("x", made.rvs(4_000, random_state=rng))
+        unseen = made.rvs(4_000, random_state=rng)
+        states = column.states(unseen)
+        ends = column.ends
+        log = column.log_density(unseen, states)
+        log += np.log(column.marginal.mass(ends[:-1], ends[1:]))[states.astype(int)]
+        loss = made.logpdf(unseen).mean() - log.mean()
+        assert -0.02 < loss < 0.05
+
+
+def test_a_zero_is_a_mass_in_a_state_of_its_own() -> None:
+    column = Quantile.fit("x", _skewed())
+    assert column.low == 0
+    weights = column.cell_weights(np.zeros(1), 1e-6)[0]
+    assert np.exp(weights[0]) > 0.97
+    assert not np.isfinite(weights[1:]).any()
+    assert (column.values(np.zeros(100), np.random.default_rng(0)) >= 0).all()
+    # Nothing lies below the bound, and far out nothing is impossible.
+    assert column.cell_weights(np.array([-5.0]), 1.0).max() == -np.inf
+    far = column.cell_weights(np.array([1e9]), 1.0)[0]
+    assert np.isfinite(far[-1])
+    assert not np.isfinite(far[:-1]).any()
+
+
+def test_bins_are_few_and_full() -> None:
+    for name in COLUMNS:
+        column = COLUMNS[name]()
+        assert 2 <= column.n_states <= 24
+        assert (np.diff(column.centres()) > 0).all()
+    counts = Count.fit("x", np.array([0.0] * 50 + [1] * 20 + [2] * 9 + [7, 9, 30]))
+    assert counts.n_states == 3
+    assert counts.states(np.array([0, 1, 2, 7, 500, np.nan])).tolist()[:5] == [0, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["skewed", "counts", "many"])
+def test_conditions_are_met(name: str) -> None:
+    column = COLUMNS[name]()
+    rng = np.random.default_rng(0)
+    low, high = np.quantile([column.low, column.high], [0.1, 0.4]).round()
+    for condition, met in (
+        ((low, high), lambda x: (x >= low - column.width) & (x <= high + column.width)),
+        (low, lambda x: x == low),
+        ([low, high], lambda x: (x == low) | (x == high)),
+        ({1e6}, lambda x: x == 1e6),
+    ):
+        weights, inner = column.allowed(condition)
+        assert (weights <= 0).all()
+        states = np.repeat(np.flatnonzero(np.isfinite(weights)).astype(float), 50)
+        for within in (condition, inner):
+            drawn = column.values(states, rng, within)
+            assert met(drawn).all()
+            np.testing.assert_array_equal(column.states(drawn), states)
+    everything, _ = column.allowed((-1e300, 1e300))
+    np.testing.assert_allclose(everything, 0, atol=1e-9)
+    with pytest.raises(ValueError, match="must rise"):
+        column.allowed((2, 1))
+    with pytest.raises(ValueError, match="allows nothing"):
+        column.allowed([])
+    with pytest.raises(ValueError, match="wants numbers"):
+        column.allowed("x")
+
+
+def test_a_density_is_read_back_or_refused() -> None:
+    marginal = COLUMNS["skewed"]().marginal
+    again = Marginal.from_facts(marginal.facts())
+    low, high = np.linspace(-1, 50, 40), np.linspace(0, 60, 40)
+    np.testing.assert_array_equal(again.mass(low, high), marginal.mass(low, high))
+    with pytest.raises(ValueError, match="no density"):
+        Marginal.from_facts(marginal.facts() | {"masses": [2.0] * len(marginal.masses)})
