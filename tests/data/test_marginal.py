@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harmonium.data.columns.bins import resolution_of
 from harmonium.data.columns.count import Count
 from harmonium.data.columns.marginal import Marginal
 from harmonium.data.columns.quantile import Quantile
@@ -135,3 +136,19 @@ def test_a_density_is_read_back_or_refused() -> None:
     np.testing.assert_array_equal(again.mass(low, high), marginal.mass(low, high))
     with pytest.raises(ValueError, match="no density"):
         Marginal.from_facts(marginal.facts() | {"masses": [2.0] * len(marginal.masses)})
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        (np.arange(40) * 10_000.0, 10_000.0),
+        (np.array([10.0, 20, 50]), 1.0),
+        (np.arange(50) * 0.005, 0.005),
+        (np.round(np.random.default_rng(0).normal(size=99), 2), 0.01),
+        (np.random.default_rng(0).normal(size=99), None),
+        (18_000 + np.arange(50) / 24, 1 / 24),
+        (np.array([0.1 + 0.2, 0.3, 0.7]), 0.1),
+    ],
+)
+def test_the_step_of_values(values: Any, step: float | None) -> None:
+    assert resolution_of(values) == step

@@ -72,6 +72,7 @@ def test_kinds_are_told_from_types_and_values() -> None:
     assert len(lines) == len(KINDS)
     assert lines[2].split()[:2] == ["years", "count"]
     assert lines[5].endswith("low < mid < high")
+    assert "2020-01-01..2020-02-29" in lines[7]
 
 
 def _same_labels(answer: pd.DataFrame, frame: pd.DataFrame) -> None:
@@ -98,6 +99,8 @@ def test_values_drawn_lie_in_their_states() -> None:
     drawn = schema.write(states, frame, np.random.default_rng(1))
     np.testing.assert_array_equal(schema.read(drawn), states)
     assert drawn["size"].equals(drawn["size"].round(2))
+    assert drawn["day"].dropna().dt.normalize().equals(drawn["day"].dropna())
+    assert (drawn["zoned"].dropna().dt.minute == 0).all()
 
 
 def test_new_rows_have_the_types_of_the_frame_also_from_a_file(tmp_path: Path) -> None:
@@ -225,6 +228,15 @@ def test_what_does_not_fit_the_schema_is_refused() -> None:
         schema.write(np.zeros((2, 9)), frame)
     assert schema.read(frame.iloc[:0]).shape == (0, 9)
     assert np.isnan(schema.read(frame.assign(years=None))[:, 1]).all()
+
+
+def test_columns_with_nothing_in_them_are_filled_with_their_type() -> None:
+    frame = _frame()
+    schema = hm.Schema.infer(frame)
+    states = schema.read(frame)
+    filled = schema.write(states, frame.assign(years=None, town=None))
+    assert filled["years"].dtype == frame["years"].dtype
+    assert filled["town"].equals(frame["town"])
 
 
 def test_bad_facts_are_refused(tmp_path: Path) -> None:

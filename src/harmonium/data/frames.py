@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cells", "Form", "build", "is_frame", "read_columns"]
+__all__ = ["Cells", "Form", "as_number", "build", "day", "is_frame", "read_columns"]
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _DAY_MS = 86_400_000.0
@@ -203,6 +203,11 @@ def _days(value: dt.date) -> float:
 def as_number(value: Any) -> float:
     """A number, a truth value or a date as a column's float: dates are days since 1970."""
     return _days(value) if isinstance(value, dt.date) else float(value)
+
+
+def day(days: float) -> dt.date:
+    """The date that is so many days after 1 January 1970."""
+    return (_EPOCH + dt.timedelta(days=days)).date()
 
 
 def _outside(values: NDArray[Any], form: Form) -> list[Any]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from harmonium.contract.storage import write_bytes
 from harmonium.data.columns import Column, from_facts
-from harmonium.data.frames import Cells, Form, build, read_columns
+from harmonium.data.columns.binned import Binned
+from harmonium.data.frames import Cells, Form, build, day, read_columns
 from harmonium.data.infer import KINDS, LEFT_OUT, LeftOut, decide
 
 __all__ = ["Schema"]
@@ -108,9 +109,14 @@ class Schema:
     def __str__(self) -> str:
         wide = max(len(name) for name in self._decided)
         return "\n".join(
-            f"{name:<{wide}}  {one.kind:<11}  {one.describe()}"
+            f"{name:<{wide}}  {one.kind:<11}  {self._described(name, one)}"
             for name, one in self._decided.items()
         )
+
+    def _described(self, name: str, one: Column | LeftOut) -> str:
+        if self._forms[name].kind == "date" and isinstance(one, Binned):
+            return f"{day(one.low)}..{day(one.high)}, {one.n_states} bins"
+        return one.describe()
 
     def read(
         self, frame: Any, *, handle_unknown: str = "error", what: str = "X"
@@ -195,7 +201,12 @@ class Schema:
             if n_like != n_rows:
                 raise ValueError(f"like has {n_like} rows; wanted {n_rows}, as many as states")
             order = [name for name in cells if name in self._decided]
-            forms = {name: cells[name].form for name in order}
+            # A column with nothing in it does not tell its type.
+            known = library == self._library
+            forms = {
+                name: self._forms[name] if known and cells[name].missing.all() else cells[name].form
+                for name in order
+            }
             rest = {name: cells[name].values for name in order if name not in values}
         columns: dict[str, tuple[NDArray[Any], Form]] = {}
         for name in order:

@@ -16,7 +16,7 @@ from harmonium.data.frames import as_number
 
 __all__ = ["Binned"]
 
-#: Where a column has no resolution, its density is told over cells of this share of its spread.
+#: The finest cell that a density is told over, as a share of the median bin.
 _FINE = 1e-3
 #: The cell of a score by which shapes are chosen, in standard deviations.
 _CELL = 0.02
@@ -27,9 +27,10 @@ class Binned(Column):
     m(x) / m(state).
 
     A value that repeats is a mass. :meth:`log_density` is therefore the mass of the cell of
-    ``resolution`` (or 1e-3 of the standard deviation where values have none) round the value,
-    divided by its width. Numbers beyond the range seen belong to the outer bins, whose densities
-    have tails; drawn values stay inside the range.
+    ``width`` round the value, divided by that width: the step of which all values are multiples
+    (``resolution``), or 1e-3 of the median bin where there is none or a finer one. Numbers
+    beyond the range seen belong to the outer bins, whose densities have tails (none below 0
+    where no value was); drawn values stay inside the range.
     """
 
     ordered = True
@@ -44,7 +45,7 @@ class Binned(Column):
         self._centres = centres
         self.low, self.high = float(seen["low"]), float(seen["high"])
         self.resolution: float | None = seen["resolution"]
-        self.width: float = self.resolution or float(seen["width"])
+        self.width = float(seen["width"])
         ends = np.concatenate([[-np.inf], edges, [np.inf]])
         #: All edges with the infinite ones, ``(n_states + 1,)``.
         self.ends = ends
@@ -68,11 +69,13 @@ class Binned(Column):
         marginal = fit_marginal(x, max(resolution or 0.0, _CELL * spread))
         states = np.searchsorted(edges, x, side="right")
         centres = np.bincount(states, x) / np.bincount(states)
+        inner = np.diff(np.concatenate([[x.min()], edges, [x.max()]]))
+        bin_width = float(np.median(inner[inner > 0]))
         seen = {
             "low": float(x.min()),
             "high": float(x.max()),
             "resolution": resolution,
-            "width": _FINE * spread,
+            "width": max(resolution or 0.0, _FINE * bin_width),
         }
         return cls(name, edges, marginal, centres, seen)
 
@@ -157,7 +160,7 @@ class Binned(Column):
                 raise ValueError(
                     f"condition: the range of column {self.name!r} must rise, got {condition!r}"
                 )
-            pad = half if self.resolution else 0.0
+            pad = (self.resolution or 0.0) / 2
             return [(low - pad, high + pad, math.nan)]
         if any(map(math.isinf, wanted)):
             raise ValueError(f"condition: column {self.name!r} must be finite, got {condition!r}")
@@ -201,8 +204,11 @@ class Binned(Column):
         step = np.round(x / self.resolution)
         step -= step * self.resolution >= self.ends[k + 1]
         step += step * self.resolution < self.ends[k]
+        found = step * self.resolution
         digits = max(0, -math.floor(math.log10(self.resolution)))
-        return np.clip(np.round(step * self.resolution, digits), self.low, self.high)
+        if round(self.resolution, digits) == self.resolution:
+            found = np.round(found, digits)
+        return np.clip(found, self.low, self.high)
 
     def facts(self) -> dict[str, Any]:
         return {

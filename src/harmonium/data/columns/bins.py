@@ -63,19 +63,27 @@ def _merged(groups: NDArray[np.int64], counts: NDArray[np.int64], most: int) -> 
     return table[groups]
 
 
-def resolution_of(values: Array) -> float | None:
-    """The coarsest step of which all values are multiples, from 1e-8 to 1e6; None if there is none.
+#: 5, 2, 1 times a power of ten; hours, minutes and seconds of columns of days.
+_STEPS = sorted(
+    [digit * 10.0**power for power in range(-8, 7) for digit in (1, 2, 5)]
+    + [1 / 24, 1 / 1_440, 1 / 86_400],
+    reverse=True,
+)
 
-    5, 2, 1 times a power of ten. Few distinct values say little: steps above 1 want thirty.
+
+def resolution_of(values: Array) -> float | None:
+    """The coarsest step of which all values are multiples, from 1e-8 to 5e6; None if there is none.
+
+    Few distinct values say little: steps above 1 want thirty.
     """
     x = np.unique(values)
-    highest = 6 if len(x) >= 30 else 0
-    for power in range(highest, -9, -1):
-        for digit in (5, 2, 1):
-            if digit > 1 and power == highest == 0:
-                continue
-            step = digit * 10.0**power
-            ratio = x / step
-            if (np.abs(ratio - np.round(ratio)) <= 1e-9 * np.maximum(np.abs(ratio), 1)).all():
-                return step
+    for step in _STEPS:
+        if step > 1 and len(x) < 30:
+            continue
+        ratio = x / step
+        slack = np.maximum(1e-9, 4e-15 * np.abs(ratio))
+        if slack.max() > 0.01:
+            return None  # finer than float64 tells apart
+        if (np.abs(ratio - np.round(ratio)) <= slack).all():
+            return step
     return None

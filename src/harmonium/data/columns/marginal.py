@@ -146,8 +146,9 @@ def _candidates(
 ) -> Iterator[tuple[tuple[int, str, float], Marginal]]:
     n = len(values)
     distinct, counts = np.unique(values, return_counts=True)
-    floor = 0.0 if distinct[0] >= 0 else -np.inf
     spread = float(values.std()) or max(abs(float(distinct[0])), 1.0)
+    # Zero bounds what comes near it (amounts, counts), not what is far from it (years, days).
+    floor = 0.0 if 0 <= distinct[0] <= 3 * spread else -np.inf
     least_counts = (max(2, int(np.ceil(0.02 * n))), max(2, int(np.ceil(0.005 * n))), 2)
     for which, least in enumerate(least_counts):
         if only is not None and only[0] != which:
