@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,35 @@ def test_arrow_comes_back_as_it_was() -> None:
         answer = schema.write(states, like, np.random.default_rng(0))
         assert answer.schema.remove_metadata() == frame.schema.remove_metadata()
         np.testing.assert_array_equal(schema.read(answer), states)
+
+
+def test_types_of_all_libraries_come_back() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "text": pd.array(["a", "b", "c", None] * 10, dtype="string"),
+            "arrow text": pd.array(["a", "b", "c", None] * 10, dtype="string[pyarrow]"),
+            "real": pd.array([1.5, None, 2, 3] * 10, dtype="Float64"),
+            "arrow": pd.array([1, 2, 3, None] * 10, dtype="int64[pyarrow]"),
+            "nano": pd.date_range("2020", periods=40).astype("datetime64[ns]"),
+            "maybe": pd.Series([True, None, False, True] * 10, dtype=object),
+            "dates": pd.Series([dt.date(2020, 1, 1 + i % 9) for i in range(40)], dtype=object),
+            "single": rng.normal(size=40).astype("float32"),
+            "numbered": pd.Categorical(rng.integers(1, 5, 40)),
+        }
+    )
+    schema = hm.Schema.infer(frame)
+    answer = schema.write(schema.read(frame), frame, rng)
+    assert (answer.dtypes == frame.dtypes).all()
+    pd.testing.assert_frame_equal(answer.isna(), frame.isna())
+    assert type(answer["dates"][0]) is dt.date
+    price = [Decimal("1.25") + i for i in range(40)]
+    for table in (
+        pa.table({"price": pa.array(price), "on": pa.array([True, None] * 20), "no": pa.nulls(40)}),
+        pl.DataFrame({"price": price}, schema={"price": pl.Decimal(9, 2)}),
+    ):
+        schema = hm.Schema.infer(table)
+        assert schema.write(schema.read(table), table, rng).schema == table.schema
 
 
 def test_a_dict_of_columns_comes_back_as_a_dict() -> None:

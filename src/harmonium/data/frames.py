@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
@@ -261,7 +263,8 @@ def _pandas_column(pd: Any, items: list[Any], form: Form) -> Any:
             return pd.Series(items, dtype=object)
         series = pd.Series(pd.to_datetime(items, utc=", " in form.dtype))
         return series.astype(form.dtype)
-    if None in items and form.kind in ("integer", "bool") and form.dtype[:1].islower():
+    plain = form.dtype[:1].islower() and not form.dtype.endswith("[pyarrow]")
+    if None in items and form.kind in ("integer", "bool") and plain:
         nullable = "Int64" if form.kind == "integer" else "boolean"
         return pd.Series(items, dtype=form.dtype if form.dtype == "object" else nullable)
     return pd.Series(items, dtype=form.dtype)
@@ -279,6 +282,8 @@ def _polars_column(pl: Any, items: list[Any], form: Form) -> Any:
         if zone != "None":
             series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
         return series.dt.cast_time_unit(unit)
+    if form.dtype.startswith("Decimal"):
+        return pl.Series(items, dtype=pl.Float64).cast(pl.Decimal(*_digits(form.dtype)))
     dtype = getattr(pl, form.dtype.split("(")[0], None)
     return pl.Series(items, dtype=dtype, strict=False)
 
@@ -297,4 +302,13 @@ def _arrow_column(pa: Any, items: list[Any], form: Form) -> Any:
         if zone:
             return pa.array(items, type=pa.timestamp(kind.unit, tz=zone.rstrip("]")))
         return pa.array(items, type=pa.timestamp("ms")).cast(kind)
+    if form.dtype.startswith("decimal"):
+        places, scale = _digits(form.dtype.partition("(")[2])
+        exact = [None if one is None else Decimal(f"{one:.{scale}f}") for one in items]
+        return pa.array(exact, type=pa.decimal128(places, scale))
     return pa.array(items, type=pa.type_for_alias(form.dtype))
+
+
+def _digits(dtype: str) -> list[int]:
+    """Precision and scale in the text of a decimal type."""
+    return [int(one) for one in re.findall(r"\d+", dtype)]
