@@ -152,3 +152,12 @@ def test_a_density_is_read_back_or_refused() -> None:
 )
 def test_the_step_of_values(values: Any, step: float | None) -> None:
     assert resolution_of(values) == step
+
+
+def test_draws_stay_in_bins_whose_edges_are_values_too() -> None:
+    # Even numbers: steps of 1 (few distinct values), and so odd edges, which draws round to.
+    column = Quantile.fit("x", np.repeat(np.arange(0.0, 40, 2), 30))
+    assert column.resolution == 1
+    states = np.repeat(np.arange(float(column.n_states)), 4_000)
+    drawn = column.values(states, np.random.default_rng(0))
+    np.testing.assert_array_equal(column.states(drawn), states)
