@@ -17,9 +17,16 @@ from harmonium.contract.energy import Generator
 __all__ = ["draw", "log_partition", "outer", "product", "softmax"]
 
 
+def _check(found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """The compiled loops check no bounds."""
+    if found != wanted:
+        raise ValueError(f"softmax groups: lengths {found} do not fit, wanted {wanted}")
+
+
 def draw(inputs: Tensor, starts: Tensor, generator: Generator) -> Tensor:
     """A state of each group, from one uniform number each, in the inputs' dtype."""
     shape = (len(inputs), len(starts) - 1)
+    _check(inputs.shape[1:], (int(starts[-1]),))
     if isinstance(generator, torch.Generator):
         levels = torch.rand(shape, dtype=torch.float64, device=inputs.device, generator=generator)
         return plain.draw_groups(inputs, starts, levels)
@@ -28,8 +35,7 @@ def draw(inputs: Tensor, starts: Tensor, generator: Generator) -> Tensor:
         from harmonium.compute import cpu_groups as fast
 
         out = inputs.new_empty(shape)
-        scratch = np.empty(inputs.shape[1], np.float32)
-        fast.draw(inputs.contiguous().numpy(), starts.numpy(), key, step, scratch, out.numpy())
+        fast.draw(inputs.contiguous().numpy(), starts.numpy(), key, step, out.numpy())
         return out
     index = np.arange(shape[0] * shape[1]).reshape(shape)
     levels = torch.from_numpy(plain.uniform(key, step, index)).to(inputs.device)
@@ -38,6 +44,7 @@ def draw(inputs: Tensor, starts: Tensor, generator: Generator) -> Tensor:
 
 def softmax(inputs: Tensor, starts: Tensor) -> Tensor:
     """P of each state, in the inputs' shape."""
+    _check(inputs.shape[1:], (int(starts[-1]),))
     if uses_fast_path(inputs):
         from harmonium.compute import cpu_groups as fast
 
@@ -49,12 +56,12 @@ def softmax(inputs: Tensor, starts: Tensor) -> Tensor:
 
 def log_partition(inputs: Tensor, starts: Tensor) -> Tensor:
     """log of the sum over all joint states, ``(n,)``."""
+    _check(inputs.shape[1:], (int(starts[-1]),))
     if uses_fast_path(inputs):
         from harmonium.compute import cpu_groups as fast
 
         out = inputs.new_empty(len(inputs))
-        scratch = np.empty(inputs.shape[1], np.float32)
-        fast.log_partition(inputs.contiguous().numpy(), starts.numpy(), scratch, out.numpy())
+        fast.log_partition(inputs.contiguous().numpy(), starts.numpy(), out.numpy())
         return out
     return plain.log_partition_groups(inputs, starts)
 
@@ -65,6 +72,7 @@ def product(x: Tensor, starts: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
     `bias` is ``(k,)`` or ``(n, k)``.
     Costs ``n * n_groups * k``, whatever the groups' sizes.
     """
+    _check((x.shape[1], len(weights)), (len(starts) - 1, int(starts[-1])))
     if uses_fast_path(x) and uses_fast_path(weights):
         from harmonium.compute import cpu_groups as fast
 
@@ -80,6 +88,7 @@ def outer(x: Tensor, starts: Tensor, other: Tensor) -> Tensor:
 
     Costs ``n * n_groups * k``, whatever the groups' sizes.
     """
+    _check((x.shape[1], len(other)), (len(starts) - 1, len(x)))
     if uses_fast_path(x) and uses_fast_path(other):
         from harmonium.compute import cpu_groups as fast
 
