@@ -51,6 +51,21 @@ def test_everything_given_inputs_is_a_sum_over_states(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_and_outer_products_are_those_of_the_statistics(name, dtype):
+    units, source = LAYERS[name], np.random.default_rng(4)
+    x = torch.cat(list(states_of(units.sizes))).to(dtype)
+    wide = units.statistics(x)
+    weights = torch.from_numpy(source.normal(size=(units.n_statistics, 5))).to(dtype)
+    other = torch.from_numpy(source.normal(size=(len(x), 5))).to(dtype)
+    close = {"atol": 1e-5, "rtol": 1e-5}
+    torch.testing.assert_close(
+        units.product(x, weights, other[0]), wide @ weights + other[0], **close
+    )
+    torch.testing.assert_close(units.outer(x, other), wide.T @ other, **close)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_draws_follow_the_inputs(name, dtype):
     units = LAYERS[name]
     inputs, _, log_weights = summed(units, 1)

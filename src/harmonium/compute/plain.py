@@ -10,7 +10,17 @@ from torch.nn.functional import softplus
 
 from harmonium.compute.splitmix import mix, unit
 
-__all__ = ["bernoulli", "categorical", "random_words", "softplus_change", "uniform"]
+__all__ = [
+    "bernoulli",
+    "categorical",
+    "draw_groups",
+    "log_partition_groups",
+    "one_hot_groups",
+    "random_words",
+    "softmax_groups",
+    "softplus_change",
+    "uniform",
+]
 
 
 def random_words(key: int, step: int, index: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -61,3 +71,30 @@ def softplus_change(logits: Tensor, beta_from: float, beta_to: float) -> Tensor:
     """sum_j softplus(beta_to * logits) - softplus(beta_from * logits), float64 ``(n,)``."""
     wide = logits.double()
     return (softplus(wide * beta_to) - softplus(wide * beta_from)).sum(1)
+
+
+def _groups(inputs: Tensor, starts: Tensor) -> tuple[Tensor, ...]:
+    return torch.split(inputs, starts.diff().tolist(), dim=1)
+
+
+def draw_groups(inputs: Tensor, starts: Tensor, levels: Tensor) -> Tensor:
+    """:func:`categorical` of each group, ``levels (n, n_groups)``; in the inputs' dtype."""
+    pairs = zip(_groups(inputs, starts), levels.unbind(1), strict=True)
+    return torch.stack([categorical(*pair) for pair in pairs], dim=1).to(inputs.dtype)
+
+
+def softmax_groups(inputs: Tensor, starts: Tensor) -> Tensor:
+    """Softmax of each group by itself."""
+    return torch.cat([torch.softmax(group, 1) for group in _groups(inputs, starts)], dim=1)
+
+
+def log_partition_groups(inputs: Tensor, starts: Tensor) -> Tensor:
+    """The sum of the groups' logsumexp, ``(n,)``."""
+    each = [torch.logsumexp(group, 1) for group in _groups(inputs, starts)]
+    return torch.stack(each, dim=1).sum(1)
+
+
+def one_hot_groups(x: Tensor, starts: Tensor) -> Tensor:
+    """Each group's state ``(n, n_groups)`` as a one among zeros, ``(n, starts[-1])``."""
+    found = x.new_zeros((len(x), int(starts[-1])))
+    return found.scatter_(1, x.long() + starts[:-1].to(x.device), 1.0)

@@ -36,6 +36,15 @@ class Units(ABC):
         """What weights act on, ``(n, n_statistics)``; may be `x` itself."""
 
     @abstractmethod
+    def product(self, x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+        """What these states add to the inputs of others, ``statistics(x) @ weights + bias``:
+        ``(n, k)`` for ``weights (n_statistics, k)``. Statistics need not be worked out for it."""
+
+    @abstractmethod
+    def outer(self, x: Tensor, other: Tensor) -> Tensor:
+        """``statistics(x).T @ other``: ``(n_statistics, k)`` for ``other (n, k)``."""
+
+    @abstractmethod
     def log_weight(self, x: Tensor) -> Tensor | float:
         """log of the weight that states have without inputs, ``(n,)``; 0.0 where they are even."""
 

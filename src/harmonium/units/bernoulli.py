@@ -26,6 +26,12 @@ class Bernoulli(Units):
     def statistics(self, x: Tensor) -> Tensor:
         return x
 
+    def product(self, x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+        return torch.addmm(bias, x, weights)
+
+    def outer(self, x: Tensor, other: Tensor) -> Tensor:
+        return x.T @ other
+
     def log_weight(self, x: Tensor) -> float:
         return 0.0
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from harmonium.compute import draws
+from harmonium.compute import groups, plain
 from harmonium.contract.energy import Generator
 from harmonium.contract.evidence import Readings, Variables
 from harmonium.units.base import Units
@@ -25,36 +25,40 @@ class Categorical(Units):
     def __init__(self, sizes: Sequence[int]) -> None:
         self.sizes = tuple(sizes)
         self.n_statistics = sum(self.sizes)
-        self._starts = torch.tensor(list(accumulate(self.sizes, initial=0))[:-1])
+        self._starts = torch.tensor(list(accumulate(self.sizes, initial=0)))
 
     def _groups(self, inputs: Tensor) -> tuple[Tensor, ...]:
         return torch.split(inputs, list(self.sizes), dim=1)
 
     def statistics(self, x: Tensor) -> Tensor:
-        found = x.new_zeros((len(x), self.n_statistics))
-        return found.scatter_(1, x.long() + self._starts.to(x.device), 1.0)
+        return plain.one_hot_groups(x, self._starts)
+
+    def product(self, x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+        return groups.product(x, self._starts, weights, bias)
+
+    def outer(self, x: Tensor, other: Tensor) -> Tensor:
+        return groups.outer(x, self._starts, other)
 
     def log_weight(self, x: Tensor) -> float:
         return 0.0
 
     def log_partition(self, inputs: Tensor) -> Tensor:
-        each = [torch.logsumexp(group, 1) for group in self._groups(inputs)]
-        return torch.stack(each, dim=1).sum(1)
+        return groups.log_partition(inputs, self._starts)
 
     def mean(self, inputs: Tensor) -> Tensor:
-        return torch.cat([torch.softmax(group, 1) for group in self._groups(inputs)], dim=1)
+        return groups.softmax(inputs, self._starts)
 
     def expected_state(self, inputs: Tensor) -> Tensor:
         each = [
-            torch.softmax(group, 1) @ torch.arange(size, dtype=inputs.dtype, device=inputs.device)
-            for group, size in zip(self._groups(inputs), self.sizes, strict=True)
+            group @ torch.arange(size, dtype=inputs.dtype, device=inputs.device)
+            for group, size in zip(self._groups(self.mean(inputs)), self.sizes, strict=True)
         ]
         return torch.stack(each, dim=1)
 
     def probabilities(self, inputs: Tensor, n_states: int) -> Tensor:
         found = inputs.new_zeros((len(inputs), self.n_variables, n_states))
-        for variable, group in enumerate(self._groups(inputs)):
-            found[:, variable, : group.shape[1]] = torch.softmax(group, 1)
+        for variable, group in enumerate(self._groups(self.mean(inputs))):
+            found[:, variable, : group.shape[1]] = group
         return found
 
     def mode(self, inputs: Tensor) -> Tensor:
@@ -62,10 +66,7 @@ class Categorical(Units):
         return torch.stack(each, dim=1).to(inputs.dtype)
 
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
-        drawn = inputs.new_empty((len(inputs), self.n_variables))
-        for variable, group in enumerate(self._groups(inputs)):
-            drawn[:, variable] = draws.categorical(group, generator)
-        return drawn
+        return groups.draw(inputs, self._starts, generator)
 
     def read(self, readings: Readings, variables: Variables) -> Tensor:
         each = readings.log_likelihood(variables, max(self.sizes))

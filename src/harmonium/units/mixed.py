@@ -38,6 +38,15 @@ class Mixed(Units):
     def statistics(self, x: Tensor) -> Tensor:
         return torch.cat([part.statistics(own) for part, own in self._states(x)], dim=1)
 
+    def product(self, x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+        found = bias
+        for (part, own), where in zip(self._states(x), self._statistics, strict=True):
+            found = part.product(own, weights[where], found)
+        return found
+
+    def outer(self, x: Tensor, other: Tensor) -> Tensor:
+        return torch.cat([part.outer(own, other) for part, own in self._states(x)])
+
     def log_weight(self, x: Tensor) -> Tensor | float:
         return sum((part.log_weight(own) for part, own in self._states(x)), start=0.0)
 

@@ -88,7 +88,7 @@ class RBMEnergy(Energy):
 
     def hidden_logits(self, x: Tensor) -> Tensor:
         """log-odds of each hidden unit given the visible ones, ``(n, n_hidden)``."""
-        return torch.addmm(self.hidden_bias, self.units.statistics(x), self.weights)
+        return self.units.product(x, self.weights, self.hidden_bias)
 
     def visible_logits(
         self, h: Tensor, beta: Beta = 1.0, evidence: Evidence | None = None
@@ -185,10 +185,9 @@ class RBMEnergy(Energy):
 
     def moments(self, x: Tensor, weights: Tensor) -> Parameters:
         hidden = self.hidden_probability(x) * weights.to(self.dtype).unsqueeze(1)
-        statistics = self.units.statistics(x)
         return {
-            "weights": statistics.T @ hidden,
-            "visible_bias": weights.to(self.dtype) @ statistics,
+            "weights": self.units.outer(x, hidden),
+            "visible_bias": weights.to(self.dtype) @ self.units.statistics(x),
             "hidden_bias": hidden.sum(0),
         }
 
