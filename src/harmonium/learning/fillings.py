@@ -9,6 +9,8 @@ Hinton 2009, section 2.2, where z are hidden units).
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,6 +21,7 @@ from harmonium.contract.evidence import Evidence
 from harmonium.learning.checkpoint import State
 from harmonium.learning.rows import Batch
 from harmonium.sampling.completions import are_few, completions
+from harmonium.units.space import states_of
 
 __all__ = ["Fillings"]
 
@@ -29,6 +32,17 @@ _FEW = 64
 _SWEEPS = 2
 #: Rows that are first drawn together.
 _ROWS_AT_ONCE = 2048
+#: Rows times states that are weighed together.
+_MOST_TERMS = 2**13
+
+
+@runtime_checkable
+class Completed(Protocol):
+    """An energy that weighs what may stand at the same places of many rows in one go."""
+
+    def completion_log_weights(self, x: Tensor, places: Tensor, states: Tensor) -> Tensor:
+        """log P of rows x with each of ``states (n_joint, n_free)`` at `places`, up to a constant
+        a row: ``(n, n_joint)``."""
 
 
 class Fillings:
@@ -74,7 +88,8 @@ class Fillings:
 
     def put(self, batch: Batch) -> Tensor:
         """The batch's rows with the fillings as they stand."""
-        assert batch.observed is not None and batch.index is not None
+        assert batch.observed is not None
+        assert batch.index is not None
         index = torch.from_numpy(batch.index).to(self.drawn.device)
         x = batch.x.clone()
         x[:, self.columns] = torch.where(
@@ -105,6 +120,14 @@ def _swept(energy: Energy, x: Tensor, free: Tensor, generator: Generator) -> Ten
 def _drawn(energy: Energy, x: Tensor, free: Tensor, generator: Generator) -> Tensor:
     """Exact draws from all that the free cells may be together."""
     found = x.clone()
+    if isinstance(energy, Completed) and bool((free == free[0]).all()):
+        places = free[0].nonzero().reshape(-1)
+        states = torch.cat(list(states_of([energy.sizes[place] for place in places.tolist()])))
+        states = states.to(x)
+        for rows in torch.split(found, max(1, _MOST_TERMS // len(states))):
+            weights = energy.completion_log_weights(rows, places, states)
+            rows[:, places] = states[draws.categorical(weights.contiguous(), generator)]
+        return found
 
     def weigh(states: Tensor) -> Tensor:
         return energy.log_weight(states.to(energy.device, energy.dtype))
@@ -112,6 +135,6 @@ def _drawn(energy: Energy, x: Tensor, free: Tensor, generator: Generator) -> Ten
     for part in completions(weigh, x.double().cpu(), Evidence(free.cpu()), energy.sizes):
         relative = part.log_weights - part.log_weights.max(1, keepdim=True).values
         chosen = draws.categorical(relative.to(x.device, torch.float32), generator).cpu()
-        places, rows = part.places.to(x.device), part.rows.to(x.device)
-        found[rows] = found[rows].scatter(1, places, part.states[chosen].to(x))
+        there, own = part.rows.to(x.device), part.places.to(x.device)
+        found[there] = found[there].scatter(1, own, part.states[chosen].to(x))
     return found

@@ -74,12 +74,16 @@ def _groups(
     free: Tensor, sizes: Sequence[int], n_first: int
 ) -> dict[tuple[tuple[int, ...], int], list[int]]:
     """Rows whose free variables have the same numbers of states; and how many are first."""
+
+    def key(own: Tensor) -> tuple[tuple[int, ...], int]:
+        places = np.flatnonzero(own.numpy()).tolist()
+        return tuple(sizes[place] for place in places), sum(place < n_first for place in places)
+
+    if len(free) and bool((free == free[0]).all()):  # of a label, say: no loop over rows
+        return {key(free[0]): list(range(len(free)))}
     groups: dict[tuple[tuple[int, ...], int], list[int]] = {}
-    for row, own in enumerate(free.numpy()):
-        places = np.flatnonzero(own).tolist()
-        n_own = sum(place < n_first for place in places)
-        key = (tuple(sizes[place] for place in places), n_own)
-        groups.setdefault(key, []).append(row)
+    for row, own in enumerate(free):
+        groups.setdefault(key(own), []).append(row)
     return groups
 
 

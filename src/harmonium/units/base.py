@@ -74,4 +74,5 @@ class Units(ABC):
     @abstractmethod
     def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
         """Inputs under which statistics are expected as they were seen over `n_rows` rows (a
-        number for all, or ``(n_statistics,)``), ``(n_statistics,)``; smoothed by half a row so that they are finite."""
+        number for all, or one a statistic), ``(n_statistics,)``; smoothed by half a row so that
+        they are finite."""

@@ -200,6 +200,19 @@ class RBMEnergy(Energy):
         # P_0 is independent: its sum is any state's weight over that state's probability.
         return drawn, joint - chosen.sum(1)
 
+    def completion_log_weights(self, x: Tensor, places: Tensor, states: Tensor) -> Tensor:
+        """log P(variables at `places (n_free,)` are in each of ``states (n_joint, n_free)`` and
+        the others as in x), up to a constant a row: ``(n, n_joint)``, one product for all."""
+        rest = x.clone()
+        rest[:, places] = 0.0
+        other = rest[:1].repeat(len(states), 1)
+        other[:, places] = states.to(x)
+        # What a variable's state adds to the statistics is the same beside any others.
+        change = self.units.statistics(other) - self.units.statistics(rest[:1])
+        logits = self.hidden_logits(rest).unsqueeze(1) + (change @ self.weights).unsqueeze(0)
+        own = change @ self.visible_bias + self.units.log_weight(other)
+        return own.unsqueeze(0) + softplus(logits).sum(2)
+
     def moments(self, x: Tensor, weights: Tensor) -> Parameters:
         hidden = self.hidden_probability(x) * weights.to(self.dtype).unsqueeze(1)
         statistics = self.units.statistics(x)
