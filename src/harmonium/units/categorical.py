@@ -26,6 +26,7 @@ class Categorical(Units):
         self.sizes = tuple(sizes)
         self.n_statistics = sum(self.sizes)
         self._starts = torch.tensor(list(accumulate(self.sizes, initial=0)))
+        self.widths = self.sizes
 
     def _groups(self, inputs: Tensor) -> tuple[Tensor, ...]:
         return torch.split(inputs, list(self.sizes), dim=1)
@@ -72,5 +73,7 @@ class Categorical(Units):
         each = readings.log_likelihood(variables, max(self.sizes))
         return torch.cat([each[:, i, :size] for i, size in enumerate(self.sizes)], dim=1)
 
-    def base_inputs(self, mean: Tensor, n_rows: float) -> Tensor:
+    def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
+        if isinstance(n_rows, Tensor):
+            n_rows = n_rows.clamp(min=torch.finfo(mean.dtype).tiny)
         return torch.log(mean + 0.5 / n_rows)

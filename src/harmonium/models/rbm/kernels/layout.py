@@ -22,11 +22,10 @@ def starts_of(units: Units) -> NDArray[np.int64] | None:
     another order, which the compiled update cannot take.
     """
     parts = units.parts if isinstance(units, Mixed) else (units,)
-    if not isinstance(parts[0], Bernoulli):
-        return None
+    plain = parts[0].n_variables if isinstance(parts[0], Bernoulli) else 0
     sizes: list[int] = []
-    for part in parts[1:]:
+    for part in parts[1:] if plain else parts:
         if not isinstance(part, Categorical):
             return None
         sizes += part.sizes
-    return np.array(list(accumulate(sizes, initial=parts[0].n_variables)), np.int64)
+    return np.array(list(accumulate(sizes, initial=plain)), np.int64)
