@@ -166,7 +166,7 @@ def test_labels_take_the_compiled_update_and_other_orders_do_not():
     assert starts_of(Bernoulli(4)).tolist() == [4]
     assert starts_of(Mixed([Bernoulli(4), Categorical([3, 2])])).tolist() == [4, 7, 9]
     assert starts_of(Mixed([Categorical([3]), Bernoulli(4)])) is None
-    assert starts_of(Categorical([3])) is None
+    assert starts_of(Categorical([3, 2])).tolist() == [0, 3, 5]
     energy = machine(LAYOUTS["label"])
     chains = Chains(rows(energy.units, 4, 0))
     batch = rows(energy.units, 3, 1)
