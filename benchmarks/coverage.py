@@ -4,10 +4,10 @@
 
 Each number makes a model of its own: a hard table (kinds and sizes below), an RBM whose smaller
 side has at most 18 units, a learner, too few updates to too many. log Z is then estimated as if it
-could not be summed, by `log_partition("ais")` (2,000 even steps) and by what `"auto"` does. Printed,
-for each of them and each kind: the share of estimates whose status is ok, how many of their 95%
-intervals hold the truth, and the worst misses. With `--keep`, a line of JSON a model; numbers that
-are there already are not made again.
+could not be summed, by `log_partition("ais")` (2,000 even steps) and by what `"auto"` does.
+Printed, for each of them and each kind: the share of estimates whose status is ok, how many of
+their 95% intervals hold the truth, and the worst misses. With `--keep`, a line of JSON a model;
+numbers that are there already are not made again.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def judged(number: int) -> dict[str, Any]:
 
 def table_of(found: list[dict[str, Any]], method: str) -> Iterator[str]:
     """Lines about one method: all models, then kind by kind, then the worst misses."""
-    yield f"\n{method}: {np.mean([one[method][3] for one in found]):.2f} s of processor time a model"
+    seconds = np.mean([one[method][3] for one in found])
+    yield f"\n{method}: {seconds:.2f} s of processor time a model"
     yield "| kind | models | ok | intervals that hold | root mean squared z | largest miss, nats |"
     yield "|---|---|---|---|---|---|"
     for kind in ("all", *KINDS):
@@ -145,8 +146,8 @@ def table_of(found: list[dict[str, Any]], method: str) -> Iterator[str]:
         held = np.abs(z) <= Z_95
         largest = np.abs(off[~held]).max() if (~held).any() else 0.0
         yield (
-            f"| {kind} | {len(here)} | {len(fine) / len(here):.3f} | {held.mean():.3f} of {len(fine)}"
-            f" | {np.sqrt(np.mean(z**2)):.2f} | {largest:.3f} |"
+            f"| {kind} | {len(here)} | {len(fine) / len(here):.3f} "
+            f"| {held.mean():.3f} of {len(fine)} | {np.sqrt(np.mean(z**2)):.2f} | {largest:.3f} |"
         )
     words = Counter(one[method][2] for one in found)
     yield "status: " + ", ".join(f"{word} {count}" for word, count in words.most_common())
@@ -155,8 +156,9 @@ def table_of(found: list[dict[str, Any]], method: str) -> Iterator[str]:
     for one in misses[:5]:
         value, error = one[method][:2]
         yield (
-            f"  {one['number']} {one['kind']} {one['columns']}x{one['n_components']} {one['learner']}"
-            f" {one['n_updates']} updates: {value - one['truth']:+.4f} +- {error:.4f}"
+            f"  {one['number']} {one['kind']} {one['columns']}x{one['n_components']} "
+            f"{one['learner']} {one['n_updates']} updates: "
+            f"{value - one['truth']:+.4f} +- {error:.4f}"
         )
 
 

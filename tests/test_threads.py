@@ -54,6 +54,25 @@ def test_grids_agree_bit_for_bit(monkeypatch):
     np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize("n_threads", N_THREADS)
+def test_as_many_threads_give_the_same_bits(n_threads, monkeypatch):
+    """What is promised: fits, log Z, hidden probabilities, draws, with products large enough to be
+    shared out."""
+    torch.set_num_threads(n_threads)
+    monkeypatch.setattr(persistent, "N_THREADS", n_threads)
+    X = (np.random.default_rng(0).random((500, 400)) < 0.3).astype(np.uint8)
+    settings = {"n_updates": 4, "validation_fraction": 0, "random_state": 0, "batch_size": 500}
+
+    def outputs() -> list[np.ndarray]:
+        model = hm.RBM(300, **settings).fit(X)
+        log_z = model.log_partition("ais", n_temperatures=20, random_state=0)
+        asked = [model.transform(X), model.free_energy(X), model.sample(20, random_state=0)]
+        return [model.components_, np.array([log_z.value, log_z.std_error]), *asked]
+
+    for one, two in zip(outputs(), outputs(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 @pytest.mark.parametrize("learner", ["cd", "pcd"])
 def test_large_products_agree_to_rounding(learner, monkeypatch):
     """A product shared out to two threads is summed in another order."""
