@@ -3,7 +3,8 @@
 Each time is divided by that of the matrix products alone, done by torch in the same run, in turn;
 medians. The processor is printed first, and the form that was chosen beside each update. `update`:
 one step with persistent chains, batch and chains 100, float32, on rows with the share of ones
-of binarized digits (13%), beside a plain loop in torch. `small`: 64 x 64, batch 10, beside scikit-learn.
+of binarized digits (13%), beside a plain loop in torch. `small`: 64 x 64, batch 10, beside
+scikit-learn.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def update() -> None:
         energy, rows = machine(n_visible, n_hidden)
         v, h = rows[:100].float(), torch.rand(100, n_hidden)
         w, gradient = energy.weights.clone(), torch.empty(n_visible, n_hidden)
-        n = max(3, min(100, 4 * 10**7 // (n_visible * n_hidden)))
+        n = max(1, min(100, 4 * 10**7 // (n_visible * n_hidden)))
 
         def products(v=v, h=h, w=w, gradient=gradient, n=n) -> None:  # type: ignore[no-untyped-def]
             for _ in range(n):

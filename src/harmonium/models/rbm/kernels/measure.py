@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from harmonium.compute.processor import processor
+from harmonium.compute.threads import one_thread
 from harmonium.contract.energy import Chains
 from harmonium.models.rbm.kernels.forms import Form, kinds_for, threads_for
 from harmonium.models.rbm.kernels.persistent import PersistentUpdate
@@ -26,8 +27,8 @@ __all__ = ["bucket", "choose_form", "fastest"]
 _log = logging.getLogger("harmonium")
 _remembered = Remembered()
 
-#: Seconds of measuring for each form, and at most so many rounds.
-_SECONDS, _ROUNDS = 0.005, 25
+#: Seconds of measuring for each form; at least and at most so many rounds.
+_SECONDS, _LEAST_ROUNDS, _MOST_ROUNDS = 0.005, 3, 25
 #: A form must take less than this share of a simpler one's time: what is closer is noise.
 _CLEARLY = 0.95
 
@@ -53,11 +54,12 @@ def choose_form(
     shape = (len(rows), n_chains)
 
     def update(form: Form) -> Callable[[], object]:
-        return _trial(PersistentUpdate(*copies, starts, shape, form), rows, n_hidden)
+        weights, visible_bias, hidden_bias = (part.detach().clone() for part in parameters)
+        trial = PersistentUpdate(weights, visible_bias, hidden_bias, starts, shape, form)
+        return _trial(trial, rows, n_hidden)
 
-    copies = tuple(part.detach().clone() for part in parameters) if len(kinds) > 1 else parameters
     singles = [Form(kind, 1) for kind in kinds]
-    best = _known_or_measured(f"{key}", singles, update)
+    best = _known_or_measured(key, singles, update)
     counts = threads_for(best.kind, work, n_threads)
     if len(counts) == 1:
         return best
@@ -71,7 +73,9 @@ def bucket(sizes: tuple[int, ...], share_of_ones: float) -> str:
     return f"{processor()} | {rounded} | {5 * round(20 * share_of_ones)}% ones"
 
 
-def fastest(trials: Mapping[Form, Callable[[], object]]) -> tuple[Form, dict[Form, float]]:
+def fastest(
+    trials: Mapping[Form, Callable[[], object]], clock: Callable[[], float]
+) -> tuple[Form, dict[Form, float]]:
     """The form whose trial takes the least time, and the seconds of each.
 
     They take turns, and the least of each counts, since whatever else runs only adds. Of forms
@@ -81,13 +85,13 @@ def fastest(trials: Mapping[Form, Callable[[], object]]) -> tuple[Form, dict[For
         trial()  # loads what is compiled, or compiles it
     least = dict.fromkeys(trials, math.inf)
     end = time.perf_counter() + _SECONDS * len(trials)
-    for _ in range(_ROUNDS):
-        for form, trial in trials.items():
-            started = time.perf_counter()
-            trial()
-            least[form] = min(least[form], time.perf_counter() - started)
-        if time.perf_counter() > end:
+    for done in range(_MOST_ROUNDS):
+        if done >= _LEAST_ROUNDS and time.perf_counter() > end:
             break
+        for form, trial in trials.items():
+            started = clock()
+            trial()
+            least[form] = min(least[form], clock() - started)
     best, *others = least
     for form in others:
         if least[form] < _CLEARLY * least[best]:
@@ -104,7 +108,11 @@ def _known_or_measured(
     if known in forms:
         assert known is not None
         return known
-    best, least = fastest({form: update(form) for form in forms})
+    # Of one thread the time that it ran, not what it waited for others on a busy machine.
+    alone = all(form.n_threads == 1 for form in forms)
+    with one_thread(True):
+        trials = {form: update(form) for form in forms}
+        best, least = fastest(trials, time.thread_time if alone else time.perf_counter)
     _remembered.keep(key, str(best))
     told = ", ".join(f"{form} {1e6 * seconds:.0f} us" for form, seconds in least.items())
     _log.debug("update of %s: %s (%s)", key, best, told)
