@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.models.rbm.kernels import persistent
+from harmonium.compute import draws
 
 N_THREADS = (1, 2)
 
@@ -28,7 +28,7 @@ def by_threads(monkeypatch: pytest.MonkeyPatch, work: object, *data: object) -> 
     found = []
     for n in N_THREADS:
         torch.set_num_threads(n)
-        monkeypatch.setattr(persistent, "N_THREADS", n)
+        monkeypatch.setattr(draws, "N_THREADS", n)
         found.append(work(*data))
     return found
 

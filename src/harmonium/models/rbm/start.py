@@ -178,6 +178,7 @@ def fit_energy(
         watching=watching,
         observers=observers,
         checkpoint=checkpoint,
+        beside={"updates": energy.updates},
         verbose=wanted.verbose,
     )
     return result, energy
