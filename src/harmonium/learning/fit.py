@@ -16,8 +16,10 @@ from harmonium.contract.energy import Energy, Generator, Metric
 from harmonium.learning.ascent import Ascent, Prior, are_finite
 from harmonium.learning.checkpoint import Checkpoint, Part
 from harmonium.learning.climb import Climb
+from harmonium.learning.fillings import Fillings
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
+from harmonium.learning.learners.pseudo import Pseudo
 from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.record import FitResult, Look, Observer, Record
 from harmonium.learning.rows import Batches, RowSource, Split, n_rows_of
@@ -60,11 +62,20 @@ def fit(
 
     `ascent` and `learner` are the start; `generator` is what chains are moved by. What a
     `checkpoint` holds of the same fit is gone on from; parts `beside` are kept in it too.
+
+    Of rows with unknown cells the likelihood of what is known is climbed: the learner meets them
+    filled (:class:`~harmonium.learning.fillings.Fillings`). Raises ``ValueError`` for these with
+    a learner of pseudo-likelihood, whose terms have no such form.
     """
+    fillings = None
+    if rows.observed is not None:
+        if isinstance(learner, Pseudo):
+            raise ValueError("learner='pseudo' cannot learn from rows with missing cells")
+        fillings = Fillings(rows.observed, ascent.energy, generator)
     batches = Batches(rows, split.kept, plan.batch_size, streams.order, split.kept_weights)
     watch = watch_of(rows, split, plan, watching, streams)
     record = Record(ascent.energy.parameters(), watch)
-    trainer = Trainer(ascent, learner, batches, plan, generator, record)
+    trainer = Trainer(ascent, learner, batches, plan, generator, record, fillings)
     told = list(observers)
     if checkpoint is not None:
         parts: dict[str, Part] = {
@@ -74,6 +85,7 @@ def fit(
             "record": record,
             "trainer": trainer,
             **({} if watch is None else {"watch": watch}),
+            **({} if fillings is None else {"fillings": fillings}),
             **(beside or {}),
         }
         checkpoint.read("learning", parts, ascent.energy.device)

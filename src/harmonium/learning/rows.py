@@ -34,10 +34,17 @@ _HASHED_AT_ONCE = 2**24
 
 @dataclass(slots=True)
 class Batch:
-    """Rows ``x (n, n_variables)`` on the energy's device; ``weight (n,)``, None: all alike."""
+    """Rows ``x (n, n_variables)`` on the energy's device; ``weight (n,)``, None: all alike.
+
+    ``observed`` is bool ``(n, n_variables)``: where False, a cell is not known and its number
+    means nothing; None: all are known. ``index (n,)`` are the numbers of rows with such cells
+    in their source.
+    """
 
     x: Tensor
     weight: Tensor | None = None
+    observed: Tensor | None = None
+    index: NDArray[np.int64] | None = None
 
     def shares(self, dtype: torch.dtype | None = None) -> Tensor:
         """The weights, summing to one, in this or the rows' own precision."""
@@ -50,11 +57,13 @@ class Batch:
 
 class RowSource(ABC):
     """Rows of states, numbered from 0; ``weights (n_rows,)`` say how many each counts for, with
-    1 as the largest; None: all alike."""
+    1 as the largest; None: all alike. ``observed (n_rows, n_variables)``, bool, says which cells
+    are known; None: all."""
 
     n_rows: int
     device: torch.device
     weights: NDArray[np.float64] | None
+    observed: Tensor | None = None
 
     @abstractmethod
     def read(self, index: NDArray[np.int64]) -> Batch:
@@ -62,7 +71,7 @@ class RowSource(ABC):
 
     @abstractmethod
     def digest(self, into: Any) -> None:
-        """Feed all of the rows, and their weights, to a hash."""
+        """Feed all of the rows, their weights, and which cells are known, to a hash."""
 
     def pick(self, index: NDArray[np.int64], weights: NDArray[np.float64] | None = None) -> Batch:
         """The rows with these numbers, which rise, and what each counts for."""
@@ -87,25 +96,39 @@ def _digest_of(into: Any, kind: str, shape: Any, weights: NDArray[np.float64] | 
 
 
 class Memory(RowSource):
-    """Rows of a dense array: one byte a value, on the device, so that a step copies nothing."""
+    """Rows of a dense array: one byte a value, on the device, so that a step copies nothing; and
+    one more a cell where some are not known."""
 
     def __init__(
-        self, table: NDArray[Any], device: torch.device, weights: NDArray[np.float64] | None = None
+        self,
+        table: NDArray[Any],
+        device: torch.device,
+        weights: NDArray[np.float64] | None = None,
+        observed: NDArray[np.bool_] | None = None,
     ) -> None:
         # A copy: torch wants memory that it may write, and rows must not change under the fit.
         kept = np.array(table, dtype=_narrowest(table), order="C")
         self.n_rows, self.weights = len(kept), weights
         self._stored = torch.from_numpy(kept).to(device)
         self.device = device
+        if observed is not None and not observed.all():
+            self._stored[torch.from_numpy(~observed).to(device)] = 0
+            self.observed = torch.from_numpy(np.array(observed, dtype=bool)).to(device)
 
     def read(self, index: NDArray[np.int64]) -> Batch:
         chosen = torch.from_numpy(index)
         if self.device.type != "cpu":
             chosen = chosen.to(self.device)
-        return Batch(torch.index_select(self._stored, 0, chosen).float())
+        batch = Batch(torch.index_select(self._stored, 0, chosen).float())
+        if self.observed is not None:
+            batch.observed, batch.index = torch.index_select(self.observed, 0, chosen), index
+        return batch
 
     def digest(self, into: Any) -> None:
         _digest_of(into, "dense", self._stored.shape, self.weights)
+        if self.observed is not None:
+            into.update(b"observed")
+            into.update(np.packbits(self.observed.cpu().numpy()))
         for part in torch.split(self._stored, _rows_at_once(self._stored.shape[1])):
             into.update(_one_type(part.cpu().numpy()))
 
@@ -158,9 +181,26 @@ class Sparse(RowSource):
 
 
 def row_source(
-    table: Table, device: torch.device, weights: NDArray[np.float64] | None = None
+    table: Table,
+    device: torch.device,
+    weights: NDArray[np.float64] | None = None,
+    observed: NDArray[np.bool_] | None = None,
 ) -> RowSource:
-    """The source for a checked table, by where it lies."""
+    """The source for a checked table, by where it lies.
+
+    `observed`, of the table's shape, says which cells are known, None: all; what stands in the
+    others is never looked at. Raises ``ValueError`` where a sparse or memory-mapped table has
+    unknown cells.
+    """
+    if observed is not None and not observed.all():
+        if sparse.issparse(table) or isinstance(table, np.memmap):
+            raise ValueError(
+                "X: rows with missing cells must be a dense array in memory, got "
+                f"{type(table).__name__}"
+            )
+        if observed.shape != table.shape:
+            raise ValueError(f"observed must have shape {table.shape}, got {observed.shape}")
+        return Memory(table, device, weights, observed)
     kind = Sparse if sparse.issparse(table) else Mapped if isinstance(table, np.memmap) else Memory
     return kind(table, device, weights)
 

@@ -10,10 +10,11 @@ from harmonium.contract.energy import Generator
 from harmonium.contract.stopping import StopReason
 from harmonium.learning.ascent import Ascent, are_finite, copied
 from harmonium.learning.checkpoint import State
+from harmonium.learning.fillings import Fillings
 from harmonium.learning.learners.base import Learner
 from harmonium.learning.plan import Plan
 from harmonium.learning.record import FitResult, Observer, Record
-from harmonium.learning.rows import Batches
+from harmonium.learning.rows import Batch, Batches
 
 __all__ = ["Trainer"]
 
@@ -37,9 +38,11 @@ class Trainer:
         plan: Plan,
         generator: Generator,
         record: Record,
+        fillings: Fillings | None = None,
     ) -> None:
         self.ascent, self.learner, self.batches = ascent, learner, batches
         self.plan, self.generator, self.record = plan, generator, record
+        self.fillings = fillings
         self.update = 0
         self.seconds = 0.0
         self.next_look = plan.next_look(0)
@@ -86,8 +89,15 @@ class Trainer:
         n_steps = min(max(self.update // 10, _LEAST_STEPS), _MOST_STEPS)
         return self.record.result(self.update, reason, n_steps)
 
-    def _step(self, rate: float) -> None:
+    def _batch(self) -> Batch:
+        """The next rows, filled where something of them is not known."""
         batch = next(self.batches)
+        if self.fillings is None:
+            return batch
+        return self.fillings.fill(self.ascent.energy, batch, self.generator)
+
+    def _step(self, rate: float) -> None:
+        batch = self._batch()
         if self._fused is not None:
             self._fused(batch.x, rate, self.generator)
         else:
@@ -133,7 +143,9 @@ class Trainer:
         if self.setbacks > self.plan.n_setbacks or last:
             return StopReason.LOST if finite else StopReason.DIVERGED
         self.slowed *= 0.5
-        self.learner.begin_again(energy, next(self.batches), self.generator)
+        if self.fillings is not None:
+            self.fillings.begin_again(energy, self.generator)
+        self.learner.begin_again(energy, self._batch(), self.generator)
         if watch is not None:
             watch.begin_again()
         return None

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from harmonium.compute.random import generator_for, generator_state, restore_generator
-from harmonium.contract.energy import Energy, Generator, Parameters
+from harmonium.contract.energy import Energy, Evidence, Generator, Parameters
 from harmonium.contract.estimates import LogZ, Status
 from harmonium.learning.checkpoint import State
 from harmonium.learning.learners.pseudo import PseudoMoments
 from harmonium.learning.rows import Batch
 from harmonium.sampling.annealing import annealed_importance_sampling
 from harmonium.sampling.particles import Trajectory
+from harmonium.sampling.seen import countable, log_weight_seen
 
 __all__ = [
     "N_PARTICLES",
@@ -42,6 +43,9 @@ _BRIDGE_STEPS, _AGAIN_STEPS = 40, 1000
 _FEW_EFFECTIVE, _LEAST_EFFECTIVE = 10.0, 2.0
 #: Two estimates are the same that differ by this share of the figure, at least of a nat.
 _SLACK = 0.02
+#: Of rows of which too much is unknown to be summed exactly: how many are scored, and the
+#: annealed chains of each and their temperatures, at a look, and at the end.
+_MOST_ANNEALED, _N_CHAINS, _N_TEMPERATURES, _AT_THE_END = 300, 4, 40, 200
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,9 @@ class Likelihood(Watch):
 
     `energy` is copied. log Z is summed at each look where `exact` says that this is affordable,
     else followed by particles (:class:`~harmonium.sampling.particles.Trajectory`), which start at
-    the energy's base, or as `begin` makes them for the watch's own copy of the energy.
+    the energy's base, or as `begin` makes them for the watch's own copy of the energy. Rows with
+    unknown cells count by log P(what is known): exact where few states are free, else annealed,
+    for which some of the rows stand for all.
     """
 
     def __init__(
@@ -117,28 +123,32 @@ class Likelihood(Watch):
         begin: Callable[[Energy, Generator], Trajectory] | None = None,
     ) -> None:
         self.energy = energy.to(energy.dtype)
-        self.held, self.shown, self.exact = held, shown, exact
+        self.held, self.shown = _affordable(held, energy), _affordable(shown, energy)
+        self.exact = exact
         self.generator = generator_for(energy.device, generator)
         self.trajectory: Trajectory | None = None
         self._begin, self._n_steps = begin, _BRIDGE_STEPS
         #: What the mean log-likelihoods of the two can be at most.
-        self.most = (_most_likely(held), _most_likely(shown))
+        self.most = (_most_likely(self.held), _most_likely(self.shown))
 
     def score(self, parameters: Parameters) -> Score:
         log_z = self._log_partition(parameters)
+        held, held_error = self._mean_log_weight(self.held)
+        shown, shown_error = self._mean_log_weight(self.shown)
         figures = {
-            "validation": self._mean_log_weight(self.held) - log_z.value,
-            "train": self._mean_log_weight(self.shown) - log_z.value,
+            "validation": held - log_z.value,
+            "train": shown - log_z.value,
             "log_partition": log_z.value,
             "std_error": log_z.std_error,
         }
-        slack = 5.0 * log_z.std_error + 1e-3
+        error = math.hypot(log_z.std_error, max(held_error, shown_error))
+        slack = 5.0 * error + 1e-3
         possible = (
             figures["validation"] <= self.most[0] + slack
             and figures["train"] <= self.most[1] + slack
             and log_z.effective_chains >= _LEAST_EFFECTIVE
         )
-        return Score(figures, log_z.std_error, possible)
+        return Score(figures, error, possible)
 
     def begin_again(self) -> None:
         self.trajectory, self._n_steps = None, _AGAIN_STEPS
@@ -154,14 +164,29 @@ class Likelihood(Watch):
                 self.energy, n_chains=100, n_temperatures=n_steps, generator=self.generator
             )
         self.energy.set_parameters(parameters)
-        value = self._mean_log_weight(self.held) - log_z.value
-        return Confirmation(value, log_z.std_error, Status(log_z.status))
+        value, error = self._mean_log_weight(self.held, _AT_THE_END)
+        error = math.hypot(log_z.std_error, error)
+        return Confirmation(value - log_z.value, error, Status(log_z.status))
 
-    def _mean_log_weight(self, rows: Batch) -> float:
-        log_weights = self.energy.log_weight(rows.x)
-        if rows.weight is None:
-            return float(log_weights.mean())
-        return float(rows.shares().to(log_weights) @ log_weights)
+    def _mean_log_weight(
+        self, rows: Batch, n_temperatures: int = _N_TEMPERATURES
+    ) -> tuple[float, float]:
+        """The mean over rows, of what is known of them, and its standard error."""
+        if rows.observed is None:
+            log_weights = self.energy.log_weight(rows.x)
+            if rows.weight is None:
+                return float(log_weights.mean()), 0.0
+            return float(rows.shares().to(log_weights) @ log_weights), 0.0
+        log_weights, errors = log_weight_seen(
+            self.energy,
+            rows.x,
+            Evidence(~rows.observed),
+            self.generator,
+            n_chains=_N_CHAINS,
+            n_temperatures=n_temperatures,
+        )
+        shares = rows.shares(torch.float64)
+        return float(shares @ log_weights), float((shares * errors).norm())
 
     def _log_partition(self, parameters: Parameters) -> LogZ:
         if self.exact:
@@ -221,11 +246,31 @@ class PseudoLikelihood(Watch):
         """Nothing was kept."""
 
 
+def _affordable(rows: Batch, energy: Energy) -> Batch:
+    """The rows, or so many of them, evenly spread, as can be scored at each look."""
+    if rows.observed is None or len(rows.x) <= _MOST_ANNEALED:
+        return rows
+    if bool(countable(~rows.observed, energy).all()):
+        return rows
+    index = torch.linspace(0, len(rows.x) - 1, _MOST_ANNEALED, device=rows.x.device).long()
+    weight = None if rows.weight is None else rows.weight[index]
+    return Batch(rows.x[index], weight, rows.observed[index])
+
+
 def _most_likely(rows: Batch) -> float:
     """What no model's mean log-likelihood of these rows can exceed: minus the entropy of the
-    rows as they are (Gibbs' inequality), since distinct rows share a probability of one."""
-    _, place = torch.unique(rows.x, dim=0, return_inverse=True)
+    rows as they are (Gibbs' inequality), since distinct rows share a probability of one. Where
+    cells are unknown, rows of which the same columns are known share one of their own."""
     share = rows.shares(torch.float64)
+    if rows.observed is None:
+        return _minus_entropy(rows.x, share)
+    known = torch.cat([torch.where(rows.observed, rows.x, 0.0), rows.observed.to(rows.x)], 1)
+    return _minus_entropy(known, share) - _minus_entropy(rows.observed, share)
+
+
+def _minus_entropy(rows: torch.Tensor, share: torch.Tensor) -> float:
+    """Of distinct rows, each with the sum of its shares, in nats."""
+    _, place = torch.unique(rows, dim=0, return_inverse=True)
     each = torch.zeros(int(place.max()) + 1, dtype=torch.float64, device=share.device)
     each.index_add_(0, place, share)
     each = each[each > 0.0]

@@ -21,9 +21,10 @@ from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Chains, Energy, Generator
 from harmonium.contract.warning import warn_caller
 from harmonium.models.question import Question
+from harmonium.sampling.completions import are_few, completions
 from harmonium.sampling.gibbs import Schedule, equilibrate, mean_states, run_chains
 from harmonium.sampling.modes import Hill, climb, seek_mode
-from harmonium.units.space import LIMITS, n_states, states_of
+from harmonium.units.space import LIMITS, n_states
 
 __all__ = [
     "Answerer",
@@ -37,8 +38,6 @@ Array = NDArray[np.float64]
 
 #: Rows answered together; bounds memory, and lets a long table show where it is.
 ROWS_AT_ONCE = 2048
-#: Numbers in one block of enumerated states.
-_BLOCK_ELEMENTS = 2**22
 
 
 class Answerer(ABC):
@@ -130,53 +129,33 @@ class Enumeration(Answerer):
         return self._build()
 
     def covers(self, question: Question) -> Tensor:
-        each = torch.log2(torch.tensor(self.sizes, dtype=torch.float64))
-        return question.free.double() @ each <= np.log2(LIMITS["answer"]) + 1e-9
+        return are_few(question.free, self.sizes, LIMITS["answer"])
 
     def answer(self, question: Question, generator: np.random.Generator) -> Tensor:
         found = question.start.repeat_interleave(question.n_draws, 0)
         found = found.reshape(len(question.start), question.n_draws, -1)
-        for (sizes, n_own), rows in self._groups(question).items():
-            fillings = torch.cat(list(states_of(sizes)))
-            step = max(1, _BLOCK_ELEMENTS // (len(fillings) * len(self.sizes)))
-            for block in torch.split(torch.tensor(rows), step):
-                part = question.select(block)
-                places = part.free.nonzero()[:, 1].reshape(len(block), len(sizes))
-                weights = self._weights(part, places, fillings)
-                n_summed = n_states(sizes[n_own:])
-                value = _pick(weights, fillings, n_summed, part, generator)
-                index = places.unsqueeze(1).expand(value.shape)
-                found[block] = found[block].scatter(2, index, value)
+        for part in completions(
+            self.log_weight, question.start, question.evidence, self.sizes, question.n_own
+        ):
+            asked = question.select(part.rows)
+            if torch.isneginf(part.log_weights).all(1).any():
+                _refuse(asked, part.log_weights)
+            sizes = [self.sizes[place] for place in part.places[0].tolist()]
+            n_summed = n_states(sizes[part.n_first :])
+            value = _pick(part.log_weights, part.states, n_summed, asked, generator)
+            index = part.places.unsqueeze(1).expand(value.shape)
+            found[part.rows] = found[part.rows].scatter(2, index, value)
         return found.reshape(len(question.start) * question.n_draws, -1)
 
-    def _groups(self, question: Question) -> dict[tuple[tuple[int, ...], int], list[int]]:
-        """Rows whose free variables have the same numbers of states; and how many are asked."""
-        groups: dict[tuple[tuple[int, ...], int], list[int]] = {}
-        for row, free in enumerate(question.free.numpy()):
-            places = np.flatnonzero(free).tolist()
-            n_own = sum(place < question.n_own for place in places)
-            key = (tuple(self.sizes[place] for place in places), n_own)
-            groups.setdefault(key, []).append(row)
-        return groups
 
-    def _weights(self, question: Question, places: Tensor, fillings: Tensor) -> Tensor:
-        """log P(filling given the rest) up to a constant a row, ``(n, n_joint)``."""
-        n, n_joint = len(places), len(fillings)
-        states = question.start.repeat_interleave(n_joint, 0)
-        states.scatter_(1, places.repeat_interleave(n_joint, 0), fillings.repeat(n, 1))
-        weights = torch.cat([self.log_weight(x).cpu() for x in torch.split(states, ROWS_AT_ONCE)])
-        if question.evidence.readings is not None:
-            many = question.evidence.select(torch.arange(n).repeat_interleave(n_joint))
-            weights = weights + many.log_weight(states)
-        weights = weights.reshape(n, n_joint)
-        if torch.isneginf(weights).all(1).any():
-            row = int(torch.isneginf(weights).all(1).nonzero()[0])
-            known = {
-                int(v): f"{float(question.start[row, v]):g}"
-                for v in (~question.free[row]).nonzero().reshape(-1)[:10]
-            }
-            raise ValueError(f"X: what is known of a row ({known}, ...) has probability zero")
-        return weights
+def _refuse(question: Question, weights: Tensor) -> None:
+    """Name what is known of the first row of which nothing can be."""
+    row = int(torch.isneginf(weights).all(1).nonzero()[0])
+    known = {
+        int(v): f"{float(question.start[row, v]):g}"
+        for v in (~question.free[row]).nonzero().reshape(-1)[:10]
+    }
+    raise ValueError(f"X: what is known of a row ({known}, ...) has probability zero")
 
 
 def _pick(

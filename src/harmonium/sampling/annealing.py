@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from torch import Tensor
 
-from harmonium.contract.energy import Chains, Energy, Generator
+from harmonium.contract.energy import Chains, Energy, Evidence, Generator
 from harmonium.contract.estimates import Bound, LogZ, Status
 
 __all__ = [
@@ -35,18 +35,32 @@ class Annealed(Protocol):
     """An energy that weighs and sweeps in one go, cheaper than in two."""
 
     def anneal(
-        self, chains: Chains, beta_from: float, beta_to: float, generator: Generator
+        self,
+        chains: Chains,
+        beta_from: float,
+        beta_to: float,
+        generator: Generator,
+        evidence: Evidence | None = None,
     ) -> tuple[Chains, Tensor]: ...
 
 
 def anneal_step(
-    energy: Energy, chains: Chains, beta_from: float, beta_to: float, generator: Generator
+    energy: Energy,
+    chains: Chains,
+    beta_from: float,
+    beta_to: float,
+    generator: Generator,
+    evidence: Evidence | None = None,
 ) -> tuple[Chains, Tensor]:
-    """log P_to(x) - log P_from(x), unnormalised, float64 ``(n,)``; then a sweep at `beta_to`."""
+    """log P_to(x) - log P_from(x), unnormalised, float64 ``(n,)``; then a sweep at `beta_to`.
+
+    With `evidence` the sweep keeps it; it weighs as much at both temperatures.
+    """
     if isinstance(energy, Annealed):
-        return energy.anneal(chains, beta_from, beta_to, generator)
+        beside = () if evidence is None else (evidence,)
+        return energy.anneal(chains, beta_from, beta_to, generator, *beside)
     change = energy.log_weight(chains.x, beta_to) - energy.log_weight(chains.x, beta_from)
-    return energy.sweep(chains, generator, beta=beta_to), change
+    return energy.sweep(chains, generator, beta=beta_to, evidence=evidence), change
 
 
 def temperatures(n_temperatures: int) -> NDArray[np.float64]:

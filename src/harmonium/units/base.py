@@ -27,6 +27,9 @@ class Units(ABC):
     #: Whether statistics are the states themselves, so that nothing need be worked out.
     plain: bool
 
+    #: Statistics of each variable.
+    widths: tuple[int, ...]
+
     @property
     def n_variables(self) -> int:
         return len(self.sizes)
@@ -69,6 +72,7 @@ class Units(ABC):
         inputs: ``(n, n_statistics)``."""
 
     @abstractmethod
-    def base_inputs(self, mean: Tensor, n_rows: float) -> Tensor:
-        """Inputs under which statistics are expected as they were seen over `n_rows` rows,
-        ``(n_statistics,)``; smoothed by half a row so that they are finite."""
+    def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
+        """Inputs under which statistics are expected as they were seen over `n_rows` rows (a
+        number for all, or one a statistic), ``(n_statistics,)``; smoothed by half a row so that
+        they are finite."""

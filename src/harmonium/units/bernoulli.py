@@ -22,6 +22,7 @@ class Bernoulli(Units):
     def __init__(self, n: int) -> None:
         self.sizes = (2,) * n
         self.n_statistics = n
+        self.widths = (1,) * n
 
     def statistics(self, x: Tensor) -> Tensor:
         return x
@@ -54,6 +55,6 @@ class Bernoulli(Units):
         each = readings.log_likelihood(variables, 2)
         return each[..., 1] - each[..., 0]
 
-    def base_inputs(self, mean: Tensor, n_rows: float) -> Tensor:
+    def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
         counts = mean * n_rows
         return torch.log((counts + 0.5) / (n_rows - counts + 0.5))

@@ -25,6 +25,7 @@ class Categorical(Units):
     def __init__(self, sizes: Sequence[int]) -> None:
         self.sizes = tuple(sizes)
         self.n_statistics = sum(self.sizes)
+        self.widths = self.sizes
         self._starts = torch.tensor(list(accumulate(self.sizes, initial=0))[:-1])
 
     def _groups(self, inputs: Tensor) -> tuple[Tensor, ...]:
@@ -71,5 +72,7 @@ class Categorical(Units):
         each = readings.log_likelihood(variables, max(self.sizes))
         return torch.cat([each[:, i, :size] for i, size in enumerate(self.sizes)], dim=1)
 
-    def base_inputs(self, mean: Tensor, n_rows: float) -> Tensor:
+    def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
+        if isinstance(n_rows, Tensor):
+            n_rows = n_rows.clamp(min=torch.finfo(mean.dtype).tiny)
         return torch.log(mean + 0.5 / n_rows)

@@ -23,6 +23,7 @@ class Mixed(Units):
     def __init__(self, parts: Sequence[Units]) -> None:
         self.parts = tuple(parts)
         self.sizes = tuple(size for part in self.parts for size in part.sizes)
+        self.widths = tuple(width for part in self.parts for width in part.widths)
         self.n_statistics = sum(part.n_statistics for part in self.parts)
         self._variables = _slices([part.n_variables for part in self.parts])
         self._statistics = _slices([part.n_statistics for part in self.parts])
@@ -71,9 +72,10 @@ class Mixed(Units):
         each = [part.read(readings, own) for part, own in zip(self.parts, places, strict=True)]
         return torch.cat(each, dim=1)
 
-    def base_inputs(self, mean: Tensor, n_rows: float) -> Tensor:
+    def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
+        each = n_rows if isinstance(n_rows, Tensor) else torch.full_like(mean, n_rows)
         parts = zip(self.parts, self._statistics, strict=True)
-        return torch.cat([part.base_inputs(mean[where], n_rows) for part, where in parts])
+        return torch.cat([part.base_inputs(mean[where], each[where]) for part, where in parts])
 
 
 def _slices(lengths: Sequence[int]) -> list[slice]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 from scipy.special import logsumexp
+from sklearn.datasets import load_digits
 from tests.support.statistics import assert_drawn_from
 
 import harmonium as hm
+from harmonium.contract.storage import ModelFileError
+from harmonium.learning.checkpoint import Checkpoint
 from harmonium.models.answers import GibbsChains
 
 N_X, N_H = 4, 3
@@ -239,7 +245,119 @@ def test_bad_attributes_are_refused() -> None:
 
 def test_labels_of_unlike_kinds_are_refused_by_name() -> None:
     rows = np.eye(4, dtype=np.uint8)
-    with pytest.raises(ValueError, match=r"y\[1\] is None; wanted a label for each row"):
-        hm.RBM(2, n_updates=10).fit(rows, [0, None, 1, 1])
     with pytest.raises(ValueError, match="labels of one kind, got int, str together"):
         hm.RBM(2, n_updates=10).fit(rows, np.array([0, "a", 1, 1], dtype=object))
+
+
+# -- attributes of some rows only --------------------------------------------------------------
+
+
+def clusters(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of two clusters, and which."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, n)
+    return (rng.random((n, 10)) < np.where(y[:, None], 0.9, 0.1)).astype(np.uint8), y
+
+
+def some_missing(y: np.ndarray, n_known: int) -> dict[str, object]:
+    """The same labels, with what stands for a missing one in every form."""
+    names = np.array(["no", "yes"])[y]
+    known = np.arange(len(y)) < n_known
+    return {
+        "None": [str(name) if k else None for name, k in zip(names, known, strict=True)],
+        "NaN in a list": [str(n) if k else float("nan") for n, k in zip(names, known, strict=True)],
+        "floats": np.where(known, y, np.nan),
+        "a series": pd.Series(np.where(known, names, None), name="kind"),
+        "NA": pd.Series([int(v) if k else pd.NA for v, k in zip(y, known, strict=True)]),
+        "Int64": pd.array([int(v) if k else None for v, k in zip(y, known, strict=True)], "Int64"),
+    }
+
+
+@pytest.mark.parametrize("form", some_missing(np.zeros(1, dtype=int), 0))
+def test_labels_are_missing_in_every_form(form: str) -> None:
+    X, y = clusters(60)
+    model = hm.RBM(4, n_updates=40, random_state=0).fit(X, some_missing(y, 40)[form])
+    same = hm.RBM(4, n_updates=40, random_state=0).fit(X, some_missing(y, 40)["floats"])
+    assert len(model.attribute_classes_) == 2
+    np.testing.assert_array_equal(model.components_, same.components_)
+    np.testing.assert_array_equal(model.attribute_components_, same.attribute_components_)
+    assert model.attributes_ == (["kind"] if form == "a series" else ["label"])
+
+
+def test_tables_of_attributes_have_holes_too() -> None:
+    X, y = clusters(300)
+    known = np.random.default_rng(1).random((300, 2)) < 0.5
+    table = np.where(known, np.stack([y, 1 - y], axis=1), np.nan)
+    model = hm.RBM(4, n_updates=800, random_state=0).fit(X, table)
+    found = model.attribute_proba(X)
+    assert ((found[:, 0] > 0.5) == y).mean() > 0.95
+    assert ((found[:, 1] < 0.5) == y).mean() > 0.95
+    columns = {"a": list(table[:, 0]), "b": [None if v != v else v for v in table[:, 1]]}
+    same = hm.RBM(4, n_updates=800, random_state=0).fit(X, columns)
+    np.testing.assert_array_equal(model.components_, same.components_)
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+def test_missing_attributes_that_cannot_be() -> None:
+    X, y = clusters(40)
+    two = np.stack([y, np.full(40, np.nan)], axis=1)
+    for rows, given, message in [
+        (X, [None] * 40, "y: every label is missing; leave y out"),
+        (X, np.full(40, np.nan), "y: every label is missing; leave y out"),
+        (X, pd.DataFrame(two, columns=["sun", "rain"]), "y: every value of 'rain' is missing"),
+        (X, np.where(y, 0.5, np.nan), "fractions"),
+        (X, [None, "a", *[1] * 38], "labels of one kind, got int, str together"),
+        (sparse.csr_matrix(X), [None, *y[1:]], "y: with missing values X must be a dense array"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            hm.RBM(2, n_updates=1).fit(rows, given)
+
+
+@pytest.mark.parametrize("learner", ["pcd", "cd", "pt", "exact"])
+@pytest.mark.parametrize("kind", ["label", "table"])
+def test_a_cut_off_fit_with_missing_attributes_ends_in_the_same_bits(
+    learner: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = clusters(120)
+    known = np.random.default_rng(1).random((120, 9)) < 0.4
+    # Nine of them: too many joint states to be drawn exactly, so these are swept.
+    given = np.where(known, y[:, None] ^ (np.arange(9) % 2), np.nan)
+    given = given[:, 0] if kind == "label" else given
+
+    def fitted(path: Path | None = None) -> hm.RBM:
+        model = hm.RBM(6, learner=learner, n_updates=160, random_state=0, checkpoint=path)
+        return model.fit(X, given)
+
+    whole, path, write = fitted(), tmp_path / "fit.checkpoint", Checkpoint.write
+
+    def cut(self: Checkpoint, *args: object) -> None:
+        write(self, *args)
+        raise SystemExit  # the machine goes down
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "write", cut)
+        with pytest.raises(SystemExit):
+            fitted(path)
+    resumed = fitted(path)
+    for name, array in whole.to_state()[0].items():
+        np.testing.assert_array_equal(array, resumed.to_state()[0][name], err_msg=name)
+    assert whole.history_["validation"] == resumed.history_["validation"]
+    other = np.where(np.isnan(given), 1.0, given)
+    with pytest.raises(ModelFileError, match="other settings or data"):
+        hm.RBM(6, learner=learner, n_updates=160, random_state=0, checkpoint=path).fit(X, other)
+
+
+@pytest.mark.slow
+def test_digits_without_a_label_help_those_with_one() -> None:
+    """130 of 1,300 have one: wrong on 14.7% of fresh digits, and 19.3% without the others."""
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    rows, fresh, n = (X > 7)[order[:1300]].astype(np.uint8), order[1300:], 130
+    some = np.where(np.arange(1300) < n, y[order[:1300]], np.nan)
+
+    def wrong(rows: np.ndarray, labels: np.ndarray) -> float:
+        model = hm.RBM(64, random_state=0, n_updates=12_000).fit(rows, labels)
+        best = model.attribute_proba((X > 7)[fresh].astype(np.uint8)).argmax(1)
+        return float((np.array(model.attribute_classes_)[best] != y[fresh]).mean())
+
+    assert wrong(rows, some) < wrong(rows[:n], some[:n]) - 0.02

@@ -67,25 +67,33 @@ class Attributes:
         return Categorical([len(self.classes)]) if self.classes else Bernoulli(len(self.names))
 
     @classmethod
-    def beside(cls, table: Table, y: Any) -> tuple[Self, Table]:
-        """The attributes in `y`, and the rows with their states as columns beside."""
-        attributes, states = cls.read(y, table.shape[0])
+    def beside(cls, table: Table, y: Any) -> tuple[Self, Table, NDArray[np.bool_] | None]:
+        """The attributes in `y`, the rows with their states as columns beside, and which cells of
+        these are known; None: all."""
+        attributes, states, known = cls.read(y, table.shape[0])
         if sparse.issparse(table):
-            return attributes, sparse.hstack([table, states], format="csr")
-        return attributes, np.hstack([np.asarray(table, dtype=np.uint8), states])
+            if not known.all():
+                raise ValueError("y: with missing values X must be a dense array, got sparse rows")
+            return attributes, sparse.hstack([table, states], format="csr"), None
+        joint = np.hstack([np.asarray(table, dtype=np.uint8), states])
+        if known.all():
+            return attributes, joint, None
+        return attributes, joint, np.hstack([np.ones(table.shape, dtype=bool), known])
 
     @classmethod
-    def read(cls, y: Any, n_rows: int) -> tuple[Self, NDArray[Any]]:
-        """The attributes in `y` and their states, integers ``(n_rows, n_variables)``.
+    def read(cls, y: Any, n_rows: int) -> tuple[Self, NDArray[Any], NDArray[np.bool_]]:
+        """The attributes in `y`, their states, integers ``(n_rows, n_variables)``, and which of
+        them are known, of the same shape.
 
-        `y` is a column of labels, or a table (frame, dict of columns or array) of 0 and 1.
+        `y` is a column of labels, or a table (frame, dict of columns or array) of 0 and 1;
+        None, NaN and pandas' NA are missing, 0 among the states.
         """
         if isinstance(y, Mapping):
             names = tuple(str(name) for name in y)
-            table = np.stack([np.asarray(column) for column in y.values()], axis=1)
+            table = np.stack([_column(column) for column in y.values()], axis=1)
         else:
             columns = getattr(y, "columns", None)
-            table = np.asarray(as_array(y))
+            table = _column(y)
             width = table.shape[1] if table.ndim == 2 else 0
             names = tuple(map(str, columns if columns is not None else range(width)))
         if len(table) != n_rows:
@@ -94,28 +102,39 @@ class Attributes:
             table = table[:, 0]
         if table.ndim == 1:
             return cls._read_label(y, table)
-        if table.ndim != 2 or not np.isin(table, (0, 1)).all():
+        known = ~_missing(table)
+        if table.ndim != 2 or not np.isin(table[known], (0, 1)).all():
             raise ValueError("y must be a column of labels or a table of 0 and 1")
         if len(set(names)) < len(names):
             raise ValueError(f"y: an attribute's name comes twice in {', '.join(names)}")
-        return cls(names), table.astype(np.uint8)
+        if not known.any(0).all():
+            empty = names[int(np.argmin(known.any(0)))]
+            raise ValueError(f"y: every value of {empty!r} is missing; leave it out")
+        states = np.zeros(table.shape, dtype=np.uint8)
+        states[known] = table[known].astype(np.uint8)
+        return cls(names), states, known
 
     @classmethod
-    def _read_label(cls, y: Any, column: NDArray[Any]) -> tuple[Self, NDArray[Any]]:
-        if column.dtype.kind == "f" and not (column == np.floor(column)).all():
-            raise ValueError("y must be labels (integers, strings), got fractions or NaN")
-        if column.dtype.kind == "O":
-            kinds = {type(value) for value in column.tolist()}
-            if type(None) in kinds:
-                row = int(np.argmax([value is None for value in column.tolist()]))
-                raise ValueError(f"y[{row}] is None; wanted a label for each row")
+    def _read_label(
+        cls, y: Any, column: NDArray[Any]
+    ) -> tuple[Self, NDArray[Any], NDArray[np.bool_]]:
+        known = ~_missing(column)
+        given = column[known]
+        if not len(given):
+            raise ValueError("y: every label is missing; leave y out")
+        if given.dtype.kind == "f" and not (given == np.floor(given)).all():
+            raise ValueError("y must be labels (integers, strings; None or NaN), got fractions")
+        if given.dtype.kind == "O":
+            kinds = {type(value) for value in given.tolist()}
             if len(kinds) > 1:
                 names = ", ".join(sorted(kind.__name__ for kind in kinds))
                 raise ValueError(f"y must be labels of one kind, got {names} together")
-        classes, codes = np.unique(column, return_inverse=True)
+        classes, codes = np.unique(given, return_inverse=True)
         name = getattr(y, "name", None)
-        kept = codes.reshape(-1, 1).astype(np.min_scalar_type(len(classes)))
-        return cls((str(name) if name is not None else "label",), tuple(classes.tolist())), kept
+        kept = np.zeros((len(column), 1), dtype=np.min_scalar_type(len(classes)))
+        kept[known, 0] = codes
+        label = (str(name) if name is not None else "label",)
+        return cls(label, tuple(classes.tolist())), kept, known.reshape(-1, 1)
 
     def row(self, wanted: Any) -> NDArray[np.float64]:
         """`wanted` as states, NaN where free: ``{name: value}``, or a label's bare value."""
@@ -150,6 +169,32 @@ class Attributes:
                 f"wanted at most {MAX_SUMMED_ATTRIBUTES}"
             )
         return torch.cat([self.units.statistics(block) for block in states_of(self.units.sizes)])
+
+
+def _column(values: Any) -> NDArray[Any]:
+    """A column, or a table, as an array in which what is missing stays so: a list of words and
+    NaN would become one of words."""
+    if isinstance(values, list | tuple):
+        as_given = np.array(values, dtype=object)
+        if _missing(as_given).any():
+            return as_given
+    return np.asarray(as_array(values))
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which are None, NaN, NaT or pandas' NA, of any shape."""
+    if values.dtype.kind in "fmM":
+        return np.isnan(values) if values.dtype.kind == "f" else np.isnat(values)
+    if values.dtype.kind != "O":
+        return np.zeros(values.shape, dtype=bool)
+    flat = [_is_missing(value) for value in values.reshape(-1)]
+    return np.array(flat, dtype=bool).reshape(values.shape)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    return isinstance(value, float) and bool(value != value)
 
 
 def joint_units(n_features: int, attributes: Attributes | None) -> Units:

@@ -30,10 +30,18 @@ _MOST_ROWS, _FEWEST_ROWS, _MOST_VALUES = 2000, 200, 2**24
 _ITERATIONS = 30
 
 
-def stiffness(table: Table, weights: NDArray[np.float64] | None, rate: float) -> float:
+def stiffness(
+    table: Table,
+    weights: NDArray[np.float64] | None,
+    rate: float,
+    observed: NDArray[np.bool_] | None = None,
+) -> float:
     """`rate` times the largest curvature, at least 0: ``rate * lambda / 4``, with lambda the
     leading eigenvalue of the covariance of the columns of 0 and 1, as if rows were repeated
     `weights` times. Looks at no more than 2,000 rows, the same ones each time.
+
+    Where cells are not `observed`, columns keep their variance, and what two of them share counts
+    as far as both are known together: a lower bound, if cells are lost at random.
     """
     usable = np.arange(table.shape[0]) if weights is None else np.flatnonzero(weights)
     most = min(_MOST_ROWS, max(_FEWEST_ROWS, _MOST_VALUES // max(table.shape[1], 1)))
@@ -43,6 +51,8 @@ def stiffness(table: Table, weights: NDArray[np.float64] | None, rate: float) ->
     share = (share / share.sum()).astype(np.float32)
     rows: Any = table[usable] if sparse.issparse(table) else dense_rows(table, usable)
     rows = rows.astype(np.float32)
+    if observed is not None:
+        rows = _known_deviations(rows, share, observed[usable])
     mean = np.asarray(rows.T @ share).reshape(-1)
     norms = np.asarray(rows.sum(1)).reshape(-1)
     # A row far from the mean is not at right angles to the direction that rows lie along.
@@ -55,6 +65,16 @@ def stiffness(table: Table, weights: NDArray[np.float64] | None, rate: float) ->
         return np.asarray(rows.T @ along).reshape(-1) - mean * along.sum()
 
     return rate * leading_direction(covariance, first)[1] / 4.0
+
+
+def _known_deviations(
+    rows: NDArray[np.float32], share: Vector, observed: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Known cells from their column's mean, scaled to its variance; zero in the others."""
+    known = np.maximum(share @ observed, np.float32(1e-30))
+    deviations = (rows - (share @ (rows * observed)) / known) * observed
+    scaled: NDArray[np.float32] = (deviations / np.sqrt(known)).astype(np.float32)
+    return scaled
 
 
 def leading_direction(product: Callable[[Vector], Vector], first: Vector) -> tuple[Vector, float]:

@@ -183,6 +183,36 @@ class RBMEnergy(Energy):
         no_hidden = torch.zeros((n, self.n_hidden), dtype=self.dtype, device=self.device)
         return self.draw_visible(no_hidden, generator, beta=0.0)
 
+    def base_given(
+        self, x: Tensor, evidence: Evidence, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """A draw of each row from P_0 given the evidence, and float64 ``(n,)`` log of the sum of
+        exp(log_weight(x, 0)) and what the readings weigh over the free variables; -inf, or NaN,
+        where the evidence cannot be."""
+        no_hidden = x.new_zeros((len(x), self.n_hidden))
+        logits = self.visible_logits(no_hidden, 0.0, evidence)
+        each = self.units.probabilities(logits.double(), max(self.sizes))
+        drawn = _clamped(self.units.sample(logits, generator), evidence, x)
+        chosen = torch.log(each.gather(2, drawn.long().unsqueeze(2)).squeeze(2))
+        if evidence.free is not None:
+            chosen = torch.where(evidence.free, chosen, 0.0)
+        joint = self.log_weight(drawn, 0.0) + evidence.log_weight(drawn)
+        # P_0 is independent: its sum is any state's weight over that state's probability.
+        return drawn, joint - chosen.sum(1)
+
+    def completion_log_weights(self, x: Tensor, places: Tensor, states: Tensor) -> Tensor:
+        """log P(variables at `places (n_free,)` are in each of ``states (n_joint, n_free)`` and
+        the others as in x), up to a constant a row: ``(n, n_joint)``, one product for all."""
+        rest = x.clone()
+        rest[:, places] = 0.0
+        other = rest[:1].repeat(len(states), 1)
+        other[:, places] = states.to(x)
+        # What a variable's state adds to the statistics is the same beside any others.
+        change = self.units.statistics(other) - self.units.statistics(rest[:1])
+        logits = self.hidden_logits(rest).unsqueeze(1) + (change @ self.weights).unsqueeze(0)
+        own = change @ self.visible_bias + self.units.log_weight(other)
+        return own.unsqueeze(0) + softplus(logits).sum(2)
+
     def moments(self, x: Tensor, weights: Tensor) -> Parameters:
         hidden = self.hidden_probability(x) * weights.to(self.dtype).unsqueeze(1)
         statistics = self.units.statistics(x)
@@ -255,7 +285,12 @@ class RBMEnergy(Energy):
     # -- annealing with one product a step fewer -------------------------------------------
 
     def anneal(
-        self, chains: Chains, beta_from: float, beta_to: float, generator: Generator
+        self,
+        chains: Chains,
+        beta_from: float,
+        beta_to: float,
+        generator: Generator,
+        evidence: Evidence | None = None,
     ) -> tuple[Chains, Tensor]:
         """log P_to(x) - log P_from(x), unnormalised, float64 ``(n,)``, then a sweep at `beta_to`.
 
@@ -267,7 +302,10 @@ class RBMEnergy(Energy):
         change = (beta_to - beta_from) * base.double()
         hidden = torch.empty_like(logits)
         change += draws.anneal_hidden(logits, beta_from, beta_to, generator, hidden)
-        return Chains(self.draw_visible(hidden, generator, beta=beta_to)), change
+        found = self.draw_visible(
+            hidden, generator, beta=beta_to, evidence=evidence, current=chains.x
+        )
+        return Chains(found), change
 
     # -- learning ----------------------------------------------------------------------------
 

@@ -165,7 +165,8 @@ class RBM(Questions):
         With `y`, a column of labels or a table (frame, dict of columns, array) of yes/no
         attributes, learn P(x, y): a label is one variable of as many states, an attribute
         one of two (Larochelle, Bengio 2008). Questions about x alone sum y out, and
-        :meth:`sample` takes ``attributes=``, :meth:`attribute_proba` gives P(y given x).
+        :meth:`sample` takes ``attributes=``, :meth:`attribute_proba` gives P(y given x). Where
+        `y` is None, NaN or NA, all of P(x, y) is learned from x and what else is known of y.
 
         Interrupting a fit (Ctrl-C) keeps the best parameters so far, and warns; so does a fit
         whose weights stop being finite.
@@ -186,16 +187,16 @@ class RBM(Questions):
         table = check_states(self, X, reset=True)
         weights = check_sample_weight(sample_weight, table)
         self._attributes = None
-        joint = table
+        joint, observed = table, None
         if y is not None:
-            self._attributes, joint = Attributes.beside(table, y)
+            self._attributes, joint, observed = Attributes.beside(table, y)
         check_learner(self.learner, joint.shape[1], self.n_components)
         self._running = None
         result, energy = fit_energy(
             asked(RBMParameters, vars(self)),
             joint,
             weights,
-            Start(device_for(self.device), self._units()),
+            Start(device_for(self.device), self._units(), observed),
             observers,
         )
         self._take(energy, result.parameters)

@@ -91,10 +91,12 @@ class RBMParameters(Wanted):
 
 @dataclass(frozen=True)
 class Start:
-    """Where a fit runs, and what its visible units are."""
+    """Where a fit runs, what its visible units are, and which cells of its rows are known:
+    ``observed`` bool ``(n, n_variables)``, None: all."""
 
     device: torch.device
     units: Units
+    observed: NDArray[np.bool_] | None = None
 
 
 def plan_for(wanted: RBMParameters, n_rows: int) -> Plan:
@@ -141,14 +143,15 @@ def fit_energy(
     start: Start,
     observers: Sequence[Observer] = (),
 ) -> tuple[FitResult, RBMEnergy]:
-    """Learn from a checked table; the result's parameters are the best seen."""
+    """Learn from a checked table; the result's parameters are the best seen. Of rows with
+    unknown cells the likelihood of what is known counts."""
     checkpoint, streams = opened(wanted.checkpoint, wanted.random_state)
-    rows = row_source(table, start.device, weights)
+    rows = row_source(table, start.device, weights, start.observed)
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
     n_rows = n_rows_of(rows)
     plan = plan_for(wanted, n_rows)
-    base = initial_bias(table, weights, n_rows, start.units)
+    base = initial_bias(table, weights, n_rows, start.units, start.observed)
     energy = _blank_energy(wanted, start, base, streams.noise)
     generator = generator_for(start.device, streams.noise)
     prior = prior_for(wanted, energy, n_rows - plan.n_held)
@@ -157,9 +160,9 @@ def fit_energy(
     exact = energy.log2_states() <= np.log2(LIMITS["watch"])
     watching: Watching = partial(Likelihood, energy, exact=exact)
     learner: Learner
-    if wanted.learner == "pcd" and _is_stiff(table, weights, start.units, plan.rate):
+    if wanted.learner == "pcd" and _is_stiff(table, weights, start, plan.rate):
         plan = careful_plan(plan, wanted.n_chains == "auto")
-        shown = rows_to_sum(rows, split, streams.noise)
+        shown = rows_to_sum(rows, split, streams.noise, lambda n: energy.base_sample(n, generator))
         began = time.perf_counter()
         summed = begin_summed(energy, ascent.metric, shown, prior, plan, generator)
         plan = plan_after(plan, time.perf_counter() - began)
@@ -184,9 +187,11 @@ def fit_energy(
     return result, energy
 
 
-def _is_stiff(table: Table, weights: NDArray[np.float64] | None, units: Units, rate: float) -> bool:
+def _is_stiff(table: Table, weights: NDArray[np.float64] | None, start: Start, rate: float) -> bool:
     """Whether plain chains could not follow steps of this rate."""
-    return isinstance(units, Bernoulli) and stiffness(table, weights, rate) > MOST_STIFFNESS
+    if not isinstance(start.units, Bernoulli):
+        return False
+    return stiffness(table, weights, rate, start.observed) > MOST_STIFFNESS
 
 
 def begin_running(
@@ -270,13 +275,36 @@ def base_bias_of(energy: RBMEnergy) -> NDArray[np.float64]:
 
 
 def initial_bias(
-    table: Table, weights: NDArray[np.float64] | None, n_rows: int, units: Units
+    table: Any,
+    weights: NDArray[np.float64] | None,
+    n_rows: int,
+    units: Units,
+    observed: NDArray[np.bool_] | None = None,
 ) -> Tensor:
     """Where learning and annealing start: visible biases that match the base rates of rows that
-    weigh as much as `n_rows`."""
+    weigh as much as `n_rows`, each column's over the rows in which it is `observed`."""
     share = np.full(table.shape[0], 1.0 / table.shape[0]) if weights is None else weights
-    rates = _mean_statistics(table, share / share.sum(), units)
-    return units.base_inputs(torch.from_numpy(rates), n_rows)
+    share = share / share.sum()
+    if observed is None:
+        rates = _mean_statistics(table, share, units)
+        return units.base_inputs(torch.from_numpy(rates), n_rows)
+    rates, known = _mean_observed(table, share, units, observed)
+    return units.base_inputs(torch.from_numpy(rates), torch.from_numpy(known * n_rows))
+
+
+def _mean_observed(
+    table: NDArray[Any], share: NDArray[np.float64], units: Units, observed: NDArray[np.bool_]
+) -> tuple[Array, Array]:
+    """Each statistic's mean over the rows that are known of its column, and their share."""
+    total, known = np.zeros(units.n_statistics), np.zeros(units.n_statistics)
+    step = max(1, 2**22 // units.n_statistics)
+    for start in range(0, len(share), step):
+        block = slice(start, start + step)
+        rows = np.where(observed[block], table[block], 0).astype(np.float64)
+        seen = np.repeat(observed[block], units.widths, axis=1)
+        total += share[block] @ (units.statistics(torch.from_numpy(rows)).numpy() * seen)
+        known += share[block] @ seen
+    return total / np.maximum(known, np.finfo(np.float64).tiny), known
 
 
 def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ weight by more than a fraction of a nat.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,9 +101,14 @@ def plan_after(plan: Plan, seconds: float) -> Plan:
     return replace(plan, time_limit=max(plan.time_limit - seconds, 0.1 * plan.time_limit))
 
 
-def rows_to_sum(rows: RowSource, split: Split, generator: np.random.Generator) -> Tensor:
+def rows_to_sum(
+    rows: RowSource,
+    split: Split,
+    generator: np.random.Generator,
+    base_sample: Callable[[int], Tensor],
+) -> Tensor:
     """Rows for the summed start, at random and in random order, ``(n, n_visible)``: each as
-    often as its weight says."""
+    often as its weight says. What is not known of them is drawn from the base, `base_sample`."""
     kept = split.kept
     n_visible = rows.read(kept[:1]).x.shape[1]
     n = min(len(kept), _MOST_ROWS, max(_FEWEST_ROWS, _MOST_VALUES // n_visible))
@@ -110,7 +116,11 @@ def rows_to_sum(rows: RowSource, split: Split, generator: np.random.Generator) -
         index = generator.permutation(kept)[:n]
     else:
         index = kept[systematic_resampling(split.kept_weights, n, generator)]
-    return rows.read(index).x[torch.from_numpy(generator.permutation(n)).to(rows.device)]
+    batch = rows.read(index)
+    x = batch.x
+    if batch.observed is not None:
+        x = torch.where(batch.observed, x, base_sample(n))
+    return x[torch.from_numpy(generator.permutation(n)).to(rows.device)]
 
 
 def begin_summed(
