@@ -21,8 +21,10 @@ from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.ascent import Ascent, Gaussian, Plain
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
+from harmonium.learning.hybrid_watch import HybridWatching
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
+from harmonium.learning.learners.hybrid import Conditional, Hybrid
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import Split, n_rows_of, row_source
@@ -86,15 +88,17 @@ class RBMParameters(Wanted):
     n_gibbs: int
     centered: bool
     weight_decay: float | str
+    discriminative: float
     temperature: float
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a fit runs, and what its visible units are."""
+    """Where a fit runs, what its visible units are, and P(y | x) where that is learned too."""
 
     device: torch.device
     units: Units
+    given: Conditional | None = None
 
 
 def plan_for(wanted: RBMParameters, n_rows: int) -> Plan:
@@ -167,6 +171,10 @@ def fit_energy(
         watching = SummedWatching(energy, summed, exact)
     else:
         learner = LEARNERS[wanted.learner].start(energy, plan, generator)
+    if start.given is not None:
+        share = wanted.discriminative
+        learner = Hybrid(learner, start.given, share)
+        watching = HybridWatching(watching, energy, start.given, share)
     result = fit(
         ascent,
         learner,
