@@ -56,7 +56,7 @@ class RBM(Questions):
     n_updates : gradient steps at most; ``"auto"`` is 100,000. Over-fitting ends a fit sooner.
     batch_size, n_chains : rows and chains a step; ``"auto"``.
     learning_rate : the rate at the start; it falls linearly to zero. ``"auto"`` is
-        0.1, and 0.05 for fewer than 5,000 rows.
+        0.1, and 0.05 for fewer than 5,000 rows; over 1 - discriminative, but at most 2.
     n_gibbs : sweeps of the chains a step, at least 1.
     centered : use the centred gradient (Montavon, Müller 2012).
     weight_decay : strength of the pull of W to zero (half its square is subtracted from the

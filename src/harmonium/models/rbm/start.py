@@ -71,6 +71,8 @@ _LEAST_DECAY = 4e-4
 _FEW_ROWS = 5000
 #: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
 _SO_FEW = 100
+#: The fastest where chains follow only a part of the objective, or none of it.
+_FASTEST = 2.0
 #: Rows that tell well enough which parameters are best; more are better learned from.
 _MOST_HELD = 2000
 
@@ -110,10 +112,13 @@ def plan_for(wanted: RBMParameters, n_rows: int) -> Plan:
 
     n_held = n_held_of(wanted.validation_fraction, n_rows, _MOST_HELD)
     n_kept = n_rows - n_held
+    rate = 0.05 if n_kept < _FEW_ROWS else 0.1
+    # The chains' part of the objective goes on at this rate, the rest by what it weighs beside.
+    rate /= max(1.0 - wanted.discriminative, rate / _FASTEST)
     return Plan(
         n_updates=int(chosen("n_updates", 100_000)),
         batch_size=min(int(chosen("batch_size", 100)), n_kept),
-        rate=float(chosen("learning_rate", 0.05 if n_kept < _FEW_ROWS else 0.1)),
+        rate=float(chosen("learning_rate", rate)),
         n_chains=int(chosen("n_chains", 100)),
         n_gibbs=wanted.n_gibbs,
         n_held=n_held,
@@ -161,7 +166,8 @@ def fit_energy(
     exact = energy.log2_states() <= np.log2(LIMITS["watch"])
     watching: Watching = partial(Likelihood, energy, exact=exact)
     learner: Learner
-    if wanted.learner == "pcd" and _is_stiff(table, weights, start.units, plan.rate):
+    rate = plan.rate * (1.0 - wanted.discriminative)  # of what chains must follow
+    if wanted.learner == "pcd" and _is_stiff(table, weights, start.units, rate):
         plan = careful_plan(plan, wanted.n_chains == "auto")
         shown = rows_to_sum(rows, split, streams.noise)
         began = time.perf_counter()
