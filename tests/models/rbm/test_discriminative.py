@@ -10,6 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 import harmonium as hm
+from harmonium.apps.report.write import write_report
 from harmonium.learning.hybrid_watch import HybridWatch
 from harmonium.learning.learners.contrastive import Contrastive
 from harmonium.learning.learners.exact import Exact
@@ -229,3 +230,18 @@ def test_what_cannot_be_told_apart_is_refused() -> None:
         hm.RBM(2, discriminative=0.5).fit(rows, np.ones((4, 13)))
     with pytest.raises(ValueError, match="discriminative must be 0 for partial_fit"):
         hm.RBM(2, discriminative=0.5).partial_fit(rows)
+
+
+@pytest.mark.parametrize("d", [0.5, 1.0])
+def test_what_is_told_of_it_names_both_parts(digits, d: float, tmp_path) -> None:
+    """Not the objective's value as if it were rows' likelihood; and a report can be written."""
+    X, y = digits[0][:300], digits[1][:300]
+    model = hm.RBM(8, n_updates=150, discriminative=d, random_state=0).fit(X, y)
+    best = int(np.argmax(model.history_["validation"]))
+    told = model.facts()
+    given = told["held-out labels given their rows at best, along the fit (nats)"]
+    assert given == model.history_["conditional"][best]
+    rows = told.get("held-out rows at best, along the fit (nats)")
+    assert rows == (None if d == 1.0 else model.history_["joint"][best])
+    write_report(model, tmp_path / "report.html", data=X)
+    assert (tmp_path / "report.html").exists()
