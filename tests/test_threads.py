@@ -59,7 +59,7 @@ def test_as_many_threads_give_the_same_bits(n_threads, monkeypatch):
     """What is promised: fits, log Z, hidden probabilities, draws, with products large enough to be
     shared out."""
     torch.set_num_threads(n_threads)
-    monkeypatch.setattr(persistent, "N_THREADS", n_threads)
+    monkeypatch.setattr(draws, "N_THREADS", n_threads)
     X = (np.random.default_rng(0).random((500, 400)) < 0.3).astype(np.uint8)
     settings = {"n_updates": 4, "validation_fraction": 0, "random_state": 0, "batch_size": 500}
 
