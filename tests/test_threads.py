@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.models.rbm.kernels import persistent
+from harmonium.compute import draws
 
 N_THREADS = (1, 2)
 
@@ -28,7 +28,7 @@ def by_threads(monkeypatch: pytest.MonkeyPatch, work: object, *data: object) -> 
     found = []
     for n in N_THREADS:
         torch.set_num_threads(n)
-        monkeypatch.setattr(persistent, "N_THREADS", n)
+        monkeypatch.setattr(draws, "N_THREADS", n)
         found.append(work(*data))
     return found
 
@@ -52,6 +52,25 @@ def test_grids_agree_bit_for_bit(monkeypatch):
     images = np.random.default_rng(0).integers(0, 4, (12, 24, 24))
     one, two = by_threads(monkeypatch, grid, images)
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("n_threads", N_THREADS)
+def test_as_many_threads_give_the_same_bits(n_threads, monkeypatch):
+    """What is promised: fits, log Z, hidden probabilities, draws, with products large enough to be
+    shared out."""
+    torch.set_num_threads(n_threads)
+    monkeypatch.setattr(draws, "N_THREADS", n_threads)
+    X = (np.random.default_rng(0).random((500, 400)) < 0.3).astype(np.uint8)
+    settings = {"n_updates": 4, "validation_fraction": 0, "random_state": 0, "batch_size": 500}
+
+    def outputs() -> list[np.ndarray]:
+        model = hm.RBM(300, **settings).fit(X)
+        log_z = model.log_partition("ais", n_temperatures=20, random_state=0)
+        asked = [model.transform(X), model.free_energy(X), model.sample(20, random_state=0)]
+        return [model.components_, np.array([log_z.value, log_z.std_error]), *asked]
+
+    for one, two in zip(outputs(), outputs(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("learner", ["cd", "pcd"])

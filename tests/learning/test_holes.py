@@ -123,7 +123,7 @@ def test_the_gradient_is_that_of_what_is_seen(
 def test_fillings_that_stay_at_the_base_are_caught(
     units: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The planted fault; as bad are fillings of the row beside, right over all rows of a pattern."""
+    """The planted fault; as bad are fillings of the row beside."""
     monkeypatch.setattr(module, "_FEW", 0.5)
     with monkeypatch.context() as patched:
         patched.setattr(module, "_swept", lambda energy, x, free, source: x)
@@ -197,7 +197,7 @@ def best_seen(x: np.ndarray, observed: np.ndarray) -> float:
 def test_a_fit_reaches_the_optimum_of_what_is_seen(learner: str) -> None:
     x = correlated(1500)
     observed = generator(1).random(x.shape) < 0.65
-    _result, energy = learned(
+    _, energy = learned(
         x, observed, learner=learner, n_updates=3000, validation_fraction=0, learning_rate=0.5
     )
     states, known = torch.from_numpy(x).double(), torch.from_numpy(observed)
@@ -376,7 +376,7 @@ def test_batches_of_rows_with_holes_say_which_rows_they_are() -> None:
     np.testing.assert_array_equal(batch.observed.numpy(), observed[batch.index])
 
 
-def test_a_set_back_draws_fillings_anew_and_the_fit_goes_on(
+def test_a_set_back_draws_fillings_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     again: list[int] = []

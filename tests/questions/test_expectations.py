@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import chi2
 
 import harmonium as hm
 from harmonium.questions.expectation import Population, expectation
@@ -126,6 +127,35 @@ def test_error_bars_hold_the_truth(method: str) -> None:
     assert ((z**2).mean(axis=0) < 2.4).all()
     assert ((z**2).mean(axis=0) > 0.27).all()
     assert (np.abs(z.mean(axis=0)) < 4.4 / np.sqrt(30)).all()
+
+
+@pytest.mark.slow
+def test_gibbs_error_bars_are_not_a_tenth_short() -> None:
+    """Sixteen parts of a model that know nothing of each other, each slow to change its mind, are
+    sixteen independent figures a run; the same with bars a tenth shorter must be rejected."""
+    n_parts, n_runs = 16, 100
+    part = hm.RBM.from_parameters(np.full((4, 1), 2.0), np.full(4, -1.0), np.full(1, -4.0))
+    truth = hm.expectation(part, ink, method="exact").value
+    model = hm.RBM.from_parameters(
+        np.kron(np.eye(n_parts), np.full((4, 1), 2.0)),
+        np.full(4 * n_parts, -1.0),
+        np.full(n_parts, -4.0),
+    )
+
+    def parts(x: np.ndarray) -> np.ndarray:
+        return x.reshape(len(x), n_parts, 4).sum(axis=2)
+
+    z, n_asked = [], 0
+    while len(z) < n_runs and n_asked < 2 * n_runs:
+        found = hm.expectation(model, parts, method="gibbs", n_samples=2000, random_state=n_asked)
+        n_asked += 1
+        if found.status == "ok":
+            z.append((found.value - truth) / found.std_error)
+    assert n_asked < 1.2 * n_runs
+    square, n = np.square(z), n_runs * n_parts
+    print(f"{n_asked} runs; root mean square {square.mean() ** 0.5:.3f}")
+    assert chi2.sf(square.sum(), n) > 1e-5
+    assert chi2.sf(square.sum() / 0.9**2, n) < 1e-5
 
 
 def test_chains_that_never_meet_get_no_error_bar() -> None:

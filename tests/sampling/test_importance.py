@@ -63,6 +63,28 @@ def test_an_error_bar_of_a_handful_of_draws_is_named() -> None:
     assert self_normalised(values, np.zeros(1000)).status == "ok"
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_named(bad: float) -> None:
+    found = self_normalised(np.ones((100, 2)), np.r_[np.zeros(99), bad])
+    assert found.status == "nonfinite"
+    assert np.isnan(found.value).all()
+    assert np.isnan(found.error).all()
+    never = self_normalised(np.arange(100.0)[:, None], np.r_[np.zeros(99), -np.inf])
+    assert (never.status, float(never.value[0])) == ("ok", pytest.approx(49.0))
+
+
+@pytest.mark.parametrize("method", ["importance", "uniform"])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_parameters_too_large_for_any_weight_are_told(method: str) -> None:
+    model = hm.RBM.from_parameters(np.full((3, 2), 1e308), np.zeros(3), np.zeros(2))
+    with pytest.warns(RuntimeWarning, match="nonfinite"):
+        found = asked(model, method, 500, 0)
+    assert found.status == "nonfinite"
+    assert np.isnan(found.std_error)
+    with pytest.raises(ValueError, match="parameters are too large"):
+        hm.expectation(model, ink, method="exact")
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("method", ["importance", "uniform"])
 @pytest.mark.filterwarnings("ignore:method=:RuntimeWarning")

@@ -106,8 +106,19 @@ def test_two_bases_agree_or_not():
     assert agreed(ais(1.0, 0.01), ais(0.5, 0.01)) == ais(1.0, 0.01)  # the check missed
     missed = agreed(ais(1.0, 0.01), ais(1.5, 0.02))
     assert (missed.value, missed.std_error, missed.status) == (1.5, 0.02, "missed_states")
+    assert missed.bound == "none"  # each is below Z on average; the higher one need not be
     lost = LogZ(math.nan, math.nan, "ais", "lower", "nonfinite", 0.0, 100, 1000)
     assert agreed(ais(1.0, 0.01), lost) == ais(1.0, 0.01)
+
+
+@pytest.mark.parametrize("apart", [0.009, -0.009])
+def test_what_no_chain_of_so_few_could_meet_is_an_error(apart):
+    """A hundredth of Z is one chain of a hundred: missed by chance, and no state is missed."""
+    found = agreed(ais(1.0, 1e-5), ais(1.0 + apart, 1e-4))
+    assert found.value == 1.0 + max(apart, 0.0)
+    assert found.std_error == pytest.approx(0.009)
+    assert found.status == "ok"
+    assert agreed(ais(1.0, 1e-5), ais(1.011, 1e-4)).status == "missed_states"
 
 
 @pytest.mark.parametrize("share", [0.03, 0.2, 0.5])
@@ -125,13 +136,18 @@ def test_a_mode_that_the_base_misses_is_in_the_figure_or_told(share):
     assert abs(found.value - truth) < 4 * found.std_error
     if found.status == "ok":
         assert found.std_error < 0.1
+    asked = model.log_partition("ais", random_state=0)
+    assert asked.method == "ais"
+    assert abs(asked.value - truth) < 4 * asked.std_error
 
 
 def test_all_chains_lost_is_told():
     model = hm.RBM.from_parameters(np.full((3, 2), 3e38), np.zeros(3), np.zeros(2))
     bases = RBMBases(model.build_energy(torch.float32))
     found = annealed_from_bases(bases, 20, np.random.default_rng(0), 0)
-    assert found.status == "nonfinite"
+    assert (found.status, found.bound) == ("nonfinite", "none")
+    found = model.log_partition("ais", n_chains=20, n_temperatures=10, random_state=0)
+    assert (found.status, found.bound) == ("nonfinite", "none")
 
 
 def test_attributes_and_their_units_are_annealed_from_clusters():

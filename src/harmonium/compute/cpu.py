@@ -72,6 +72,12 @@ def softplus(x):  # type: ignore[no-untyped-def]
     return max(x, _ZERO) + log1p
 
 
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _softplus_row(logits, beta, out):  # type: ignore[no-untyped-def]
+    for j in range(len(logits)):
+        out[j] = softplus(logits[j] * beta)
+
+
 @njit(inline="always")
 def uniform(key, step, number):  # type: ignore[no-untyped-def]
     """In [0, 1), 53 bits: word `number` of the stream (key, step)."""
@@ -158,12 +164,17 @@ def anneal_hidden(logits, beta_from, beta_to, key, step, draws, change):  # type
     words = np.empty((d + 3) // 4, np.uint64)
     probability = np.empty(d, np.float32)
     scratch = np.empty(d, np.float32)
+    before = np.empty(d, np.float32)
+    after = np.empty(d, np.float32)
     for row in range(n):
+        # Both are rounded alike, by the same loop: a difference taken in one expression is fused,
+        # its two halves are rounded each in its own way, and over thousands of steps that adds up.
+        _softplus_row(logits[row], first, before)
+        _softplus_row(logits[row], second, after)
         total = 0.0
         for j in range(d):
-            x = logits[row, j] * second
-            total += np.float64(softplus(x) - softplus(logits[row, j] * first))
-            probability[j] = sigmoid(x)
+            total += np.float64(after[j]) - np.float64(before[j])
+            probability[j] = sigmoid(logits[row, j] * second)
         change[row] = total
         first_word = row * len(words)
         draw_ones(probability, key, step, first_word, row * d, words, scratch, draws[row])

@@ -85,7 +85,8 @@ class LogZ:
         a ladder of models.
     bound : :class:`Bound`: ``"exact"``; ``"lower"`` for AIS and particles (their mean is low,
         which flatters the log-likelihood); ``"none"`` where neither side is proved (RAISE from
-        draws that are not exactly the model's; trajectory tempering).
+        draws that are not exactly the model's; trajectory tempering; the higher of two estimates
+        by AIS that differ; what is not finite).
     status : :class:`Status`: ``"ok"``, ``"few_effective_chains"``, ``"missed_states"`` (a
         check from another base found more than this one), ``"unproven"`` (RAISE: the error is
         that of the starts given, not of log Z) or ``"nonfinite"``.
@@ -164,8 +165,8 @@ class Estimate:
     status : :class:`Status`: ``"ok"``; ``"chains_disagree"`` (R-hat above 1.1);
         ``"not_stationary"`` (burn-in did not end); ``"few_effective_samples"`` (below 10);
         ``"heavy_weights"`` and ``"missed_states"`` (importance sampling that tells little or
-        nothing); ``"constant"`` (f was the same in every draw, so nothing tells how often it
-        is not).
+        nothing); ``"nonfinite"`` (a weight is no number); ``"constant"`` (f was the same in every
+        draw, so nothing tells how often it is not).
     r_hat : agreement of the chains, 1 at best, of the same shape; nan without chains.
     n_samples : draws that were averaged.  n_burn_in : sweeps of each chain before them.
     pareto_k : shape of the largest weights' tail (Vehtari, Simpson, Gelman, Yao, Gabry 2024);

@@ -141,11 +141,16 @@ class Checkpoint:
             self._warned = True
 
     def read(self, stage: str, parts: Mapping[str, Part], device: torch.device) -> bool:
-        """Let each part take up its state, if the file is of this stage; whether it was."""
+        """Let each part take up its state, if the file is of this stage; whether it was.
+
+        A part that the file knows nothing of stays as it is.
+        """
         if self._saved is None or self.stage != stage:
             return False
         arrays, facts = self._saved
         for name, part in parts.items():
+            if name not in facts["parts"]:
+                continue
             prefix = f"{name}/"
             tensors = {
                 key.removeprefix(prefix): torch.from_numpy(value.copy()).to(device)

@@ -68,7 +68,7 @@ class Fillings:
 
     def fill(self, energy: Energy, batch: Batch, generator: Generator) -> Batch:
         """The batch with draws for what is unknown, moved under the energy's present parameters;
-        nothing is unknown of it then."""
+        it still says which cells those are."""
         if batch.observed is None:
             return batch
         assert batch.index is not None
@@ -84,7 +84,7 @@ class Fillings:
                     rows[some] = move(energy, rows[some], free[some], generator)
             x[with_holes] = rows
             self._keep(batch.index, x)
-        return Batch(x, batch.weight)
+        return Batch(x, batch.weight, batch.observed, batch.index)
 
     def put(self, batch: Batch) -> Tensor:
         """The batch's rows with the fillings as they stand."""

@@ -98,7 +98,8 @@ class EnergyModel(JointDistribution):
         Parameters
         ----------
         method : ``"exact"`` by enumeration or elimination; ``"ais"`` annealed importance
-            sampling from a data-informed base (Neal 2001; Salakhutdinov, Murray 2008);
+            sampling from a data-informed base (Neal 2001; Salakhutdinov, Murray 2008), of RBMs
+            beside a check from the clusters that short chains find, half as long again;
             ``"raise"`` its reverse from the rows of `X` or, without them, from where annealed
             chains end (Burda, Grosse, Salakhutdinov 2015): it errs to the other side than
             ``"ais"`` where both walk the same modes, is no bound, and wants reversible sweeps.
@@ -149,7 +150,8 @@ class EnergyModel(JointDistribution):
 
     def _anneal(self, n_chains: int, steps: tuple[int, ...], seed: Any) -> LogZ:
         energy, verbose = self.build_energy(torch.float32), getattr(self, "verbose", 0)
-        return annealed(energy, n_chains, steps, lambda: random_generator(seed), verbose)
+        bases = self._bases()
+        return annealed(energy, n_chains, steps, lambda: random_generator(seed), verbose, bases)
 
     def _reverse(self, X: Any, n_chains: int, n_temperatures: int, random_state: Any) -> LogZ:
         energy, generator = self.build_energy(torch.float32), random_generator(random_state)

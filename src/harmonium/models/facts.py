@@ -21,9 +21,7 @@ def learning_facts(learned: Mapping[str, Any], log_z: LogZ | None) -> dict[str, 
         facts["updates"] = int(learned["n_updates_"])
     if "stop_reason_" in learned:
         facts["fit ended"] = str(learned["stop_reason_"])
-    held_out = learned.get("history_", {}).get("validation")
-    if held_out and math.isfinite(max(held_out)):
-        facts["held-out rows at best, along the fit (nats)"] = float(max(held_out))
+    facts |= _held_out(learned.get("history_", {}))
     if log_z is not None:
         facts["log Z"] = {
             "value": _finite(log_z.value),
@@ -32,6 +30,25 @@ def learning_facts(learned: Mapping[str, Any], log_z: LogZ | None) -> dict[str, 
             "status": str(log_z.status),
         }
     return facts
+
+
+def _held_out(history: Mapping[str, Any]) -> dict[str, float]:
+    """Mean log-likelihoods of held-out rows at the best look; where labels given rows were part
+    of what was learned, both parts, as far as they were watched."""
+    watched = history.get("validation")
+    if not watched or not math.isfinite(max(watched)):
+        return {}
+    best = watched.index(max(watched))
+    rows, labels = "held-out rows at best", "held-out labels given their rows at best"
+    if "conditional" not in history:
+        names = {rows: "validation"}
+    else:
+        names = {rows: "joint", labels: "conditional"}
+    return {
+        f"{words}, along the fit (nats)": float(history[name][best])
+        for words, name in names.items()
+        if name in history
+    }
 
 
 def _finite(number: float) -> float | None:

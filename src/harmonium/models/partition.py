@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from harmonium.compute.progress import stage_bar
 from harmonium.compute.random import generator_for
-from harmonium.contract.energy import Energy
+from harmonium.contract.energy import Energy, Generator
 from harmonium.contract.estimates import LogZ, Status
 from harmonium.sampling.annealing import (
     annealed_importance_sampling,
@@ -20,6 +22,9 @@ from harmonium.sampling.annealing import (
 from harmonium.sampling.paths import Annealing, Bases, Path, agreed, anneal, estimated, evened
 
 __all__ = ["annealed", "annealed_back", "annealed_from_bases"]
+
+#: Chains led along a path over these inverse temperatures.
+Lead: TypeAlias = Callable[[Path, NDArray[np.float64]], Annealing]
 
 #: Steps of the runs from base to model, each of which fits the next one's base and schedule; and
 #: of those that count, the last only where the one before leaves an error above `_WANTED` nats.
@@ -37,21 +42,38 @@ def annealed(
     steps: tuple[int, ...],
     generator: Callable[[], np.random.Generator],
     verbose: int,
+    bases: Bases | None = None,
 ) -> LogZ:
     """Annealed importance sampling from the energy's base over these numbers of `steps` in turn,
-    until the chains agree; each begins with a generator of its own."""
+    until the chains agree; each begins with a generator of its own. With `bases`, beside a check
+    from the model's clusters over half as many steps: weights do not betray a mode that chains
+    from one base never came to."""
     for n_steps in steps:
+        source = generator_for(energy.device, generator())
         with stage_bar(verbose, "log Z", n_steps) as show:
             estimate = annealed_importance_sampling(
                 energy,
                 n_chains=n_chains,
                 n_temperatures=n_steps,
-                generator=generator_for(energy.device, generator()),
+                generator=source,
                 progress=None if show is None else (lambda done, _: show(done, float("nan"))),
             )[0]
         if estimate.effective_chains >= _AGREED * n_chains:
             break
-    return estimate
+    if bases is None:
+        return estimate
+    n_check = (max(1, n_steps // 10), max(1, 2 * n_steps // 5))
+    lead = partial(anneal, n_chains=n_chains, generator=source)
+    return agreed(estimate, _from_clusters(bases, n_check, lead, source))
+
+
+def _from_clusters(
+    bases: Bases, n_steps: tuple[int, int], lead: Lead, generator: Generator
+) -> LogZ:
+    """From the model's clusters: a run that measures the path, and the one that counts."""
+    path, betas = bases.clustered(generator), np.linspace(0.0, 1.0, n_steps[0] + 1)
+    betas = evened(betas, lead(path, betas).spread, n_steps[1])
+    return estimated(lead(path, betas), n_steps[1])
 
 
 def annealed_from_bases(
@@ -68,10 +90,7 @@ def annealed_from_bases(
             tell = None if show is None else (lambda step: show(start + step, float("nan")))
             return anneal(path, betas, n_chains, source, tell)
 
-        betas = np.linspace(0.0, 1.0, _CHECK[0] + 1)
-        path = bases.clustered(source)
-        betas = evened(betas, led(path, betas).spread, _CHECK[1])
-        check = estimated(led(path, betas), _CHECK[1])
+        check = _from_clusters(bases, _CHECK, led, source)
         betas = np.linspace(0.0, 1.0, _FITTING[0] + 1)
         run = led(bases.own(), betas)
         estimate = estimated(run, _FITTING[0])

@@ -18,8 +18,9 @@ worth what it can be shown to be worth. The ways:
     Independent draws, uniform or from the model's base distribution, weighted to the model and
     self-normalised (Owen 2013, chapter 9). The error bar is withheld where the weights, or the
     error itself, come from fewer than ten draws, where the weights' tail is heavy (Pareto's k
-    above 0.7: Vehtari, Simpson, Gelman, Yao, Gabry 2024), and where short Gibbs chains come to
-    probable states that the draws have missed (:mod:`harmonium.sampling.importance`).
+    above 0.7: Vehtari, Simpson, Gelman, Yao, Gabry 2024), where a weight is not finite, and where
+    short Gibbs chains come to probable states that the draws have missed
+    (:mod:`harmonium.sampling.importance`).
 ``"sample"``
     Draws from a :class:`Population` itself.
 """
@@ -83,9 +84,10 @@ def expectation(
         longer, which slowly mixing models need before their chains agree.
     random_state : int, Generator or None.
 
-    Raises ``ValueError`` where `f` does not give a finite number a row or there are too many
-    states for ``"exact"``, ``ImportError`` for chains without ArviZ. Warns (``RuntimeWarning``)
-    where no error bar can be given; the estimate's ``status`` says why.
+    Raises ``ValueError`` where `f` does not give a finite number a row, there are too many
+    states for ``"exact"`` or one of them has a weight that is not finite, ``ImportError`` for
+    chains without ArviZ. Warns (``RuntimeWarning``) where no error bar can be given, but for
+    ``"constant"``; the estimate's ``status`` says why.
     """
     if not callable(f):
         raise TypeError(f"f must be a function of rows, got {f!r}")
@@ -126,7 +128,13 @@ def _exact(energy: Energy, f: Observable) -> Estimate:
         log_weights.append(energy.log_weight(x).cpu().numpy())
         values.append(f(x))
     weights = np.concatenate(log_weights)
-    value = np.average(np.concatenate(values), axis=0, weights=np.exp(weights - weights.max()))
+    if not math.isfinite(top := weights.max()):
+        raise ValueError(
+            "model: no state has any probability"
+            if top == -math.inf
+            else "model: the log weight of some state is not finite: its parameters are too large"
+        )
+    value = np.average(np.concatenate(values), axis=0, weights=np.exp(weights - top))
     return f.exact(value, n_samples=len(weights))
 
 

@@ -1,4 +1,4 @@
-"""log Z and the log-likelihood: annealed importance sampling, and its reverse as a bound."""
+"""log Z and the log-likelihood: annealed importance sampling, and its reverse."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def summarise(
 ) -> LogZ:
     """The log of the mean of `log_weights`, with its error and how far to trust it."""
     if not np.isfinite(log_weights).all():
-        nothing = (math.nan, math.nan, method, bound, Status.NONFINITE, 0.0)
+        nothing = (math.nan, math.nan, method, Bound.NONE, Status.NONFINITE, 0.0)
         return LogZ(*nothing, len(log_weights), n_temperatures)
     value, error, effective = log_mean_exp(log_weights)
     few = effective < MIN_EFFECTIVE_CHAINS
@@ -135,17 +135,18 @@ def reverse_annealing(
     generator: Generator,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float64]:
-    """A stochastic lower bound of log P(x) for each row, ``(n,)``: RAISE.
+    """log of an unbiased estimate of P'(x) for each row, ``(n,)``: RAISE.
 
-    Runs the annealing backwards from each row, `n_chains` times. The mean weight is the row's
-    probability under the distribution that forward annealing really draws from, which tends
-    to the model's as `n_temperatures` grows; its log is conservative where AIS flatters
-    (Burda, Grosse, Salakhutdinov 2015, section 3). The sweep must satisfy detailed balance.
+    P' is what annealing forward really draws from; it tends to the model's P as `n_temperatures`
+    grows. Runs the annealing backwards from each row, `n_chains` times. By Jensen's inequality
+    the figure is below log P'(x) on average. Of log P(x) it is no bound row by row: only its
+    mean over exact draws of the model is below that of log P, by KL(P, P') more (Burda, Grosse,
+    Salakhutdinov 2015, section 3). The sweep must satisfy detailed balance.
     """
     if not energy.reversible:
         raise ValueError(
             f"energy: the sweep of {type(energy).__name__} is not reversible, so its reverse "
-            "annealing is no bound; use method='ais'"
+            "annealing does not undo it; use method='ais'"
         )
     betas = temperatures(n_temperatures)[::-1]
     rows = x.repeat_interleave(n_chains, dim=0)
@@ -163,7 +164,8 @@ def reverse_annealing(
 def reverse_summary(each: NDArray[np.float64], n_temperatures: int) -> LogZ:
     """The mean of log Z as each row gives it: its log weight minus :func:`reverse_annealing`.
 
-    The error is that of the rows, of which nothing tells how far they are from the model's.
+    Of exact draws of the model, above log Z on average; nothing here tells how far the rows are
+    from that, so no bound is claimed, and the error is that of these rows alone.
     """
     n = len(each)
     error = float(each.std(ddof=1) / math.sqrt(n)) if n > 1 else math.inf

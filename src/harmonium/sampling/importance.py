@@ -56,7 +56,11 @@ class Weighted:
 
 def self_normalised(values: Array, log_weights: Array) -> Weighted:
     """Mean of `values` ``(n, k)`` under weights known up to a factor: Owen 2013, chapter 9
-    (equations 9.6, 9.9 and 9.13), with the tail of the weights looked at."""
+    (equations 9.6, 9.9 and 9.13), with the tail of the weights looked at. Where a weight is nan
+    or infinite nothing is known, and the status is ``"nonfinite"``."""
+    if np.isnan(log_weights).any() or np.isposinf(log_weights).any():
+        nothing = np.full(values.shape[1], np.nan)
+        return Weighted(nothing, nothing, 0.0, math.nan, Status.NONFINITE)
     shares = np.exp(log_weights - log_weights.max())
     shares /= shares.sum()
     value = shares @ values

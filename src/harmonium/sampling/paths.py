@@ -184,7 +184,7 @@ def estimated(run: Annealing, n_steps: int) -> LogZ:
     """log Z by the chains of one run, their families counting as one weight each."""
     n = len(run.log_weights)
     if not np.isfinite(run.log_weights).all():
-        nothing = (math.nan, math.nan, "ais", Bound.LOWER, Status.NONFINITE, 0.0)
+        nothing = (math.nan, math.nan, "ais", Bound.NONE, Status.NONFINITE, 0.0)
         return LogZ(*nothing, n, n_steps)
     value, error, effective = log_mean_exp(run.by_family())
     few = effective < MIN_EFFECTIVE_CHAINS
@@ -198,20 +198,25 @@ def agreed(first: LogZ, check: LogZ) -> LogZ:
     Within three errors: their mean, each by its effective chains, with the larger of the error
     that they state and the one that their difference shows. Else the higher one: if that is the
     first, the check has missed something and says nothing; if it is the check, the first has,
-    and the status is ``"missed_states"``.
+    and the status is ``"missed_states"``: the higher of two bounds below Z, chosen for that, is
+    none. But what is no larger than the share of a single chain, no run of so few could have
+    met: then the difference is the error.
     """
     apart = check.value - first.value
     if Status.NONFINITE in (first.status, check.status) or check.effective_chains <= 1.0:
         return first
     if abs(apart) > 3.0 * math.hypot(first.std_error, check.std_error):
+        large = abs(apart) > 1.0 / first.n_chains
+        shown = 0.0 if large else abs(apart)
         if apart < 0.0:
-            return first
+            return replace(first, std_error=max(first.std_error, shown))
         return replace(
             first,
             value=check.value,
-            std_error=max(check.std_error, first.std_error),
+            std_error=max(check.std_error, first.std_error, shown),
             effective_chains=check.effective_chains,
-            status=Status.MISSED_STATES,
+            bound=Bound.NONE,
+            status=Status.MISSED_STATES if large else check.status,
         )
     share = check.effective_chains / (first.effective_chains + check.effective_chains)
     value = first.value + math.log1p(share * math.expm1(apart))

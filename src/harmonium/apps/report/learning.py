@@ -93,7 +93,9 @@ def held_out(history: dict[str, list[float]], log_z: LogZ) -> tuple[tuple[str, s
     miss the same mode; the estimate made afterwards is the better one.
     """
     best = int(np.argmax(history["validation"]))
-    along, value = history["log_partition"][best], history["validation"][best]
+    # Of a fit that also tells classes apart, "validation" is an objective of two parts.
+    joint = history.get("joint", history["validation"])
+    along, value = history["log_partition"][best], joint[best]
     if log_z.status != "ok":
         figure = f"{value:,.2f} ± {history['std_error'][best]:.2f}"
         return ("held-out rows, along the fit", figure), []

@@ -57,7 +57,7 @@ def describe(
         sections.append(Section("Learning", blocks))
         cautions += overfitting(history)
     likely = [log_z_row(log_z)]
-    if history.get("validation"):
+    if history.get("log_partition"):
         row, found = held_out(history, log_z)
         likely.append(row)
         cautions += found

@@ -66,7 +66,7 @@ class RBMEnergy(Energy):
         self.n_variables, self.n_hidden = len(self.sizes), weights.shape[1]
         self.dtype = weights.dtype
         self.device = weights.device
-        self._updates = Updates(weights, visible_bias, hidden_bias, self.units)
+        self.updates = Updates(weights, visible_bias, hidden_bias, self.units)
 
     def to(self, dtype: torch.dtype, device: torch.device | None = None) -> RBMEnergy:
         """A copy in another precision or on another device."""
@@ -314,7 +314,7 @@ class RBMEnergy(Energy):
         return self.units.mean(self.base_bias.unsqueeze(0))[0]
 
     def fused(self, learner: object, prior: object, metric: Metric) -> FusedStep | None:
-        return fused_step(self, self._updates, learner, prior, metric)
+        return fused_step(self, self.updates, learner, prior, metric)
 
 
 def _clamped(found: Tensor, evidence: Evidence | None, current: Tensor | None) -> Tensor:

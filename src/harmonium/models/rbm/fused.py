@@ -82,7 +82,7 @@ class _Fused:
         """The hidden units' mean under the rows."""
         chains = _swept(learner, x)
         if chains is not None and isinstance(generator, np.random.Generator):
-            update = self.updates.persistent(x, chains, self.offsets)
+            update = self.updates.persistent(x, chains)
             if update is not None:
                 if chains.hidden is None:
                     chains.hidden = self._draw_hidden(chains.x, generator)

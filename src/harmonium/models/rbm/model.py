@@ -15,16 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from harmonium.compute.device import device_for
-from harmonium.contract.checks import (
-    Range,
-    check_flag,
-    check_integer,
-    check_ranges,
-    choice,
-    integer,
-    number,
-    or_else,
-)
+from harmonium.contract.checks import check_integer, check_ranges
 from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.tables import check_sample_weight, check_states
 from harmonium.learning.fit import RunningFit
@@ -32,40 +23,23 @@ from harmonium.learning.plan import asked
 from harmonium.learning.record import Observer
 from harmonium.learning.rows import n_rows_of, row_source
 from harmonium.models.rbm.attributes import Attributes
+from harmonium.models.rbm.conditional import attributes_given_rows
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.given import check_state, given_parameters
 from harmonium.models.rbm.questions import Questions
+from harmonium.models.rbm.ranges import RANGES
 from harmonium.models.rbm.start import (
     RBMParameters,
     Start,
     base_bias_of,
     begin_running,
     check_learner,
-    check_state,
     fit_energy,
-    given_parameters,
     plan_for,
     prior_for,
 )
-from harmonium.models.settings import LEARNING_RANGES, positive
 
 __all__ = ["RBM"]
-
-_AT_LEAST_ONE = or_else("auto", integer(1))
-_RANGES: dict[str, Range] = {
-    "n_components": integer(1),
-    "visible": choice("bernoulli"),
-    "hidden": choice("bernoulli"),
-    "learner": choice("exact", "cd", "pcd", "pt"),
-    "n_updates": _AT_LEAST_ONE,
-    "batch_size": _AT_LEAST_ONE,
-    "n_chains": _AT_LEAST_ONE,
-    "learning_rate": or_else("auto", positive),
-    "weight_decay": or_else("auto", number(0.0)),
-    "n_gibbs": integer(1),
-    "centered": check_flag,
-    "temperature": positive,
-    **LEARNING_RANGES,
-}
 
 
 class RBM(Questions):
@@ -81,12 +55,16 @@ class RBM(Questions):
     n_updates : gradient steps at most; ``"auto"`` is 100,000. Over-fitting ends a fit sooner.
     batch_size, n_chains : rows and chains a step; ``"auto"``.
     learning_rate : the rate at the start; it falls linearly to zero. ``"auto"`` is
-        0.1, and 0.05 for fewer than 5,000 rows.
+        0.1, and 0.05 for fewer than 5,000 rows; over 1 - discriminative, but at most 2.
     n_gibbs : sweeps of the chains a step, at least 1.
     centered : use the centred gradient (Montavon, Müller 2012).
     weight_decay : strength of the pull of W to zero (half its square is subtracted from the
         mean log-likelihood); ``"auto"`` is a Gaussian prior of fixed width, 2 over the number
         of rows, and at least 4e-4, without which chains stop mixing.
+    discriminative : share d in [0, 1] of the objective that tells classes apart: (1 - d) * mean
+        log P(x, y) + d * mean log P(y | x) (Larochelle, Bengio 2008). Above 0 it wants `y`, a
+        label or at most 12 yes/no attributes. The larger, the better are classes told apart
+        and the worse is x described; at 1 the model says nothing of x by itself.
     temperature : T > 0 of the Boltzmann distribution, in units of energy.
     validation_fraction : share of the rows, in [0, 1), that is held out and watched; the
         parameters that do best on them are kept. ``"auto"`` is a tenth, at most 2,000 rows;
@@ -105,7 +83,10 @@ class RBM(Questions):
     intercept_hidden_ : c, ``(n_components,)``.  intercept_visible_ : b, ``(n_features,)``.
     log_partition_ : :class:`~harmonium.LogZ`, computed when first asked for.
     history_ : lists by name: ``update``, ``seconds``, ``learning_rate``, ``validation`` and
-        ``train`` (mean log-likelihoods in nats), ``log_partition``, ``std_error``.
+        ``train`` (mean log-likelihoods in nats), ``log_partition``, ``std_error``. With a
+        discriminative share ``validation`` and ``train`` are that objective; its parts on
+        held-out rows are ``joint`` (mean log P(x, y)) and ``conditional`` (mean log P(y | x)),
+        and with a share of 1 there is no log Z, and so no ``joint``.
     n_updates_ : updates done.  stop_reason_ : why the fit ended.  confirmed_ : the held-out figure
         once more, by an estimate of its own (None where it was exact).
     attributes_ : names of the attributes learned from `y`, and ``attribute_classes_`` the
@@ -130,6 +111,7 @@ class RBM(Questions):
         n_gibbs: int = 1,
         centered: bool = True,
         weight_decay: float | str = "auto",
+        discriminative: float = 0.0,
         temperature: float = 1.0,
         validation_fraction: float | str = "auto",
         checkpoint: str | PathLike[str] | None = None,
@@ -149,6 +131,7 @@ class RBM(Questions):
         self.n_gibbs = n_gibbs
         self.centered = centered
         self.weight_decay = weight_decay
+        self.discriminative = discriminative
         self.temperature = temperature
         self.validation_fraction = validation_fraction
         self.checkpoint = checkpoint
@@ -190,13 +173,14 @@ class RBM(Questions):
         joint, observed = table, None
         if y is not None:
             self._attributes, joint, observed = Attributes.beside(table, y)
+        given = attributes_given_rows(self.discriminative, table.shape[1], self._attributes)
         check_learner(self.learner, joint.shape[1], self.n_components)
         self._running = None
         result, energy = fit_energy(
             asked(RBMParameters, vars(self)),
             joint,
             weights,
-            Start(device_for(self.device), self._units(), observed),
+            Start(device_for(self.device), self._units(), observed, given),
             observers,
         )
         self._take(energy, result.parameters)
@@ -212,6 +196,11 @@ class RBM(Questions):
         Chains persist between calls; nothing is held out and nothing averaged. `y` is ignored.
         """
         self.check_parameters()
+        if self.discriminative:
+            raise ValueError(
+                f"discriminative must be 0 for partial_fit, which learns without y, got "
+                f"{self.discriminative!r}; use fit"
+            )
         first = not hasattr(self, "components_")
         if first:
             self._attributes = None
@@ -244,7 +233,7 @@ class RBM(Questions):
         return self
 
     def check_parameters(self) -> None:
-        check_ranges(vars(self), _RANGES)
+        check_ranges(vars(self), RANGES)
 
     def _take(self, energy: RBMEnergy, parameters: dict[str, Tensor]) -> None:
         """Keep learned parameters, in units of energy (the energy holds them divided by T)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -15,14 +15,15 @@ from scipy import sparse
 from torch import Tensor
 
 from harmonium.compute.random import generator_for, random_generator
-from harmonium.contract.checks import check_arrays
 from harmonium.contract.energy import Chains, Metric
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.ascent import Ascent, Gaussian, Plain
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
+from harmonium.learning.hybrid_watch import HybridWatching
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
+from harmonium.learning.learners.hybrid import Conditional, Hybrid
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import Split, n_rows_of, row_source
@@ -50,9 +51,7 @@ __all__ = [
     "base_bias_of",
     "begin_running",
     "check_learner",
-    "check_state",
     "fit_energy",
-    "given_parameters",
     "plan_for",
     "prior_for",
 ]
@@ -69,6 +68,8 @@ _LEAST_DECAY = 4e-4
 _FEW_ROWS = 5000
 #: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
 _SO_FEW = 100
+#: The fastest where chains follow only a part of the objective, or none of it.
+_FASTEST = 2.0
 #: Rows that tell well enough which parameters are best; more are better learned from.
 _MOST_HELD = 2000
 
@@ -86,17 +87,19 @@ class RBMParameters(Wanted):
     n_gibbs: int
     centered: bool
     weight_decay: float | str
+    discriminative: float
     temperature: float
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a fit runs, what its visible units are, and which cells of its rows are known:
-    ``observed`` bool ``(n, n_variables)``, None: all."""
+    """Where a fit runs, what its visible units are, which cells of its rows are known, and
+    P(y | x) where that is learned too. ``observed`` is bool ``(n, n_variables)``, None: all."""
 
     device: torch.device
     units: Units
     observed: NDArray[np.bool_] | None = None
+    given: Conditional | None = None
 
 
 def plan_for(wanted: RBMParameters, n_rows: int) -> Plan:
@@ -108,10 +111,13 @@ def plan_for(wanted: RBMParameters, n_rows: int) -> Plan:
 
     n_held = n_held_of(wanted.validation_fraction, n_rows, _MOST_HELD)
     n_kept = n_rows - n_held
+    rate = 0.05 if n_kept < _FEW_ROWS else 0.1
+    # The chains' part of the objective goes on at this rate, the rest by what it weighs beside.
+    rate /= max(1.0 - wanted.discriminative, rate / _FASTEST)
     return Plan(
         n_updates=int(chosen("n_updates", 100_000)),
         batch_size=min(int(chosen("batch_size", 100)), n_kept),
-        rate=float(chosen("learning_rate", 0.05 if n_kept < _FEW_ROWS else 0.1)),
+        rate=float(chosen("learning_rate", rate)),
         n_chains=int(chosen("n_chains", 100)),
         n_gibbs=wanted.n_gibbs,
         n_held=n_held,
@@ -160,7 +166,8 @@ def fit_energy(
     exact = energy.log2_states() <= np.log2(LIMITS["watch"])
     watching: Watching = partial(Likelihood, energy, exact=exact)
     learner: Learner
-    if wanted.learner == "pcd" and _is_stiff(table, weights, start, plan.rate):
+    rate = plan.rate * (1.0 - wanted.discriminative)  # of what chains must follow
+    if wanted.learner == "pcd" and _is_stiff(table, weights, start, rate):
         plan = careful_plan(plan, wanted.n_chains == "auto")
         shown = rows_to_sum(rows, split, streams.noise, lambda n: energy.base_sample(n, generator))
         began = time.perf_counter()
@@ -170,6 +177,10 @@ def fit_energy(
         watching = SummedWatching(energy, summed, exact)
     else:
         learner = LEARNERS[wanted.learner].start(energy, plan, generator)
+    if start.given is not None:
+        share = wanted.discriminative
+        learner = Hybrid(learner, start.given, share)
+        watching = HybridWatching(watching, energy, start.given, share)
     result = fit(
         ascent,
         learner,
@@ -181,6 +192,7 @@ def fit_energy(
         watching=watching,
         observers=observers,
         checkpoint=checkpoint,
+        beside={"updates": energy.updates},
         verbose=wanted.verbose,
     )
     return result, energy
@@ -216,48 +228,6 @@ def check_learner(learner: str, n_features: int, n_components: int) -> None:
             f"learner='exact' wants a side of at most {MAX_EXACT_LEARNING_UNITS} units, "
             f"got {n_features} visible and {n_components} hidden; use learner='pcd'"
         )
-
-
-def given_parameters(W: Any, b: Any, c: Any) -> tuple[Array, Array, Array]:
-    """Weights ``(n_visible, n_hidden)`` and biases that a user gives, checked, float64."""
-    arrays = {}
-    for name, value, n_dimensions in (("W", W, 2), ("b", b, 1), ("c", c, 1)):
-        try:
-            array = np.array(value, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} must be an array of numbers, got {value!r}") from None
-        if array.ndim != n_dimensions or not np.isfinite(array).all():
-            raise ValueError(
-                f"{name} must be a finite array of {n_dimensions} dimension(s), "
-                f"got shape {array.shape}"
-            )
-        arrays[name] = array
-    n_visible, n_hidden = arrays["W"].shape
-    if min(n_visible, n_hidden) < 1:
-        raise ValueError(f"W must have at least one row and column, got {arrays['W'].shape}")
-    if arrays["b"].shape != (n_visible,) or arrays["c"].shape != (n_hidden,):
-        raise ValueError(
-            f"b and c must have the lengths of W's sides, {n_visible} and {n_hidden}, "
-            f"got {arrays['b'].shape[0]} and {arrays['c'].shape[0]}"
-        )
-    return arrays["W"], arrays["b"], arrays["c"]
-
-
-def check_state(arrays: Mapping[str, NDArray[Any]]) -> tuple[int, int, int]:
-    """Hidden units, visible ones and those of attributes, of a model file's arrays that fit."""
-    sides: tuple[int | None, ...] = (None, None)
-    check_arrays(arrays, {"components": ("float", sides), "attribute_components": ("float", sides)})
-    n_hidden, n_visible = arrays["components"].shape
-    n_units = arrays["attribute_components"].shape[1]
-    wanted = {
-        "intercept_visible": (n_visible,),
-        "intercept_hidden": (n_hidden,),
-        "base_bias": (n_visible + n_units,),
-        "attribute_components": (n_hidden, n_units),
-        "intercept_attributes": (n_units,),
-    }
-    check_arrays(arrays, {name: ("float", shape) for name, shape in wanted.items()})
-    return n_hidden, n_visible, n_units
 
 
 def base_bias_of(energy: RBMEnergy) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.kernels import plain
 from harmonium.models.rbm.kernels.choose import Updates
+from harmonium.models.rbm.kernels.forms import KINDS, Form
 from harmonium.models.rbm.kernels.layout import starts_of
 from harmonium.models.rbm.kernels.persistent import PersistentUpdate
 from harmonium.units.bernoulli import Bernoulli
@@ -55,14 +56,10 @@ def rows(units, n: int, seed: int) -> torch.Tensor:
 
 
 def update_of(energy: RBMEnergy, shape: tuple[int, int], form: str) -> PersistentUpdate:
-    """The compiled update in one of its three forms, whatever the shape would choose."""
+    """The compiled update in one of its forms, whatever is the fastest."""
     starts = starts_of(energy.units)
     assert starts is not None
-    update = PersistentUpdate(*energy.parameters().values(), starts, shape, 0.5)
-    if form != "small":
-        update.small, update.sparse = False, form == "sums"
-        update.stack = torch.empty((sum(shape) + 2, energy.units.n_statistics))
-    return update
+    return PersistentUpdate(*energy.parameters().values(), starts, shape, Form(form, 1))
 
 
 def offsets_of(energy: RBMEnergy) -> tuple[Tensor, Tensor]:
@@ -81,7 +78,7 @@ def step(
     fused(batch, rate, source)
 
 
-@pytest.mark.parametrize("form", ["small", "sums", "products"])
+@pytest.mark.parametrize("form", KINDS)
 @pytest.mark.parametrize("name", LAYOUTS)
 @pytest.mark.parametrize("n_gibbs", [1, 2])
 def test_the_compiled_update_equals_sweeps_and_a_plain_step(name, form, n_gibbs):
@@ -114,19 +111,19 @@ def test_the_compiled_update_equals_sweeps_and_a_plain_step(name, form, n_gibbs)
         torch.testing.assert_close(value, other.parameters()[key], atol=2e-5, rtol=2e-5)
 
 
-def test_large_updates_are_shared_out_without_a_trace(monkeypatch):
+@pytest.mark.parametrize("kind", ["sums", "products"])
+def test_large_updates_are_shared_out_without_a_trace(kind):
     """Two threads and one give the same chains; parameters up to the order of a sum."""
-    from harmonium.models.rbm.kernels import persistent
-
     units = Mixed([Bernoulli(190), Categorical([10])])
     results = []
     for n_threads in (1, 2):
-        monkeypatch.setattr(persistent, "N_THREADS", n_threads)
         energy = machine(units, 120, 0.05)
-        chains = Chains(rows(units, 100, 1))
-        with torch.no_grad():
-            for seed in range(3):
-                step(energy, rows(units, 90, seed), chains, 0.01, generator(seed))
+        chains = Chains(rows(units, 100, 1), torch.zeros((100, 120)))
+        starts, offsets = starts_of(units), offsets_of(energy)
+        form = Form(kind, n_threads)
+        update = PersistentUpdate(*energy.parameters().values(), starts, (90, 100), form)
+        for seed in range(3):
+            update(rows(units, 90, seed), chains, 1, offsets, (0.01, 0.0), generator(seed))
         results.append((chains.x, chains.hidden, energy.weights, energy.hidden_bias))
     assert torch.equal(results[0][0], results[1][0])
     assert torch.equal(results[0][1], results[1][1])
@@ -156,7 +153,7 @@ def equilibrium(form: str, shift: float) -> float:
     return chi_square_p_value(counts, law)
 
 
-@pytest.mark.parametrize("form", ["small", "sums", "products"])
+@pytest.mark.parametrize("form", KINDS)
 def test_chains_beside_a_label_do_not_drift(form):
     assert equilibrium(form, 0.0) > ALPHA
     assert equilibrium(form, 1.0) < ALPHA  # a planted fault
@@ -171,14 +168,14 @@ def test_labels_take_the_compiled_update_and_other_orders_do_not():
     chains = Chains(rows(energy.units, 4, 0))
     batch = rows(energy.units, 3, 1)
     updates = Updates(energy.weights, energy.visible_bias, energy.hidden_bias, energy.units)
-    assert updates.persistent(batch, chains, offsets_of(energy)) is not None
+    assert updates.persistent(batch, chains) is not None
     wide = energy.to(torch.float64)
     updates = Updates(wide.weights, wide.visible_bias, wide.hidden_bias, wide.units)
     chains = Chains(chains.x.double())
-    assert updates.persistent(batch.double(), chains, offsets_of(wide)) is None
+    assert updates.persistent(batch.double(), chains) is None
 
 
-@pytest.mark.parametrize("form", ["small", "sums", "products"])
+@pytest.mark.parametrize("form", KINDS)
 @pytest.mark.parametrize("state", [5.0, -1.0, float("nan")])
 def test_a_label_that_is_none_is_refused_before_memory_is_touched(form, state):
     units = LAYOUTS["label"]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute import draws
 from harmonium.contract.energy import Chains, Generator
+from harmonium.learning.checkpoint import State
+from harmonium.models.rbm.kernels.forms import Form
 from harmonium.models.rbm.kernels.fused import FusedStep
 from harmonium.models.rbm.kernels.layout import starts_of
 from harmonium.units.base import Units
@@ -31,6 +35,8 @@ class Updates:
     ) -> None:
         self.parameters = (weights, visible_bias, hidden_bias)
         self.units = units
+        #: The compiled update's form by the numbers of rows and chains.
+        self.forms: dict[str, Form] = {}
         self._fused: FusedStep | None = None
         self._persistent: PersistentUpdate | None = None
 
@@ -58,9 +64,7 @@ class Updates:
         )
         return mean
 
-    def persistent(
-        self, positive: Tensor, chains: Chains, offsets: tuple[Tensor, Tensor]
-    ) -> PersistentUpdate | None:
+    def persistent(self, positive: Tensor, chains: Chains) -> PersistentUpdate | None:
         """The compiled update that sweeps the chains and takes the step in one go, for rows of
         these shapes: float32 on the CPU, units of 0 or 1 and labels. None where there is none."""
         known = self._persistent
@@ -79,6 +83,29 @@ class Updates:
         from harmonium.models.rbm.kernels.persistent import PersistentUpdate
 
         shape = (len(positive), len(chains.x))
-        known = PersistentUpdate(*self.parameters, starts, shape, float(offsets[0].mean()))
-        self._persistent = known
-        return known
+        form = self._form(positive, starts, shape)
+        self._persistent = PersistentUpdate(*self.parameters, starts, shape, form)
+        return self._persistent
+
+    def _form(self, positive: Tensor, starts: NDArray[np.int64], shape: tuple[int, int]) -> Form:
+        """As before where rows of this shape have been here, also before a break."""
+        name = f"{shape[0]}+{shape[1]}"
+        if name not in self.forms:
+            from harmonium.models.rbm.kernels.measure import choose_form
+
+            share = float(self.units.statistics(positive).mean())
+            self.forms[name] = choose_form(
+                self.parameters, positive, starts, shape[1], share, draws.N_THREADS
+            )
+        return self.forms[name]
+
+    # -- what a fit that is gone on with must know --------------------------------------------
+
+    def state(self) -> State:
+        """The forms, since others round otherwise."""
+        return State({}, {"forms": {name: str(form) for name, form in self.forms.items()}})
+
+    def restore(self, state: State) -> None:
+        read = {name: Form.read(word) for name, word in state.facts["forms"].items()}
+        self.forms = {name: form for name, form in read.items() if form is not None}
+        self._persistent = None

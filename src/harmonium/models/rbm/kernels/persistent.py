@@ -17,21 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harmonium.compute.draws import N_THREADS, stream
+from harmonium.compute.draws import stream
 from harmonium.contract.energy import Chains
 from harmonium.models.rbm.kernels import cpu as fast
+from harmonium.models.rbm.kernels.forms import Form
 from harmonium.models.rbm.kernels.fused import bias_gradients
 
 __all__ = ["PersistentUpdate"]
 
 #: The block that is not shared out.
 WHOLE = -1
-#: Share of ones above which a product beats summing rows.
-_SPARSE_BELOW = 0.35
-#: Multiplications of one product below which a product's overhead exceeds its work.
-_SMALL = 2**17
-#: Multiplications of one product above which a second thread pays for meeting twice.
-_THREADED_ABOVE = 2**21
 
 
 class PersistentUpdate:
@@ -39,9 +34,7 @@ class PersistentUpdate:
 
     ``weights`` ``(n_statistics, n_hidden)`` and the other parameters are changed in place;
     `starts` says which of them are labels' (:mod:`.layout`), `shape` is the number of rows of a
-    batch and of chains. Results are the same bits on the same machine: how rows are shared out
-    depends on the shape alone. `share_of_ones`, as rows are expected to have, says whether sums
-    over them or products are faster.
+    batch and of chains. Results are the same bits with the same `form`.
     """
 
     def __init__(
@@ -51,7 +44,7 @@ class PersistentUpdate:
         hidden_bias: Tensor,
         starts: NDArray[np.int64],
         shape: tuple[int, int],
-        share_of_ones: float,
+        form: Form,
     ) -> None:
         self.weights, self.visible_bias, self.hidden_bias = weights, visible_bias, hidden_bias
         self.starts, self.shape = starts, shape
@@ -71,13 +64,12 @@ class PersistentUpdate:
         self.sums = (self.mean.numpy(), self.change.numpy())
         self.corrections = np.zeros((2, n_hidden), np.float32)
         self.no_draws = np.empty((0, n_hidden), np.float32)
-        work = max(shape) * n_statistics * n_hidden
-        self.small = work < _SMALL
-        self.sparse = share_of_ones < _SPARSE_BELOW or self.small
+        self.form = form
+        self.small, self.sparse = form.kind == "loops", form.kind != "products"
         self.logits = torch.empty((shape[1], n_statistics))
         # Rows of data, of chains and two more; labels as ones among zeros.
         self.stack = torch.empty((0 if self.sparse else sum(shape) + 2, n_statistics))
-        self.pool = ThreadPoolExecutor(1) if work > _THREADED_ABOVE and N_THREADS > 1 else None
+        self.pool = ThreadPoolExecutor(1) if form.n_threads > 1 else None
 
     def fits(self, positive: Tensor, chains: Chains) -> bool:
         """Whether rows and chains have the shapes that this is for."""
