@@ -19,6 +19,7 @@ from harmonium.contract.edits import words_within
 
 __all__ = [
     "BitFlip",
+    "Cells",
     "CleanWords",
     "Gaussian",
     "Likelihood",
@@ -159,6 +160,44 @@ class Replace(NoiseChannel):
             return CleanWords(every, weight, -np.inf)
 
         return behind
+
+
+@dataclass(frozen=True)
+class Cells(NoiseChannel):
+    """Each cell of a table is replaced, with probability `p`, by a draw from its own column.
+
+    ``rates`` are the columns' shares of states, one array each, which the model that is asked
+    knows; 0 <= p <= 1.
+    """
+
+    p: float
+    rates: tuple[Array, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_number("p", self.p, 0.0, 1.0)
+
+    def of(self, rates: Sequence[Array]) -> Cells:
+        """The channel for columns with these shares of states."""
+        return Cells(self.p, tuple(rates))
+
+    def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
+        if self.rates is None:
+            raise ValueError("noise: Cells is for models of frames, which know their columns' rates")
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        table = np.full((int(starts[-1]) + 1, max(sizes)), -np.inf)
+        for start, size, rate in zip(starts[:-1], sizes, self.rates, strict=True):
+            changed = np.broadcast_to((self.p * rate)[:, None], (size, size))
+            with np.errstate(divide="ignore"):
+                table[start : start + size, :size] = np.log(changed + (1 - self.p) * np.eye(size))
+        table[-1] = 0.0
+        blank = np.isnan(values)
+        rows = np.where(blank, len(table) - 1, np.where(blank, 0.0, values) + starts[:-1])
+        return Likelihood(rows.astype(np.int32), table, None)
+
+    def clean_words(
+        self, noisy: Sequence[str], known: Sequence[str]
+    ) -> Callable[[str], CleanWords]:
+        raise not_for_texts(self)
 
 
 @dataclass(frozen=True)

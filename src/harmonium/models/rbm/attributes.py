@@ -67,18 +67,22 @@ class Attributes:
         return Categorical([len(self.classes)]) if self.classes else Bernoulli(len(self.names))
 
     @classmethod
-    def beside(cls, table: Table, y: Any) -> tuple[Self, Table, NDArray[np.bool_] | None]:
+    def beside(
+        cls, table: Table, y: Any, observed: NDArray[np.bool_] | None = None
+    ) -> tuple[Self, Table, NDArray[np.bool_] | None]:
         """The attributes in `y`, the rows with their states as columns beside, and which cells of
-        these are known; None: all."""
+        these are known, given those of the rows that are `observed`; None: all."""
         attributes, states, known = cls.read(y, table.shape[0])
         if sparse.issparse(table):
             if not known.all():
                 raise ValueError("y: with missing values X must be a dense array, got sparse rows")
             return attributes, sparse.hstack([table, states], format="csr"), None
-        joint = np.hstack([np.asarray(table, dtype=np.uint8), states])
-        if known.all():
+        kind = np.result_type(np.uint8, states) if table.dtype.kind in "bf" else table.dtype
+        joint = np.hstack([np.asarray(table, dtype=kind), states])
+        if known.all() and observed is None:
             return attributes, joint, None
-        return attributes, joint, np.hstack([np.ones(table.shape, dtype=bool), known])
+        rows = np.ones(table.shape, dtype=bool) if observed is None else observed
+        return attributes, joint, np.hstack([rows, known])
 
     @classmethod
     def read(cls, y: Any, n_rows: int) -> tuple[Self, NDArray[Any], NDArray[np.bool_]]:
@@ -197,43 +201,46 @@ def _is_missing(value: Any) -> bool:
     return isinstance(value, float) and bool(value != value)
 
 
-def joint_units(n_features: int, attributes: Attributes | None) -> Units:
-    """The visible units of a machine: `n_features` of 0 or 1, then the attributes'."""
+def joint_units(own: Units, attributes: Attributes | None) -> Units:
+    """The visible units of a machine: those of a row, then the attributes'."""
     if attributes is None:
-        return Bernoulli(n_features)
-    if attributes.units.plain:
-        return Bernoulli(n_features + attributes.units.n_variables)
-    return Mixed([Bernoulli(n_features), attributes.units])
+        return own
+    beside = attributes.units
+    if isinstance(own, Bernoulli) and isinstance(beside, Bernoulli):
+        return Bernoulli(own.n_variables + beside.n_variables)
+    return Mixed([*(own.parts if isinstance(own, Mixed) else [own]), beside])
 
 
 class SummedOut:
     """P(x) of a machine whose attributes, beside x, are summed over all their states.
 
-    `states` ``(n_states, n_statistics)`` are the attributes' statistics; x are the first
-    `n_own` columns of the rows given. Costs a sum over the states for each row.
+    `states` ``(n_states, n_statistics)`` are the attributes' statistics; x are the first columns
+    of the rows given, of the units `own`. Costs a sum over the states for each row.
     """
 
-    def __init__(self, energy: RBMEnergy, n_own: int, states: Tensor) -> None:
-        self.energy, self.n_own = energy, n_own
+    def __init__(self, energy: RBMEnergy, own: Units, states: Tensor) -> None:
+        self.energy, self.own = energy, own
+        self.n_own, self.n_statistics = own.n_variables, own.n_statistics
         self.states = states.to(energy.device)
 
     def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
         block = max(1, _BLOCK_ELEMENTS // (len(self.states) * self.energy.n_hidden))
-        return torch.split(x[:, : self.n_own].double(), block)
+        return torch.split(self.own.statistics(x[:, : self.n_own].double()), block)
 
     @property
     def bias(self) -> Tensor:
         """What each state weighs by itself, float64 ``(n_states,)``."""
-        return self.states @ self.energy.visible_bias.double()[self.n_own :]
+        return self.states @ self.energy.visible_bias.double()[self.n_statistics :]
 
     def logits(self, x: Tensor) -> Tensor:
-        """Of the hidden units, with each state beside each row: ``(n, n_states, n_hidden)``."""
+        """Of the hidden units, with each state beside rows of statistics of x: ``(n, n_states,
+        n_hidden)``."""
         weights = self.energy.weights.double()
-        own = self.energy.hidden_bias.double() + x @ weights[: self.n_own]
-        return own.unsqueeze(1) + (self.states @ weights[self.n_own :]).unsqueeze(0)
+        own = self.energy.hidden_bias.double() + x @ weights[: self.n_statistics]
+        return own.unsqueeze(1) + (self.states @ weights[self.n_statistics :]).unsqueeze(0)
 
     def _weights(self, x: Tensor, logits: Tensor) -> Tensor:
-        own = x @ self.energy.visible_bias.double()[: self.n_own]
+        own = x @ self.energy.visible_bias.double()[: self.n_statistics]
         return own.unsqueeze(1) + self.bias + softplus(logits).sum(2)
 
     def joint_log_weights(self, x: Tensor) -> Tensor:

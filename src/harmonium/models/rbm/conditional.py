@@ -14,6 +14,7 @@ from torch.nn.functional import softplus
 
 from harmonium.contract.energy import Energy, Parameters
 from harmonium.models.rbm.attributes import MAX_SUMMED_ATTRIBUTES, Attributes
+from harmonium.units.base import Units
 
 __all__ = ["AttributesGivenRows", "attributes_given_rows"]
 
@@ -23,14 +24,14 @@ _BLOCK_ELEMENTS = 2**20
 
 @dataclass(frozen=True)
 class AttributesGivenRows:
-    """P(y | x) where x are the first `n_own` columns of a row, and columns beside are y.
+    """P(y | x) where x are the first columns of a row, of units `own`, and columns beside are y.
 
     ``states (n_states, n_statistics)`` are the statistics of every joint state of y, in the order
     of :func:`~harmonium.units.space.states_of` for columns of `sizes` states. A row costs n_states
     * n_hidden numbers beside the product of x with the weights.
     """
 
-    n_own: int
+    own: Units
     states: Tensor
     sizes: tuple[int, ...]
 
@@ -47,7 +48,7 @@ class AttributesGivenRows:
         """Weighted sum over rows of what :meth:`Energy.moments` expects under P(y' | x)."""
         total = {name: torch.zeros_like(value) for name, value in energy.parameters().items()}
         states = self.states.to(energy.device, energy.dtype)
-        step = self._n_at_once(energy)
+        step, n = self._n_at_once(energy), self.own.n_statistics
         pairs = zip(torch.split(rows, step), torch.split(weights, step), strict=True)
         for part, share in pairs:
             log_weights, logits = self._summed(energy, part)
@@ -55,17 +56,20 @@ class AttributesGivenRows:
             posterior = torch.softmax(log_weights, 1) * share.to(energy.dtype).unsqueeze(1)
             hidden = logits.sigmoid_().mul_(posterior.unsqueeze(2))
             own, by_state = hidden.sum(1), hidden.sum(0)
-            x, share = part[:, : self.n_own], share.to(energy.dtype)
-            total["weights"][: self.n_own].addmm_(x.T, own)
-            total["weights"][self.n_own :].addmm_(states.T, by_state)
-            total["visible_bias"][: self.n_own].addmv_(x.T, share)
-            total["visible_bias"][self.n_own :].addmv_(states.T, posterior.sum(0))
+            x, share = self._statistics(part), share.to(energy.dtype)
+            total["weights"][:n].addmm_(x.T, own)
+            total["weights"][n:].addmm_(states.T, by_state)
+            total["visible_bias"][:n].addmv_(x.T, share)
+            total["visible_bias"][n:].addmv_(states.T, posterior.sum(0))
             total["hidden_bias"].add_(own.sum(0))
         return total
 
     def labelled(self, observed: Tensor) -> Tensor:
         """Rows all of whose y is known: bool ``(n,)``."""
-        return observed[:, self.n_own :].all(1)
+        return observed[:, self.own.n_variables :].all(1)
+
+    def _statistics(self, rows: Tensor) -> Tensor:
+        return self.own.statistics(rows[:, : self.own.n_variables])
 
     def _n_at_once(self, energy: Energy) -> int:
         n_hidden = len(energy.parameters()["hidden_bias"])
@@ -76,22 +80,23 @@ class AttributesGivenRows:
         logits, ``(n, n_states, n_hidden)``."""
         weights, visible_bias, hidden_bias = energy.parameters().values()
         states = self.states.to(energy.device, energy.dtype)
-        own = torch.addmm(hidden_bias, rows[:, : self.n_own], weights[: self.n_own])
-        logits = own.unsqueeze(1) + (states @ weights[self.n_own :]).unsqueeze(0)
-        return softplus(logits).sum(2) + states @ visible_bias[self.n_own :], logits
+        n = self.own.n_statistics
+        own = torch.addmm(hidden_bias, self._statistics(rows), weights[:n])
+        logits = own.unsqueeze(1) + (states @ weights[n:]).unsqueeze(0)
+        return softplus(logits).sum(2) + states @ visible_bias[n:], logits
 
     def _places(self, rows: Tensor) -> Tensor:
         """The number of each row's state of y, int64 ``(n,)``: the last column is fastest."""
         place = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
-        for column, size in enumerate(self.sizes, start=self.n_own):
+        for column, size in enumerate(self.sizes, start=self.own.n_variables):
             place = place * size + rows[:, column].long()
         return place
 
 
 def attributes_given_rows(
-    share: float, n_own: int, attributes: Attributes | None
+    share: float, own: Units, attributes: Attributes | None
 ) -> AttributesGivenRows | None:
-    """What a discriminative `share` of the objective needs, beside `n_own` columns of x; None
+    """What a discriminative `share` of the objective needs, beside x of units `own`; None
     for a share of 0. Raises ``ValueError`` where there is no y, or too much of it to sum over."""
     if not share:
         return None
@@ -103,4 +108,4 @@ def attributes_given_rows(
             f"{wanted} of at most {MAX_SUMMED_ATTRIBUTES} yes/no attributes, whose joint states "
             f"are summed; got {len(attributes.names)}"
         )
-    return AttributesGivenRows(n_own, attributes.states(), attributes.units.sizes)
+    return AttributesGivenRows(own, attributes.states(), attributes.units.sizes)

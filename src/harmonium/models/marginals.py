@@ -1,0 +1,90 @@
+"""P(variable = state) of what is free in a row, given the rest of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harmonium.compute.random import generator_for
+from harmonium.contract.energy import Chains, Energy, Evidence
+from harmonium.models.question import Question
+from harmonium.sampling.completions import are_few, completions
+from harmonium.sampling.gibbs import Schedule, equilibrate, mean_marginals
+from harmonium.units.space import LIMITS
+
+__all__ = ["cell_marginals", "posterior_marginals"]
+
+#: Rows whose chains run together.
+_ROWS_AT_ONCE = 1024
+
+
+def posterior_marginals(
+    question: Question, energy: Energy, schedule: Schedule, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """P(x_i = state given the row's evidence), ``(n, n_variables, max(sizes))``; a one at the
+    state of what is clamped.
+
+    Exact where a row's free variables have at most ``LIMITS["answer"]`` joint states, else means
+    over Gibbs chains, ``schedule.n_chains`` a row, of the conditional probabilities they draw by.
+    """
+    most = max(energy.sizes)
+    found = torch.nn.functional.one_hot(question.start.long().clamp(0, most - 1), most).double()
+    few = are_few(question.free, energy.sizes, LIMITS["answer"])
+    rows = few.nonzero().reshape(-1)
+    if len(rows):
+        found[rows] = _summed(question.select(rows), energy, found[rows])
+    source = generator_for(energy.device, generator)
+    for part in torch.split((~few).nonzero().reshape(-1), _ROWS_AT_ONCE):
+        if len(part):
+            n = schedule.n_chains
+            many = question.select(part).repeated(n).to(energy.device, energy.dtype)
+            drawn = energy.base_sample(len(many.start), source)
+            x = torch.where(many.unread, drawn, many.start)
+            chains = equilibrate(
+                energy, Chains(x), schedule.n_lead_in, 0, source, evidence=many.evidence
+            )
+            mean, _ = mean_marginals(
+                energy, chains, schedule.n_sweeps, source, evidence=many.evidence
+            )
+            found[part] = _wide(mean, most).reshape(len(part), n, -1, most).mean(1).cpu()
+    return found.numpy()
+
+
+def _wide(marginals: Tensor, most: int) -> Tensor:
+    """With a place for every state, also where all have two."""
+    if marginals.ndim == 3:
+        return marginals
+    return torch.stack([1.0 - marginals, marginals], 2)[:, :, :most]
+
+
+def _summed(question: Question, energy: Energy, found: Tensor) -> Tensor:
+    def weigh(states: Tensor) -> Tensor:
+        return energy.log_weight(states.to(energy.device, energy.dtype))
+
+    for part in completions(weigh, question.start, question.evidence, energy.sizes):
+        share = torch.softmax(part.log_weights, 1)
+        for k in range(part.places.shape[1]):
+            own = torch.zeros((len(part.rows), found.shape[2]), dtype=torch.float64)
+            own.index_add_(1, part.states[:, k].long(), share)
+            found[part.rows, part.places[:, k]] = own
+    return found
+
+
+def cell_marginals(
+    x: Tensor,
+    places: list[int],
+    weigh: Callable[[Tensor, Tensor, Tensor], Tensor],
+    sizes: tuple[int, ...],
+) -> list[NDArray[np.float64]]:
+    """log P(x_i = state given all other variables of the row), exact: for each of the `places`
+    ``(n, size)``. `weigh` gives log weights of rows with states put at a place."""
+    found = []
+    for place in places:
+        states = torch.arange(sizes[place], dtype=x.dtype).unsqueeze(1)
+        weights = weigh(x, torch.tensor([place]), states).double()
+        found.append(torch.log_softmax(weights, 1).cpu().numpy())
+    return found

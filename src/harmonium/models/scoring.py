@@ -1,0 +1,158 @@
+"""How likely are the rows of a frame: states and what is inside them, holes and cells summed out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harmonium.compute.random import generator_for
+from harmonium.contract.checks import check_number
+from harmonium.contract.energy import Energy, Evidence
+from harmonium.contract.evidence import TableReadings
+from harmonium.models.frames import Layout
+from harmonium.sampling.seen import log_weight_seen
+from harmonium.units.space import LIMITS
+
+__all__ = ["check_resolution", "log_weights_of_frame"]
+
+Array = NDArray[np.float64]
+
+#: Joint states that are weighed together.
+_AT_ONCE = 2**14
+
+
+def check_resolution(resolution: Any, layout: Layout) -> dict[str, float]:
+    """Widths of cells by column; ``ValueError`` for a column that is no number, or no width."""
+    if resolution is None:
+        return {}
+    if not isinstance(resolution, Mapping):
+        raise ValueError(f"resolution must be a dict {{column: width}}, got {resolution!r}")
+    numbers = {column.name for column in layout.columns if column.is_number}
+    for name, width in resolution.items():
+        if name not in numbers:
+            raise ValueError(
+                f"resolution: {name!r} is no column of numbers; wanted some of {sorted(numbers)}"
+            )
+        check_number(f"resolution[{name!r}]", width, 0.0, low_open=True)
+    return {name: float(width) for name, width in resolution.items()}
+
+
+def log_weights_of_frame(
+    layout: Layout,
+    energy: Energy,
+    n_beside: int,
+    X: Any,
+    resolution: Mapping[str, float],
+    generator: np.random.Generator,
+) -> tuple[Array, Array]:
+    """log of the unnormalised P of what is known of each row, and its standard error, ``(n,)``.
+
+    Of a column with a `resolution` the mass of [x - width/2, x + width/2] counts, of other
+    numbers the density per unit of the column, which is beside the states' weight. The `n_beside`
+    last variables of the energy, which no frame knows, are summed out, as holes are: exactly up
+    to 1,024 joint states of a row, else by annealing.
+    """
+    states = layout.states(X)
+    values = layout.schema.read_values(X)
+    n = len(states)
+    extra = np.zeros(n)
+    options: list[Array] = []  # log weight of each state that a variable may be in: (n, size)
+    for j, (column, size) in enumerate(zip(layout.columns, layout.sizes, strict=True)):
+        weights = np.where(np.arange(size) == states[:, j, None], 0.0, -np.inf)
+        real = ~np.isnan(states[:, j]) & (states[:, j] < column.n_states)
+        weights[np.isnan(states[:, j])] = 0.0
+        if column.name in resolution:
+            own = column.cell_weights(values[column.name], resolution[column.name])
+            weights[np.ix_(real, range(column.n_states))] = own[real]
+        else:
+            inside = column.log_density(values[column.name], np.where(real, states[:, j], np.nan))
+            extra += np.where(real, inside, 0.0)
+        options.append(weights)
+    for size in energy.sizes[len(options) :]:
+        options.append(np.zeros((n, size)))
+    found, error = _summed(energy, options, generator)
+    return found + extra, error
+
+
+def _summed(
+    energy: Energy, options: list[Array], generator: np.random.Generator
+) -> tuple[Array, Array]:
+    """log of the sum over the states that each variable may be in."""
+    n, n_variables = len(options[0]), len(options)
+    counts = np.stack([np.isfinite(own).sum(1) for own in options], axis=1)
+    first = np.stack([own.argmax(1) for own in options], axis=1)
+    possible = (counts > 0).all(1)
+    value, error = np.full(n, -np.inf), np.zeros(n)
+    joint = np.exp2(np.log2(np.maximum(counts, 1)).sum(1))
+    few = np.flatnonzero(possible & (joint <= LIMITS["answer"] + 0.5))
+    pending: list[tuple[int, Array, Array]] = []
+    n_pending = 0
+    for row in few:
+        states, weights = _joint(options, counts[row], first[row], int(row), n_variables)
+        pending.append((int(row), states, weights))
+        n_pending += len(states)
+        if n_pending >= _AT_ONCE:
+            _weigh(energy, pending, value)
+            pending, n_pending = [], 0
+    _weigh(energy, pending, value)
+    left = np.flatnonzero(possible & (joint > LIMITS["answer"] + 0.5))
+    if len(left):
+        own, its_error = _annealed(energy, options, counts, first, left, generator)
+        value[left], error[left] = own, its_error
+    return value, error
+
+
+def _joint(
+    options: list[Array], counts: NDArray[np.int64], first: NDArray[np.int64], row: int, width: int
+) -> tuple[Array, Array]:
+    """Every joint state of a row that may be, and what it weighs beside the energy."""
+    open_places = np.flatnonzero(counts > 1)
+    base = float(sum(options[j][row, first[j]] for j in range(width) if counts[j] == 1))
+    if not len(open_places):
+        return first[None, :].astype(np.float64), np.array([base])
+    allowed = [np.flatnonzero(np.isfinite(options[j][row])) for j in open_places]
+    mesh = np.meshgrid(*allowed, indexing="ij")
+    states = np.repeat(first[None, :].astype(np.float64), mesh[0].size, axis=0)
+    weights = np.full(mesh[0].size, base)
+    for j, grid in zip(open_places, mesh, strict=True):
+        states[:, j] = grid.reshape(-1)
+        weights += options[j][row, grid.reshape(-1)]
+    return states, weights
+
+
+def _weigh(energy: Energy, pending: list[tuple[int, Array, Array]], value: Array) -> None:
+    if not pending:
+        return
+    together = torch.from_numpy(np.concatenate([states for _, states, _ in pending]))
+    log_weights = energy.log_weight(together.to(energy.device, energy.dtype)).cpu().numpy()
+    start = 0
+    for row, states, weights in pending:
+        own = log_weights[start : start + len(states)] + weights
+        value[row] = np.logaddexp.reduce(own)
+        start += len(states)
+
+
+def _annealed(
+    energy: Energy,
+    options: list[Array],
+    counts: NDArray[np.int64],
+    first: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> tuple[Array, Array]:
+    most = max(energy.sizes)
+    n_variables = len(options)
+    table = np.full((len(rows) * n_variables, most), -np.inf)
+    for j, own in enumerate(options):
+        table[j::n_variables, : own.shape[1]] = own[rows]
+    numbers = np.arange(len(rows) * n_variables).reshape(len(rows), n_variables)
+    known = TableReadings(torch.from_numpy(numbers), torch.from_numpy(table).to(energy.dtype))
+    evidence = Evidence(torch.from_numpy(counts[rows] > 1), known)
+    x = torch.from_numpy(first[rows]).to(energy.dtype)
+    source = generator_for(energy.device, generator)
+    value, error = log_weight_seen(energy, x, evidence, source)
+    return value.cpu().numpy(), error.cpu().numpy()
