@@ -25,11 +25,12 @@ from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.learning.record import FitResult, Observer
-from harmonium.learning.rows import Split, n_rows_of, row_source
+from harmonium.learning.rows import RowSource, Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
+from harmonium.models.rbm.paired import begin_paired, is_small, towards
 from harmonium.models.rbm.stiff import (
     SummedWatching,
     begin_summed,
@@ -167,6 +168,11 @@ def fit_energy(
         watching = SummedWatching(energy, summed, exact)
     else:
         learner = LEARNERS[wanted.learner].start(energy, plan, generator)
+        began = time.perf_counter()
+        if _paired(wanted, energy, rows, split, streams.seeds[3]):
+            ascent.prior = towards(energy)
+            learner.begin_again(energy, rows.read(split.kept[: plan.n_chains]), generator)
+        plan = plan_after(plan, time.perf_counter() - began)
     result = fit(
         ascent,
         learner,
@@ -181,6 +187,19 @@ def fit_energy(
         verbose=wanted.verbose,
     )
     return result, energy
+
+
+def _paired(
+    wanted: RBMParameters, energy: RBMEnergy, rows: RowSource, split: Split, seed: int
+) -> bool:
+    """Whether the energy now stands at columns coupled by pairs, which few rows may ask for."""
+    free = wanted.learner == "pcd" and wanted.weight_decay == "auto" and rows.weights is None
+    n_kept, n_held = len(split.kept), len(split.held)
+    if not (free and isinstance(energy.units, Bernoulli)):
+        return False
+    if not is_small(n_kept, n_held, energy.n_variables, wanted.time_limit):
+        return False
+    return begin_paired(energy, rows.read(split.kept).x, rows.read(split.held).x, seed)
 
 
 def _is_stiff(table: Table, weights: NDArray[np.float64] | None, units: Units, rate: float) -> bool:
