@@ -108,18 +108,21 @@ def test_it_is_left_where_annealing_knows_too_little(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("sizes", "wanted"),
+    ("n_rows", "n_held", "sides", "time_limit", "wanted"),
     [
-        ((1440, 160, 180, None), True),
-        ((1440, 160, 180, 10.0), False),
-        ((1440, 10, 180, None), False),  # too few to judge by
-        ((5000, 500, 36, None), False),
-        ((1440, 160, 20, None), False),
-        ((1440, 160, 1000, None), False),  # too much work
+        (1440, 160, (180, 256), None, True),
+        (1440, 160, (180, 256), 10.0, False),
+        (1440, 160, (180, 179), None, False),  # a coupling for every column does not fit
+        (1440, 10, (180, 256), None, False),  # too few to judge by
+        (5000, 500, (36, 256), None, False),
+        (1440, 160, (20, 256), None, False),
+        (1440, 160, (1000, 1000), None, False),  # too much work
     ],
 )
-def test_tables_that_it_is_tried_for(sizes: tuple[int, int, int, float | None], wanted: bool):
-    assert paired.is_small(*sizes) is wanted
+def test_tables_that_it_is_tried_for(
+    n_rows: int, n_held: int, sides: tuple[int, int], time_limit: float | None, wanted: bool
+):
+    assert paired.may_pair(n_rows, n_held, sides, time_limit) is wanted
 
 
 def test_a_fit_of_sites_comes_near_the_law():

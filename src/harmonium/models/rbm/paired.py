@@ -17,7 +17,7 @@ from harmonium.learning.ascent import Gaussian
 from harmonium.models.rbm.pairwise_start import pairwise_start
 from harmonium.sampling.annealing import annealed_importance_sampling
 
-__all__ = ["begin_paired", "is_small", "towards"]
+__all__ = ["begin_paired", "may_pair", "towards"]
 
 #: Rows, columns and held-out rows between which the start was measured.
 _MOST_ROWS, _LEAST_COLUMNS, _LEAST_HELD = 5000, 32, 20
@@ -32,11 +32,17 @@ _N_CHAINS, _N_TEMPERATURES, _COUNTED = 100, 1000, 0.5
 _PRECISION = 0.1
 
 
-def is_small(n_rows: int, n_held: int, n_visible: int, time_limit: float | None) -> bool:
-    """Whether the start is tried for so many rows learned from and held out, columns, seconds."""
+def may_pair(n_rows: int, n_held: int, sides: tuple[int, int], time_limit: float | None) -> bool:
+    """Whether the start is tried for so many rows learned from and held out, so many visible and
+    hidden units, and seconds.
+
+    Each coupling takes a hidden unit, so there must be one for every column at least: on digits of
+    64 columns the start was worth 0.15 nats with 128 hidden units, and cost 1.2 with 32.
+    """
+    n_visible, n_hidden = sides
     few = _LEAST_HELD <= n_held and n_rows < _MOST_ROWS and n_visible >= _LEAST_COLUMNS
     most = _MOST_WORK if time_limit is None else min(_MOST_WORK, _WORK_A_SECOND * time_limit)
-    return few and n_rows * n_visible**2 <= most
+    return few and n_hidden >= n_visible and n_rows * n_visible**2 <= most
 
 
 def begin_paired(energy: Energy, kept: Tensor, held: Tensor, seed: int) -> bool:

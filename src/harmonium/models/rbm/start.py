@@ -30,7 +30,7 @@ from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
-from harmonium.models.rbm.paired import begin_paired, is_small, towards
+from harmonium.models.rbm.paired import begin_paired, may_pair, towards
 from harmonium.models.rbm.stiff import (
     SummedWatching,
     begin_summed,
@@ -197,7 +197,8 @@ def _paired(
     n_kept, n_held = len(split.kept), len(split.held)
     if not (free and isinstance(energy.units, Bernoulli)):
         return False
-    if not is_small(n_kept, n_held, energy.n_variables, wanted.time_limit):
+    sides = (energy.n_variables, energy.n_hidden)
+    if not may_pair(n_kept, n_held, sides, wanted.time_limit):
         return False
     return begin_paired(energy, rows.read(split.kept).x, rows.read(split.held).x, seed)
 
