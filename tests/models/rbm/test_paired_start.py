@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import harmonium as hm
+from harmonium.learning.ascent import Ascent, Moments
 from harmonium.models.rbm import paired
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.pairwise_start import coupling_units, pairwise_start
@@ -133,3 +135,30 @@ def test_a_fit_of_sites_comes_near_the_law():
     # The user's own decay is for weights around nothing, as it says.
     own = hm.RBM(48, n_updates=400, random_state=0, weight_decay=0.001).fit(X[:900])
     assert float(own.score(X[900:])) < score - 1.0
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    X = one_hot_sites(900, 12, 2)
+
+    def fitted(path: Path) -> hm.RBM:
+        return hm.RBM(48, n_updates=300, random_state=0, checkpoint=path).fit(X)
+
+    whole = fitted(tmp_path / "whole")
+    step, calls = Ascent.step, 0
+
+    def stopped(self: Ascent, moments: Moments, rate: float) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 170:
+            raise KeyboardInterrupt
+        step(self, moments, rate)
+
+    monkeypatch.setattr(Ascent, "step", stopped)
+    with pytest.warns(UserWarning, match="interrupted"):
+        half = fitted(tmp_path / "half")
+    assert half.n_updates_ < 300
+    again = fitted(tmp_path / "half")
+    assert again.n_updates_ == whole.n_updates_
+    np.testing.assert_array_equal(again.components_, whole.components_)
