@@ -245,3 +245,20 @@ def test_what_is_told_of_it_names_both_parts(digits, d: float, tmp_path) -> None
     assert rows == (None if d == 1.0 else model.history_["joint"][best])
     write_report(model, tmp_path / "report.html", data=X)
     assert (tmp_path / "report.html").exists()
+
+
+def test_filled_labels_are_not_taken_for_known_ones():
+    """Rows whose label is drawn take part in the generative half alone: with a share of 1 they
+    change nothing."""
+    rng = np.random.default_rng(0)
+    X = (rng.random((60, 6)) < 0.5).astype(np.uint8)
+    y = X[:, 0].astype(float)
+    settings = {"discriminative": 1.0, "n_updates": 30, "validation_fraction": 0, "random_state": 0}
+    with_all = hm.RBM(4, batch_size=60, **settings).fit(X, y)
+    y[30:] = np.nan
+    partly = hm.RBM(4, batch_size=60, **settings).fit(X, y)
+    other = X.copy()
+    other[30:] = 1 - other[30:]
+    changed = hm.RBM(4, batch_size=60, **settings).fit(other, y)
+    np.testing.assert_allclose(partly.components_, changed.components_, atol=2e-2)
+    assert not np.allclose(partly.components_, with_all.components_, atol=1e-3)

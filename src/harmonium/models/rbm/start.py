@@ -26,11 +26,12 @@ from harmonium.learning.learners.base import Learner
 from harmonium.learning.learners.hybrid import Conditional, Hybrid
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.learning.record import FitResult, Observer
-from harmonium.learning.rows import Split, n_rows_of, row_source
+from harmonium.learning.rows import RowSource, Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
+from harmonium.models.rbm.paired import begin_paired, may_pair
 from harmonium.models.rbm.stiff import (
     SummedWatching,
     begin_summed,
@@ -177,6 +178,10 @@ def fit_energy(
         watching = SummedWatching(energy, summed, exact)
     else:
         learner = LEARNERS[wanted.learner].start(energy, plan, generator)
+        began = time.perf_counter()
+        if _paired(wanted, energy, rows, split, streams.seeds[3]):
+            learner.begin_again(energy, rows.read(split.kept[: plan.n_chains]), generator)
+        plan = plan_after(plan, time.perf_counter() - began)
     if start.given is not None:
         share = wanted.discriminative
         learner = Hybrid(learner, start.given, share)
@@ -196,6 +201,21 @@ def fit_energy(
         verbose=wanted.verbose,
     )
     return result, energy
+
+
+def _paired(
+    wanted: RBMParameters, energy: RBMEnergy, rows: RowSource, split: Split, seed: int
+) -> bool:
+    """Whether the energy now stands at columns coupled by pairs, which few rows may ask for."""
+    free = wanted.learner == "pcd" and wanted.weight_decay == "auto" and not wanted.discriminative
+    whole = rows.weights is None and rows.observed is None
+    n_kept, n_held = len(split.kept), len(split.held)
+    if not (free and whole and isinstance(energy.units, Bernoulli)):
+        return False
+    sides = (energy.n_variables, energy.n_hidden)
+    if not may_pair(n_kept, n_held, sides, wanted.time_limit):
+        return False
+    return begin_paired(energy, rows.read(split.kept).x, rows.read(split.held).x, seed)
 
 
 def _is_stiff(table: Table, weights: NDArray[np.float64] | None, start: Start, rate: float) -> bool:
