@@ -182,7 +182,9 @@ class Cells(NoiseChannel):
 
     def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
         if self.rates is None:
-            raise ValueError("noise: Cells is for models of frames, which know their columns' rates")
+            raise ValueError(
+                "noise: Cells is for models of frames, which know their columns' rates"
+            )
         starts = np.concatenate([[0], np.cumsum(sizes)])
         table = np.full((int(starts[-1]) + 1, max(sizes)), -np.inf)
         for start, size, rate in zip(starts[:-1], sizes, self.rates, strict=True):

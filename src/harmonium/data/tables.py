@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-__all__ = ["Table", "as_array", "check_sample_weight", "check_states", "dense_rows", "one_row"]
+__all__ = [
+    "Table",
+    "as_array",
+    "check_sample_weight",
+    "check_states",
+    "dense_rows",
+    "has_holes",
+    "one_row",
+]
 
 #: Checked rows: a dense array (a memmap stays one) or CSR.
 Table: TypeAlias = "NDArray[Any] | sparse.csr_matrix | sparse.csr_array"
@@ -22,6 +30,18 @@ def as_array(X: Any) -> Any:
     """Frames and tensors as arrays; texts, lists, arrays and sparse rows as they are."""
     X = _without_tensors(X)
     return X.to_numpy() if hasattr(X, "to_numpy") else X
+
+
+def has_holes(X: Any) -> bool:
+    """Whether some cell of a dense table is NaN or None."""
+    if sparse.issparse(X) or isinstance(X, np.memmap):
+        return False
+    values = np.asarray(as_array(X))
+    if values.dtype.kind == "f":
+        return bool(np.isnan(values).any())
+    if values.dtype.kind != "O":
+        return False
+    return any(value is None or value != value for value in values.reshape(-1).tolist())
 
 
 def _without_tensors(X: Any) -> Any:

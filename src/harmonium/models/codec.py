@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +49,24 @@ class Codec(ABC):
         for what is best drawn from the base."""
 
     @abstractmethod
-    def write(self, states: Array, *, mean: bool = False) -> NDArray[Any]:
+    def write(self, states: Array, *, mean: bool = False) -> Any:
         """States ``(n, n_own or more)`` as the user has them; `mean`: they are no states."""
+
+    #: Whether posterior means are made of P(variable = state), by :meth:`write_marginals`: states
+    #: that stand for values have no mean of their own.
+    by_marginals: ClassVar[bool] = False
+
+    def write_marginals(self, shares: Array) -> Any:
+        """Means of ``shares (n, n_variables, n_states)`` as the user has them."""
+        raise NotImplementedError
+
+    def ruled_out(self) -> dict[int, Array]:
+        """Log weights ``(n_states,)`` of variables some of whose states no filling may take."""
+        return {}
+
+    def drawing(self, generator: np.random.Generator) -> Codec:
+        """The codec that draws what a state leaves open, rather than take what is typical."""
+        return self
 
 
 class TableCodec(Codec):

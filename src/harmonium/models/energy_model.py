@@ -30,14 +30,18 @@ from harmonium.learning.watch import Confirmation
 from harmonium.models.answers import Answerer, answer, named
 from harmonium.models.codec import Codec
 from harmonium.models.facts import learning_facts
+from harmonium.models.marginals import posterior_marginals
 from harmonium.models.partition import annealed, annealed_back, annealed_from_bases
-from harmonium.models.question import HOW, Question, blanks, readings
+from harmonium.models.question import HOW, Question, blanks, readings, with_weights
+from harmonium.sampling.gibbs import Schedule
 from harmonium.sampling.paths import Bases
 
 __all__ = ["EnergyModel"]
 
 #: Numbers in one block of dense rows; bounds memory, however many rows there are.
 _BLOCK_ELEMENTS, _ROWS_AT_ONCE = 2**21, 2048
+#: Chains that marginals of rows are means over.
+_MARGINALS = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
 
 
 class EnergyModel(JointDistribution):
@@ -279,7 +283,7 @@ class EnergyModel(JointDistribution):
         check_choice("how", how, HOW)
         codec = self._codec(X)
         values = np.array(codec.read(X, blanks=True), dtype=np.float64)
-        question = blanks(values, codec, how)
+        question = with_weights(blanks(values, codec, how), codec.ruled_out())
         return self._filled(question, codec, _method(method, search), random_state)
 
     def correct(
@@ -317,8 +321,14 @@ class EnergyModel(JointDistribution):
     def _filled(
         self, question: Question, codec: Codec, method: str, random_state: Any
     ) -> NDArray[Any]:
-        chosen = named(self._answerers(codec, method), method)
-        found = answer(question, chosen, random_generator(random_state))
+        generator = random_generator(random_state)
+        if question.how == "mean" and codec.by_marginals:
+            energy = self.build_energy(torch.float32)
+            shares = posterior_marginals(question, energy, _MARGINALS, generator)
+            return codec.write_marginals(shares)
+        found = answer(question, named(self._answerers(codec, method), method), generator)
+        if question.how == "sample":
+            codec = codec.drawing(generator)
         return codec.write(found, mean=question.how == "mean")
 
     # -- small things ----------------------------------------------------------------------------

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from harmonium.contract.energy import Evidence
-from harmonium.contract.evidence import TableReadings
 from harmonium.contract.noise import BitFlip, Cells, NoiseChannel, Replace, check_channel
 from harmonium.data.columns import Column
 from harmonium.data.frames import is_frame
 from harmonium.data.schema import Schema
+from harmonium.data.tables import as_array
 from harmonium.models.codec import Codec
-from harmonium.models.question import Question
+from harmonium.models.question import Question, with_weights
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
 from harmonium.units.mixed import Mixed
 
-__all__ = ["FrameCodec", "Layout"]
+__all__ = ["FrameCodec", "Layout", "framed", "is_wanted"]
 
 Array = NDArray[np.float64]
 
@@ -34,22 +32,24 @@ class Layout:
 
     ``schema`` says what they are. ``order`` are their numbers in the order of the variables:
     those of two states come first, which units of 0 or 1 are faster for. ``absent`` says of each
-    variable whether it has a state more, the last: the cell is missing.
+    variable whether it has a state more, the last: the cell is missing. ``rows`` says that
+    columns were an array's, and answers are arrays.
     """
 
     schema: Schema
     order: tuple[int, ...]
     absent: tuple[bool, ...]
+    rows: bool = False
 
     @classmethod
-    def of(cls, schema: Schema, absent: NDArray[np.bool_]) -> Self:
+    def of(cls, schema: Schema, absent: NDArray[np.bool_], rows: bool = False) -> Self:
         """`absent` says of each of the schema's columns whether being missing is a state."""
         columns = schema.columns
         if not columns:
             raise ValueError("X: no column is left to learn from; wanted one that varies")
         sizes = [c.n_states + int(more) for c, more in zip(columns, absent, strict=True)]
         order = sorted(range(len(sizes)), key=lambda j: sizes[j] != 2)
-        return cls(schema, tuple(order), tuple(bool(absent[j]) for j in order))
+        return cls(schema, tuple(order), tuple(bool(absent[j]) for j in order), rows)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -74,7 +74,8 @@ class Layout:
     def states(self, X: Any, handle_unknown: str = "error") -> Array:
         """States of every variable ``(n, n_variables)``; NaN where a cell is missing, unless that
         is a state."""
-        states = self.schema.read(X, handle_unknown=handle_unknown)[:, self.order]
+        frame = framed(X, self)
+        states = self.schema.read(frame, handle_unknown=handle_unknown)[:, self.order]
         for j, (column, more) in enumerate(zip(self.columns, self.absent, strict=True)):
             if more:
                 states[np.isnan(states[:, j]), j] = column.n_states
@@ -90,7 +91,10 @@ class Layout:
 
     def facts(self) -> dict[str, Any]:
         """What :meth:`from_facts` makes it of again."""
-        return {"schema": self.schema.to_facts(), "absent": list(self.absent)}
+        absent = np.zeros(len(self.order), dtype=bool)
+        absent[list(self.order)] = self.absent
+        facts = self.schema.to_facts()
+        return {"schema": facts, "absent": absent.tolist(), "rows": self.rows}
 
     @classmethod
     def from_facts(cls, facts: Any) -> Self:
@@ -101,13 +105,24 @@ class Layout:
         absent = np.array(facts["absent"], dtype=bool)
         if len(absent) != len(schema.columns):
             raise ValueError(f"table: {len(absent)} flags for {len(schema.columns)} columns")
-        # The flags are in the order of the variables, which depends on them: undo it.
-        found = cls.of(schema, np.zeros(len(absent), dtype=bool))
-        for _ in range(2):
-            by_column = np.zeros(len(absent), dtype=bool)
-            by_column[list(found.order)] = absent
-            found = cls.of(schema, by_column)
-        return found
+        return cls.of(schema, absent, bool(facts.get("rows")))
+
+
+def is_wanted(X: Any, visible: Any) -> bool:
+    """Whether rows are read through a schema: frames are, and arrays whose columns' kinds are
+    given."""
+    return is_frame(X) or not (isinstance(visible, str) and visible in ("auto", "bernoulli"))
+
+
+def framed(X: Any, layout: Layout | None = None) -> Any:
+    """Rows of an array as columns named by their numbers, where a model was fitted on such; a
+    frame as it is."""
+    if X is None or is_frame(X) or (layout is not None and not layout.rows):
+        return X
+    rows = np.asarray(as_array(X))
+    if rows.ndim != 2:
+        raise ValueError(f"X must be a table (n_samples, n_features), got shape {rows.shape}")
+    return {str(j): rows[:, j] for j in range(rows.shape[1])}
 
 
 @dataclass
@@ -123,9 +138,11 @@ class FrameCodec(Codec):
     layout: Layout
     beside: tuple[int, ...] = ()
     like: Any = None
+    rates: tuple[Array, ...] = ()
     generator: np.random.Generator | None = None
     within: Mapping[str, Any] = field(default_factory=dict)
-    rates: tuple[Array, ...] = ()
+
+    by_marginals: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self.sizes = self.layout.sizes
@@ -133,7 +150,7 @@ class FrameCodec(Codec):
     def read(self, X: Any, *, blanks: bool = False) -> Array:
         if not blanks:
             return self.layout.states(X)
-        return self.layout.schema.read(X)[:, self.layout.order]
+        return self.layout.schema.read(framed(X, self.layout))[:, self.layout.order]
 
     def read_noisy(self, X: Any, noise: Any) -> tuple[Array, NoiseChannel]:
         channel = check_channel(noise, (BitFlip, Replace, Cells))
@@ -148,13 +165,14 @@ class FrameCodec(Codec):
     def begin(self, values: Array) -> Array:
         return values
 
-    def real_only(self, question: Question) -> Question:
-        """The question with the states of missing cells ruled out for what is free."""
+    def ruled_out(self) -> dict[int, Array]:
+        """Being missing fills no hole."""
         weights: dict[int, Array] = {}
-        for j, (column, more) in enumerate(zip(self.layout.columns, self.layout.absent)):
+        pairs = zip(self.layout.columns, self.layout.absent, strict=True)
+        for j, (column, more) in enumerate(pairs):
             if more:
                 weights[j] = np.where(np.arange(self.sizes[j]) < column.n_states, 0.0, -np.inf)
-        return with_weights(question, weights) if weights else question
+        return weights
 
     def conditioned(self, question: Question, condition: Any) -> tuple[Question, Self]:
         """The question under a condition ``{column: value, set or (low, high)}``, and the codec
@@ -171,49 +189,66 @@ class FrameCodec(Codec):
         asked = with_weights(question, weights) if weights else question
         return asked, replace(self, within=within)
 
+    def drawing(self, generator: np.random.Generator) -> FrameCodec:
+        return replace(self, generator=generator)
+
     def write(self, states: Array, *, mean: bool = False) -> Any:
-        """Cells that are known of `like` stay as they are there, or the state that they were."""
-        columns = self.layout.schema.columns
-        cells = self.layout.cells(states)
-        given = self._given(len(cells))
+        """Cells of `like` that keep their state keep their value."""
+        cells = self.layout.cells(states[:, : self.n_own])
+        given = self._given()
         values: dict[str, NDArray[Any]] = {}
-        for j, column in enumerate(columns):
+        for j, column in enumerate(self.layout.schema.columns):
             within = self.within.get(column.name)
             made = column.values(cells[:, j], self.generator, within)
-            values[column.name] = made
             if given is not None:
                 as_was = column.states(given[column.name]) == cells[:, j]
-                made = np.array(made, dtype=object if made.dtype.kind == "O" else made.dtype)
-                made[as_was] = given[column.name][as_was]
-                values[column.name] = made
+                made = _kept(made, given[column.name], as_was)
+            values[column.name] = made
         return self._frame(values, len(cells))
 
-    def write_marginals(self, states: Array, marginals: Array) -> Any:
-        """Posterior means of numbers and the most probable of labels, of ``marginals
-        (n, n_variables, n_states)``, where `states` are NaN."""
+    def write_marginals(self, shares: Array) -> Any:
+        """Numbers: the mean over states, of which the one that `like` was in keeps its value.
+        Labels: the most probable."""
+        given = self._given()
         values: dict[str, NDArray[Any]] = {}
-        given = self._given(len(states))
         for j, column in enumerate(self.layout.columns):
-            share = marginals[:, j, : column.n_states]
+            share = shares[:, j, : column.n_states]
             share = share / share.sum(1, keepdims=True)
+            was = np.full(len(share), np.nan)
+            if given is not None:
+                was = column.states(given[column.name])
+            here = np.flatnonzero(~np.isnan(was))
+            at = was[here].astype(np.int64)
             if column.is_number:
                 made = share @ column.centres()
+                if given is not None:
+                    shift = given[column.name][here] - column.centres()[at]
+                    made[here] += share[here, at] * shift
             else:
-                made = column.values(share.argmax(1).astype(np.float64), None)
-            if given is not None:
-                known = ~np.isnan(states[:, j])
-                made = np.array(made, dtype=object if made.dtype.kind == "O" else np.float64)
-                made[known] = given[column.name][known]
+                best = share.argmax(1)
+                made = column.values(best.astype(np.float64))
+                if given is not None:
+                    made = _kept(made, given[column.name], best == was)
             values[column.name] = made
-        return self._frame(values, len(states))
+        return self._frame(values, len(shares))
 
-    def _given(self, n_rows: int) -> dict[str, NDArray[Any]] | None:
+    def _given(self) -> dict[str, NDArray[Any]] | None:
+        """Values of the frame that was asked about."""
         if self.like is None:
             return None
         return self.layout.schema.read_values(self.like)
 
     def _frame(self, values: Mapping[str, NDArray[Any]], n_rows: int) -> Any:
-        return self.layout.schema.write_values(values, n_rows, self.like)
+        found = self.layout.schema.write_values(values, n_rows, self.like)
+        return np.column_stack(list(found.values())) if self.layout.rows else found
+
+
+def _kept(made: NDArray[Any], given: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[Any]:
+    """`made` with what was `given` in some rows."""
+    mixed = "O" in (made.dtype.kind, given.dtype.kind)
+    found = made.astype(object if mixed else np.float64)
+    found[where] = given[where]
+    return found
 
 
 def _condition(condition: Any) -> dict[str, Any]:
@@ -227,42 +262,3 @@ def _condition(condition: Any) -> dict[str, Any]:
         "condition: of a frame wanted a dict {column: value, [values] or (low, high)}, got "
         f"{type(condition).__name__}"
     )
-
-
-def with_weights(question: Question, weights: Mapping[int, Array]) -> Question:
-    """The question with states of some variables weighed: log weights ``(n_states,)`` by number."""
-    n, n_variables = question.start.shape
-    known = question.evidence.readings
-    if known is not None:
-        return _combined(question, known.as_table(), weights)
-    width = max(len(own) for own in weights.values())
-    table = np.zeros((len(weights) + 1, width))  # the last row says nothing, of any state
-    rows = np.full((n, n_variables), len(weights), dtype=np.int32)
-    for k, (j, own) in enumerate(weights.items()):
-        table[k, len(own) :] = -np.inf
-        table[k, : len(own)] = own
-        rows[:, j] = k
-    return _read(question, rows, table)
-
-
-def _combined(
-    question: Question, known: TableReadings, weights: Mapping[int, Array]
-) -> Question:
-    """Weights beside readings: what was read of these variables gets rows of its own."""
-    table, rows = known.table.numpy(), known.rows.numpy().copy()
-    parts = [table]
-    n_rows = len(table)
-    for j, own in weights.items():
-        used, place = np.unique(rows[:, j], return_inverse=True)
-        beside = np.full(table.shape[1], -np.inf)
-        beside[: len(own)] = own
-        parts.append(table[used] + beside)
-        rows[:, j] = n_rows + place
-        n_rows += len(used)
-    return _read(question, rows, np.concatenate(parts))
-
-
-def _read(question: Question, rows: NDArray[np.int32], table: Array) -> Question:
-    """The question with the table's rows as readings."""
-    known = TableReadings(torch.from_numpy(rows), torch.from_numpy(table))
-    return replace(question, evidence=Evidence(question.evidence.free, known))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute.random import generator_for
-from harmonium.contract.energy import Chains, Energy, Evidence
+from harmonium.contract.energy import Chains, Energy
 from harmonium.models.question import Question
 from harmonium.sampling.completions import are_few, completions
 from harmonium.sampling.gibbs import Schedule, equilibrate, mean_marginals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from harmonium.contract.evidence import TableReadings
 from harmonium.contract.noise import Likelihood
 from harmonium.models.codec import Codec
 
-__all__ = ["HOW", "Question", "blanks", "readings"]
+__all__ = ["HOW", "Question", "blanks", "readings", "with_weights"]
 
 Array = NDArray[np.float64]
 
@@ -126,3 +127,42 @@ def readings(values: Array, likelihood: Likelihood, codec: Codec, how: str) -> Q
         how,
         own,
     )
+
+
+def with_weights(question: Question, weights: Mapping[int, Array]) -> Question:
+    """The question with states of some variables weighed: log weights ``(n_states,)`` by number."""
+    if not weights:
+        return question
+    n, n_variables = question.start.shape
+    known = question.evidence.readings
+    if known is not None:
+        return _combined(question, known.as_table(), weights)
+    width = max(len(own) for own in weights.values())
+    table = np.zeros((len(weights) + 1, width))  # the last row says nothing, of any state
+    rows = np.full((n, n_variables), len(weights), dtype=np.int32)
+    for k, (j, own) in enumerate(weights.items()):
+        table[k, len(own) :] = -np.inf
+        table[k, : len(own)] = own
+        rows[:, j] = k
+    return _read(question, rows, table)
+
+
+def _combined(question: Question, known: TableReadings, weights: Mapping[int, Array]) -> Question:
+    """Weights beside readings: what was read of these variables gets rows of its own."""
+    table, rows = known.table.numpy(), known.rows.numpy().copy()
+    parts = [table]
+    n_rows = len(table)
+    for j, own in weights.items():
+        used, place = np.unique(rows[:, j], return_inverse=True)
+        beside = np.full(table.shape[1], -np.inf)
+        beside[: len(own)] = own
+        parts.append(table[used] + beside)
+        rows[:, j] = n_rows + place
+        n_rows += len(used)
+    return _read(question, rows, np.concatenate(parts))
+
+
+def _read(question: Question, rows: NDArray[np.int32], table: Array) -> Question:
+    """The question with the table's rows as readings."""
+    known = TableReadings(torch.from_numpy(rows), torch.from_numpy(table))
+    return replace(question, evidence=Evidence(question.evidence.free, known))

@@ -1,4 +1,4 @@
-"""How likely are the rows of a frame: states and what is inside them, holes and cells summed out."""
+"""How likely rows of a frame are: states and what is inside them, with holes summed out."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ def check_resolution(resolution: Any, layout: Layout) -> dict[str, float]:
 def log_weights_of_frame(
     layout: Layout,
     energy: Energy,
-    n_beside: int,
     X: Any,
     resolution: Mapping[str, float],
     generator: np.random.Generator,
@@ -52,8 +51,8 @@ def log_weights_of_frame(
     """log of the unnormalised P of what is known of each row, and its standard error, ``(n,)``.
 
     Of a column with a `resolution` the mass of [x - width/2, x + width/2] counts, of other
-    numbers the density per unit of the column, which is beside the states' weight. The `n_beside`
-    last variables of the energy, which no frame knows, are summed out, as holes are: exactly up
+    numbers the density per unit of the column, which is beside the states' weight. The last
+    variables of the energy, which no frame knows, are summed out, as holes are: exactly up
     to 1,024 joint states of a row, else by annealing.
     """
     states = layout.states(X)
@@ -67,7 +66,7 @@ def log_weights_of_frame(
         weights[np.isnan(states[:, j])] = 0.0
         if column.name in resolution:
             own = column.cell_weights(values[column.name], resolution[column.name])
-            weights[np.ix_(real, range(column.n_states))] = own[real]
+            weights[real, : column.n_states] = own[real]
         else:
             inside = column.log_density(values[column.name], np.where(real, states[:, j], np.nan))
             extra += np.where(real, inside, 0.0)

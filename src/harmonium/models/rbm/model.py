@@ -17,11 +17,13 @@ from torch import Tensor
 from harmonium.compute.device import device_for
 from harmonium.contract.checks import check_integer, check_ranges
 from harmonium.contract.estimates import LogZ, check_history
-from harmonium.data.tables import check_sample_weight, check_states
+from harmonium.data.schema import Schema
+from harmonium.data.tables import Table, check_sample_weight, check_states, has_holes
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.learning.record import Observer
 from harmonium.learning.rows import n_rows_of, row_source
+from harmonium.models.frames import Layout, is_wanted
 from harmonium.models.rbm.attributes import Attributes
 from harmonium.models.rbm.conditional import attributes_given_rows
 from harmonium.models.rbm.energy import RBMEnergy
@@ -38,6 +40,7 @@ from harmonium.models.rbm.start import (
     plan_for,
     prior_for,
 )
+from harmonium.models.reading import keep_names, layout_of, read_holes
 
 __all__ = ["RBM"]
 
@@ -48,7 +51,13 @@ class RBM(Questions):
     Parameters
     ----------
     n_components : hidden units, at least 1.
-    visible, hidden : kind of units; ``"bernoulli"`` (0 or 1).
+    visible : what the columns are: ``"auto"`` (arrays hold 0 and 1; of a frame, what
+        :class:`~harmonium.Schema` infers), one kind for all columns (``"bernoulli"``,
+        ``"categorical"``, ``"ordinal"``, ``"count"``, ``"quantile"``), ``{column: kind}``,
+        ``{column: [categories in order]}``, or a Schema.
+    hidden : kind of hidden units; ``"bernoulli"`` (0 or 1).
+    missing : ``"at-random"`` learns from what is known of each row; ``"informative"`` (frames)
+        makes a missing cell a state of its column.
     learner : where the gradient's model expectation comes from: ``"exact"`` enumeration
         (smaller side of at most 20 units), ``"cd"`` contrastive divergence, ``"pcd"``
         persistent chains, ``"pt"`` persistent chains with parallel tempering.
@@ -101,8 +110,9 @@ class RBM(Questions):
         self,
         n_components: int = 256,
         *,
-        visible: str = "bernoulli",
+        visible: Any = "auto",
         hidden: str = "bernoulli",
+        missing: str = "at-random",
         learner: str = "pcd",
         n_updates: int | str = "auto",
         batch_size: int | str = "auto",
@@ -123,6 +133,7 @@ class RBM(Questions):
         self.n_components = n_components
         self.visible = visible
         self.hidden = hidden
+        self.missing = missing
         self.learner = learner
         self.n_updates = n_updates
         self.batch_size = batch_size
@@ -167,13 +178,13 @@ class RBM(Questions):
         """:meth:`fit`, each of the `observers` being shown a
         :class:`~harmonium.learning.record.Look` whenever the fit looks at itself."""
         self.check_parameters()
-        table = check_states(self, X, reset=True)
+        table, observed = self._read_rows(X)
         weights = check_sample_weight(sample_weight, table)
         self._attributes = None
-        joint, observed = table, None
+        joint = table
         if y is not None:
-            self._attributes, joint, observed = Attributes.beside(table, y)
-        given = attributes_given_rows(self.discriminative, table.shape[1], self._attributes)
+            self._attributes, joint, observed = Attributes.beside(table, y, observed)
+        given = attributes_given_rows(self.discriminative, self._own_units(), self._attributes)
         check_learner(self.learner, joint.shape[1], self.n_components)
         self._running = None
         result, energy = fit_energy(
@@ -186,6 +197,20 @@ class RBM(Questions):
         self._take(energy, result.parameters)
         self._keep_result(result)
         return self
+
+    def _read_rows(self, X: Any) -> tuple[Table, NDArray[np.bool_] | None]:
+        """Rows to learn from as states, and which cells of them are known; None: all."""
+        self._layout = None
+        if is_wanted(X, self.visible):
+            self._layout, table, observed = layout_of(X, self.visible, self.missing)
+            self.n_features_in_ = table.shape[1] + len(self._layout.schema.left_out)
+            keep_names(self, X)
+            return table, observed
+        if self.missing == "informative":
+            raise ValueError("missing='informative' is for frames, got an array of 0 and 1")
+        blanks = has_holes(X)
+        table = check_states(self, X, reset=True, blanks=blanks)
+        return read_holes(table) if blanks else (table, None)
 
     #: What `partial_fit` goes on from; None until it is called, and after `fit`.
     _running: RunningFit | None = None
@@ -201,6 +226,8 @@ class RBM(Questions):
                 f"discriminative must be 0 for partial_fit, which learns without y, got "
                 f"{self.discriminative!r}; use fit"
             )
+        if is_wanted(X, self.visible):
+            raise ValueError("partial_fit learns from arrays of 0 and 1; use fit for frames")
         first = not hasattr(self, "components_")
         if first:
             self._attributes = None
@@ -242,7 +269,7 @@ class RBM(Questions):
             values = tensor.detach().cpu().numpy()
             return values * values.dtype.type(self.temperature)
 
-        n = self.n_features_in_
+        n = self._own_units().n_statistics
         weights, bias = array(parameters["weights"]), array(parameters["visible_bias"])
         self.components_ = np.ascontiguousarray(weights[:n].T)
         self.intercept_visible_ = bias[:n].copy()
@@ -266,7 +293,7 @@ class RBM(Questions):
         model.components_ = np.ascontiguousarray(weights.T)
         model.intercept_visible_, model.intercept_hidden_ = visible_bias, hidden_bias
         model.n_features_in_ = n_visible
-        model._attributes = None
+        model._attributes = model._layout = None
         model.attribute_components_ = np.zeros((n_hidden, 0))
         model.intercept_attributes_ = np.zeros(0)
         model._n_features_out = n_hidden
@@ -296,16 +323,24 @@ class RBM(Questions):
             "stop_reason": self.stop_reason_,
             "log_partition": None if known is None else vars(known),
             "attributes": None if self._attributes is None else self._attributes.facts(),
+            "table": None if self._layout is None else self._layout.facts(),
             # Where a checkpoint lay, and which machine fitted, is no part of the model.
             "parameters_left_out": ["checkpoint", "device"],
         }
+        if isinstance(self.visible, Schema):  # what was learned has it
+            facts["parameters_left_out"].append("visible")
         if hasattr(self, "feature_names_in_"):
             facts["feature_names_in"] = [str(name) for name in self.feature_names_in_]
         return arrays, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         n_hidden, n_visible, n_units = check_state(arrays)
-        if int(facts["n_features_in"]) != n_visible:
+        table = facts.get("table")
+        self._layout = None if table is None else Layout.from_facts(table)
+        wanted = n_visible if self._layout is None else self._layout.units.n_statistics
+        if wanted != n_visible:
+            raise ValueError(f"components have {n_visible} columns, the schema wants {wanted}")
+        if self._layout is None and int(facts["n_features_in"]) != n_visible:
             raise ValueError(f"n_features_in is {facts['n_features_in']!r}, wanted {n_visible}")
         self.components_ = arrays["components"]
         self.intercept_visible_ = arrays["intercept_visible"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,10 +17,13 @@ from torch import Tensor
 from harmonium.compute.device import device_for
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_integer
-from harmonium.data.tables import Table, check_states, dense_rows, one_row
+from harmonium.contract.energy import Evidence
+from harmonium.data.schema import Schema
+from harmonium.data.tables import Table, check_states, dense_rows, has_holes, one_row
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
 from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.energy_model import EnergyModel
+from harmonium.models.frames import FrameCodec, Layout, framed
 from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
 from harmonium.models.rbm.energy import RBMEnergy
@@ -31,9 +34,12 @@ from harmonium.models.rbm.hidden import (
     pseudo_log_likelihood,
 )
 from harmonium.models.rbm.mixture import RBMBases
+from harmonium.models.scoring import check_resolution, log_weights_of_frame
 from harmonium.sampling.gibbs import Schedule
 from harmonium.sampling.paths import Bases
+from harmonium.sampling.seen import log_weight_seen
 from harmonium.units.base import Units
+from harmonium.units.bernoulli import Bernoulli
 
 if TYPE_CHECKING:
     from harmonium.models.network.model import MarkovNetwork
@@ -78,8 +84,23 @@ class Questions(TransformerMixin, EnergyModel):
             self._units(),
         )
 
+    #: How the columns of a frame are variables; None for rows of 0 and 1.
+    _layout: Layout | None = None
+
+    @property
+    def schema_(self) -> Schema:
+        """What the columns of the frame are that the model was fitted on."""
+        check_is_fitted(self)
+        if self._layout is None:
+            raise AttributeError("schema_: this model was fitted on rows of 0 and 1, not a frame")
+        return self._layout.schema
+
+    def _own_units(self) -> Units:
+        """Of a row, without attributes."""
+        return Bernoulli(self.n_features_in_) if self._layout is None else self._layout.units
+
     def _units(self) -> Units:
-        return joint_units(self.n_features_in_, self._attributes)
+        return joint_units(self._own_units(), self._attributes)
 
     def _bases(self) -> Bases:
         return RBMBases(self.build_energy(torch.float32))
@@ -107,7 +128,7 @@ class Questions(TransformerMixin, EnergyModel):
         """The attributes, to be summed out; None where there are none."""
         if self._attributes is None:
             return None
-        return SummedOut(energy, self.n_features_in_, self._attributes.states())
+        return SummedOut(energy, self._own_units(), self._attributes.states())
 
     def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
         energy = self.build_energy(torch.float64)
@@ -116,15 +137,33 @@ class Questions(TransformerMixin, EnergyModel):
         return lambda x: weigh(x.to(energy.device))
 
     def _check(self, X: Any, *, blanks: bool = False) -> Table:
-        return check_states(self, X, blanks=blanks)
+        """Rows as states, of a frame too; holes only as `blanks`."""
+        if self._layout is None:
+            return check_states(self, X, blanks=blanks)
+        states = self._layout.states(X)
+        if not blanks and np.isnan(states).any():
+            row, j = np.argwhere(np.isnan(states))[0]
+            name = self._layout.columns[int(j)].name
+            raise ValueError(f"X: column {name!r}, row {row} is missing; complete the rows first")
+        return states
 
     def _codec(self, X: Any = None) -> Codec:
+        beside = () if self._attributes is None else self._attributes.units.sizes
+        if self._layout is not None:
+            return FrameCodec(self._layout, beside, framed(X, self._layout), self._rates())
         return TableCodec(
             (2,) * self.n_features_in_,
             lambda X, blanks: self._check(X, blanks=blanks),
             lambda condition: one_row(self, condition),
-            () if self._attributes is None else self._attributes.units.sizes,
+            beside,
         )
+
+    def _rates(self) -> tuple[NDArray[np.float64], ...]:
+        """Shares of each variable's states, as they were among the rows learned from."""
+        units = self._own_units()
+        bias = torch.from_numpy(np.asarray(self._base_bias, dtype=np.float64))
+        each = units.probabilities(bias[: units.n_statistics].unsqueeze(0), max(units.sizes))[0]
+        return tuple(own[:size].numpy() for own, size in zip(each, units.sizes, strict=True))
 
     def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
         summed = self._attributes is not None and self._attributes.summable
@@ -137,6 +176,48 @@ class Questions(TransformerMixin, EnergyModel):
                 verbose=self.verbose,
             ),
         )
+
+    # -- how likely? -----------------------------------------------------------
+
+    def score_samples(
+        self, X: Any, *, resolution: Mapping[str, float] | None = None, random_state: Any = 0
+    ) -> NDArray[np.float64]:
+        """log P(x) in nats for each row, ``(n_samples,)``; of a row with holes log P of what is
+        seen, and for ``missing="informative"`` a hole counts as what it is.
+
+        Parameters
+        ----------
+        resolution : of columns of numbers ``{column: width}``: the mass of the cell [x -
+            width/2, x + width/2] counts instead of the density per unit of the column, so that
+            discrete and continuous models compare.
+        random_state : for rows with more than 1,024 joint states of what is not known, which
+            are annealed; exact otherwise, as far as log Z is.
+
+        log Z is :meth:`log_partition`; where it is an estimate, all rows share its error, and
+        a ``RuntimeWarning`` says so when it is not to be trusted.
+        """
+        check_is_fitted(self)
+        if self._layout is None:
+            if resolution is not None:
+                raise ValueError("resolution is for columns of numbers; these rows are 0 and 1")
+            if not has_holes(X):
+                return super().score_samples(X)
+            energy = self.build_energy(torch.float64)
+            seen = np.array(self._check(X, blanks=True), dtype=np.float64)
+            n_beside = len(energy.sizes) - seen.shape[1]
+            x = torch.from_numpy(np.pad(seen, ((0, 0), (0, n_beside)), constant_values=np.nan))
+            evidence = Evidence(torch.isnan(x).to(energy.device))
+            source = generator_for(energy.device, random_generator(random_state))
+            value, _ = log_weight_seen(energy, x.nan_to_num().to(energy.device), evidence, source)
+            return value.cpu().numpy() - self._trusted_log_z()
+        frame_value, _ = log_weights_of_frame(
+            self._layout,
+            self.build_energy(torch.float64),
+            framed(X, self._layout),
+            check_resolution(resolution, self._layout),
+            random_generator(random_state),
+        )
+        return frame_value - self._trusted_log_z()
 
     # -- attributes ------------------------------------------------------------
 
@@ -175,7 +256,7 @@ class Questions(TransformerMixin, EnergyModel):
             chains = named(self._answerers(codec), "gibbs")
             return answer(question, chains, random_generator(random_state))[:, codec.n_own :]
         energy = self.build_energy(torch.float64)
-        beside = SummedOut(energy, codec.n_own, attributes.states())
+        beside = SummedOut(energy, self._own_units(), attributes.states())
 
         def posterior(rows: NDArray[np.float64]) -> Tensor:
             weights = beside.joint_log_weights(torch.from_numpy(rows).to(energy.device))
@@ -198,7 +279,8 @@ class Questions(TransformerMixin, EnergyModel):
         Parameters
         ----------
         n_samples : rows to draw, at least 1.
-        condition : one row with NaN where free; None: all is free.
+        condition : one row with NaN where free; of a frame ``{column: value}``, where a value
+            may also be a list of values or a range ``(low, high)``; None: all is free.
         attributes : ``{name: 0 or 1}``, ``{label's name: value}`` or the label's value alone:
             draws from P(x given these). Only for models fitted with `y`.
         random_state : int, Generator or None.
@@ -208,11 +290,18 @@ class Questions(TransformerMixin, EnergyModel):
         """
         check_is_fitted(self)
         n_samples = check_integer("n_samples", n_samples, 1)
-        codec = self._codec()
+        codec, generator = self._codec(), random_generator(random_state)
         given = np.zeros(0) if attributes is None else self._wanted_attributes().row(attributes)
-        row = np.concatenate([codec.read_condition(condition), given])
-        question = blanks(row[None, :], codec, "sample", n_samples)
-        found = answer(question, self._answerers(codec), random_generator(random_state))
+        if isinstance(codec, FrameCodec):
+            row = np.concatenate([np.full(codec.n_own, np.nan), given])
+            codec = codec.drawing(generator)
+            question = blanks(row[None, :], codec, "sample", n_samples)
+            if condition is not None:
+                question, codec = codec.conditioned(question, condition)
+        else:
+            row = np.concatenate([codec.read_condition(condition), given])
+            question = blanks(row[None, :], codec, "sample", n_samples)
+        found = answer(question, self._answerers(codec), generator)
         return codec.write(found)
 
     # -- hidden units ------------------------------------------------------------
@@ -226,6 +315,8 @@ class Questions(TransformerMixin, EnergyModel):
             raise ValueError(
                 f"V and H must have as many rows, got {visible.shape[0]}, {len(hidden)}"
             )
+        if self._layout is not None:
+            visible = self._layout.units.statistics(torch.from_numpy(visible)).numpy()
         negative: NDArray[np.float64] = (
             ((visible @ self.components_.T) * hidden).sum(1)
             + visible @ self.intercept_visible_
@@ -265,6 +356,11 @@ class Questions(TransformerMixin, EnergyModel):
     def inverse_transform(self, H: Any) -> NDArray[np.float64]:
         """E[v given h] = sigmoid((b + W h) / T), ``(n_samples, n_features)``."""
         energy, hidden = self._with_hidden(H)
+        codec = self._codec()
+        if codec.by_marginals:
+            logits = energy.visible_logits(hidden)
+            shares = energy.units.probabilities(logits, max(energy.sizes))
+            return codec.write_marginals(shares.cpu().numpy())
         return energy.visible_probability(hidden)[:, : self.n_features_in_].cpu().numpy()
 
     def sample_hidden(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
@@ -277,7 +373,8 @@ class Questions(TransformerMixin, EnergyModel):
         """A draw of v given each row of `H`, ``(n_samples, n_features)``."""
         energy, hidden = self._with_hidden(H)
         generator = generator_for(energy.device, random_generator(random_state))
-        return self._codec().write(energy.draw_visible(hidden, generator).cpu().numpy())
+        codec = self._codec().drawing(random_generator(random_state))
+        return codec.write(energy.draw_visible(hidden, generator).cpu().numpy())
 
     def most_likely_hidden(self, X: Any) -> NDArray[np.float64]:
         """argmax over h of P(h given v): each hidden unit on where more likely than not."""
@@ -285,7 +382,8 @@ class Questions(TransformerMixin, EnergyModel):
 
     def most_likely_visible(self, H: Any) -> NDArray[np.float64]:
         """argmax over v of P(v given h): each visible unit on where more likely than not."""
-        return (self.inverse_transform(H) > 0.5).astype(np.float64)
+        energy, hidden = self._with_hidden(H)
+        return self._codec().write(energy.units.mode(energy.visible_logits(hidden)).cpu().numpy())
 
     def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
         """sum over i of log P(v_i given the other units), ``(n_samples,)``: exact, needs no Z,

@@ -299,7 +299,10 @@ def _mean_observed(
 def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> NDArray[np.float64]:
     """The statistics' mean over rows, each with its share; rows of 0 and 1 stay as they are
     stored, sparse ones sparse."""
-    n_plain = units.parts[0].n_variables if isinstance(units, Mixed) else units.n_variables
+    parts = units.parts if isinstance(units, Mixed) else (units,)
+    if not isinstance(parts[0], Bernoulli):
+        return _mean_observed(table, share, units, np.ones(table.shape, dtype=bool))[0]
+    n_plain = parts[0].n_variables
     # All columns as they are: a slice of a sparse table would be a copy of it.
     plain: Any = table if n_plain == table.shape[1] else table[:, :n_plain]
     if sparse.issparse(plain):
