@@ -106,6 +106,21 @@ class Schema:
         """Names of the modelled columns."""
         return tuple(one.name for one in self.columns)
 
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Names of all columns, in the frame's order."""
+        return tuple(self._decided)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Names of columns whose values are texts, also where they look like numbers."""
+
+        def is_text(name: str, one: Column | LeftOut) -> bool:
+            categories = getattr(one, "categories", [getattr(one, "value", None) or ""])
+            return self._forms[name].kind == "label" and all(isinstance(c, str) for c in categories)
+
+        return tuple(name for name, one in self._decided.items() if is_text(name, one))
+
     def __str__(self) -> str:
         wide = max(len(name) for name in self._decided)
         return "\n".join(

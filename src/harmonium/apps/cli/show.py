@@ -42,7 +42,11 @@ def info(
     for name, value in fitted.get_params(deep=False).items():
         if name != "factors":  # the tables themselves
             table.add_row(name, str(value))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    schema = getattr(fitted, "schema_", None)
+    if schema is not None:
+        console.print(str(schema), markup=False, highlight=False, soft_wrap=True)
     if weights is not None:
         from harmonium.apps.pages.pictures import weights_picture
         from harmonium.data.sheets import save_picture
