@@ -59,7 +59,6 @@ def fit(
 ) -> None:
     """Learn a model from rows, tables, texts or images."""
     from harmonium.data.files import read_attributes, read_labels
-    from harmonium.data.kinds import Frames, kind_to_learn
 
     entry = by_command(model)
     _check_targets(entry, labels, attributes, labels_key)
@@ -68,21 +67,35 @@ def fit(
     known = set(estimator.get_params(deep=False)) - ({"factors"} if entry.structure else set())
     chosen = _chosen(known, {"n_levels": levels, "random_state": seed, "missing": missing}, entry)
     estimator.set_params(verbose=0 if quiet else 1, **chosen, **_set(known, set_))
-    kind = kind_to_learn(entry, estimator, data)
-    if isinstance(kind, Frames):
-        rows = kind.read(data, key)
-        _set_columns(estimator, rows, columns, labels is not None)
-    elif columns:
-        raise ValueError(
-            f"--columns wants a table whose first line names its columns, not {data!r}"
-        )
-    else:
-        rows = kind.stream(data, key) if labels is None else kind.read(data, key)
+    rows = _rows(entry, estimator, data, key, columns, labels is not None)
     if labels is not None:
         _fit_classes(estimator, rows, read_labels(labels, labels_key), out)
         return
     y = None if attributes is None else read_attributes(attributes, labels_key)
     _keep(estimator.fit(rows, y), entry, out)
+
+
+def _rows(
+    entry: Entry,
+    estimator: Any,
+    data: str,
+    key: str | None,
+    columns: list[str] | None,
+    classes: bool,
+) -> Any:
+    """DATA to learn from, the estimator having been told of the columns of a table."""
+    from harmonium.data.kinds import Frames, kind_to_learn
+
+    kind = kind_to_learn(entry, estimator, data)
+    if isinstance(kind, Frames):
+        rows = kind.read(data, key)
+        _set_columns(estimator, rows, columns, classes)
+        return rows
+    if columns:
+        raise ValueError(
+            f"--columns wants a table whose first line names its columns, not {data!r}"
+        )
+    return kind.read(data, key) if classes else kind.stream(data, key)
 
 
 def _set_columns(estimator: Any, frame: Any, columns: list[str] | None, classes: bool) -> None:
