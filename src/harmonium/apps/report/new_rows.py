@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
 from harmonium.data.frames import build, read_columns
 from harmonium.questions.copies import CopyCheck, check_copies, nearest_rows
 from harmonium.questions.quality import (
+    Detection,
     column_pairs,
     column_shapes,
     detect,
@@ -22,7 +24,7 @@ from harmonium.questions.quality import (
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
 
-__all__ = ["as_columns", "new_rows", "rows_table"]
+__all__ = ["as_columns", "new_rows", "rows_table", "some_rows"]
 
 Columns = dict[str, list[Any]]
 
@@ -43,10 +45,10 @@ def as_columns(frame: Any) -> Columns:
     return columns
 
 
-def rows_table(columns: Columns, caption: str = "") -> Table:
+def rows_table(columns: Columns) -> Table:
     """Rows as they would stand in a file."""
     rows = [[_written(value) for value in row] for row in zip(*columns.values(), strict=True)]
-    return Table(list(columns), rows, caption, numeric=False)
+    return Table(list(columns), rows, numeric=False)
 
 
 def _written(value: Any) -> str:
@@ -58,7 +60,8 @@ def _written(value: Any) -> str:
 def new_rows(
     model: RBM, real: Columns, seed: int, train: Any = None
 ) -> tuple[list[Block], list[Caution]]:
-    """As many new rows as real ones that the model has not seen, held against these."""
+    """As many new rows as real ones that the model has not seen, held against these; and the
+    rows that it learned from, where given, held against them likewise, as a yardstick."""
     names = list(model.schema_.names)
     n = len(real[names[0]])
     if n < _FEWEST:
@@ -68,47 +71,90 @@ def new_rows(
     words = f"{n:,} new rows beside {n:,} real ones that the model has not seen."
     if model.missing != "informative" and any(None in real[name] for name in names):
         drawn = with_holes_of(drawn, real, seed)
-        words += (
-            " New rows have none of their cells missing; here they were given real rows' holes."
-        )
-    shapes, pairs = column_shapes(real, drawn, names), column_pairs(real, drawn, names)
-    told = detect(real, drawn, names, seed)
-    shape = float(np.nanmean([value for _, value in shapes.values()]))
-    trend = float(np.nanmean([one[1] for one in pairs.values()])) if pairs else float("nan")
-    overall = float(np.nanmean([shape, trend]))
-    figures = [
-        ("telling new from real, AUC (0.5: nobody can)", f"{told.auc:.3f} ± {told.std_error:.3f}"),
-        ("Column Shapes", f"{shape:.1%}"),
-        ("Column Pair Trends", f"{trend:.1%}"),
-        ("Overall Quality Score", f"{overall:.1%}"),
-    ]
+        words += " New rows have no cell missing; here they were given the holes of real rows."
+    real, drawn = _labelled(real, model), _labelled(drawn, model)
+    learned = None if train is None else _labelled(as_columns(train), model)
+    compared = [drawn] if learned is None else [drawn, some_rows(learned, n, seed)]
+    told = [detect(real, rows, names, seed) for rows in compared]
+    shapes = [column_shapes(real, rows, names) for rows in compared]
+    pairs = [column_pairs(real, rows, names) for rows in compared]
     blocks: list[Block] = [
         Text(words),
-        Table(
-            ("", "figure"),
-            figures,
-            "The AUC is that of gradient boosted trees on rows they were not trained on; the other "
-            "names are those of SDV's quality report, 100% is best.",
-        ),
+        _figures(told, shapes, pairs),
         _marginals(real, drawn, names),
         _shape_table(shapes, missing_similarity(real, drawn, names)),
     ]
-    if pairs:
+    if pairs[0]:
         blocks.append(_pair_table(pairs))
     blocks += _use(real, drawn, model, seed)
     cautions = []
-    if told.auc > _TOLD_APART:
+    if told[0].auc > _TOLD_APART:
         cautions.append(
             Caution(
-                f"New rows can be told from real ones (AUC {told.auc:.2f}): the model has not "
+                f"New rows can be told from real ones (AUC {told[0].auc:.2f}): the model has not "
                 "learned all there is. More hidden units, more updates or more rows help."
             )
         )
-    if train is not None:
-        own, found = _copies(real, drawn, as_columns(train), names)
+    if learned is not None:
+        own, found = _copies(real, drawn, learned, names)
         blocks += own
         cautions += found
     return blocks, cautions
+
+
+def some_rows(columns: Columns, n: int, seed: int) -> Columns:
+    """At most `n` of the rows, drawn at random, in their order."""
+    n_rows = len(next(iter(columns.values())))
+    if n_rows <= n:
+        return columns
+    chosen = np.sort(np.random.default_rng(seed).choice(n_rows, n, replace=False)).tolist()
+    return {name: [values[k] for k in chosen] for name, values in columns.items()}
+
+
+def _labelled(columns: Columns, model: RBM) -> Columns:
+    """The modelled columns; labels as texts, also those that are written as numbers."""
+    found = {}
+    for column in model.schema_.columns:
+        own = columns[column.name]
+        if not column.is_number:
+            own = [None if value is None else _label(value) for value in own]
+        found[column.name] = own
+    return found
+
+
+def _label(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)  # 1.0 where a column of 0 and 1 has holes
+
+
+def _figures(
+    told: Sequence[Detection],
+    shapes: Sequence[dict[str, tuple[str, float]]],
+    pairs: Sequence[dict[tuple[str, str], tuple[str, float, float, float]]],
+) -> Table:
+    """One figure each for all columns and pairs, of new rows and, beside it, of training rows."""
+    shape = [float(np.nanmean([value for _, value in own.values()])) for own in shapes]
+    trend = [
+        float(np.nanmean([one[1] for one in own.values()])) if own else np.nan for own in pairs
+    ]
+    overall = [float(np.nanmean(both)) for both in zip(shape, trend, strict=True)]
+    rows = [
+        ("telling them from unseen rows, AUC", *(f"{t.auc:.3f} ± {t.std_error:.3f}" for t in told)),
+        *(
+            (name, *(f"{value:.1%}" for value in values))
+            for name, values in (
+                ("Column Shapes", shape),
+                ("Column Pair Trends", trend),
+                ("Overall Quality Score", overall),
+            )
+        ),
+    ]
+    return Table(
+        ("", "new rows", "training rows")[: 1 + len(told)],
+        rows,
+        "The AUC is that of gradient boosted trees on rows they were not trained on: 0.5 where "
+        "nothing can be told. The other names are those of SDV's quality report, 100% is best.",
+    )
 
 
 def _marginals(real: Columns, drawn: Columns, names: list[str]) -> Picture:
@@ -160,27 +206,40 @@ def _marginal(axes: Any, real: list[Any], drawn: list[Any]) -> None:
     axes.set_xticks(place, cut)
 
 
-def _shape_table(shapes: dict[str, tuple[str, float]], missing: dict[str, float]) -> Table:
+def _shape_table(
+    shapes: Sequence[dict[str, tuple[str, float]]], missing: dict[str, float]
+) -> Table:
     rows = [
-        (name, measure, f"{value:.3f}", f"{missing[name]:.3f}")
-        for name, (measure, value) in shapes.items()
+        (name, measure, *(f"{own[name][1]:.3f}" for own in shapes), f"{missing[name]:.3f}")
+        for name, (measure, _) in shapes[0].items()
     ]
-    headings = ("column", "measure", "alike", "MissingValueSimilarity")
+    alike = ("new rows", "training rows")[: len(shapes)]
+    headings = ("column", "measure", *alike, "MissingValueSimilarity")
     return Table(headings, rows, folded="Column by column")
 
 
-def _pair_table(pairs: dict[tuple[str, str], tuple[str, float, float, float]]) -> Table:
-    known = [(pair, one) for pair, one in pairs.items() if not np.isnan(one[1])]
-    worst = sorted(known, key=lambda item: item[1][1])[:_N_PAIRS]
-    rows = [
-        (f"{a}, {b}", measure, f"{value:.3f}", f"{before:.2f}", f"{after:.2f}")
-        for (a, b), (measure, value, before, after) in worst
-    ]
+def _pair_table(
+    pairs: Sequence[dict[tuple[str, str], tuple[str, float, float, float]]],
+) -> Table:
+    """The pairs that differ most; where training rows are held against unseen ones too, most
+    beyond what chance does."""
+    own, usual = pairs[0], pairs[-1] if len(pairs) > 1 else {}
+    known = [pair for pair, one in own.items() if not np.isnan(one[1])]
+    base = {pair: usual[pair][1] if pair in usual else 1.0 for pair in known}
+    worst = sorted(known, key=lambda pair: own[pair][1] - np.nan_to_num(base[pair], nan=1.0))
+    rows = []
+    for pair in worst[:_N_PAIRS]:
+        measure, value, before, after = own[pair]
+        beside = [f"{base[pair]:.3f}"] if usual else []
+        rows.append(
+            (", ".join(pair), measure, f"{value:.3f}", *beside, f"{before:.2f}", f"{after:.2f}")
+        )
+    alike = ("new rows", "training rows")[: len(pairs)]
     return Table(
-        ("columns", "measure", "alike", "real", "new"),
+        ("columns", "measure", *alike, "real", "new"),
         rows,
         f"The {len(rows)} pairs of columns that differ most. Real and new: their rank correlation "
-        "where both are numbers, else their mutual information in nats.",
+        "where both are numbers, else their mutual information in nats, which few rows flatter.",
     )
 
 
@@ -216,10 +275,10 @@ def _use(real: Columns, drawn: Columns, model: RBM, seed: int) -> list[Block]:
 
 
 def _copies(
-    real: Columns, drawn: Columns, train: Columns, names: list[str]
+    real: Columns, drawn: Columns, learned: Columns, names: list[str]
 ) -> tuple[list[Block], list[Caution]]:
     """Whether new rows are copies of rows learned from, and the nearest of some."""
-    check = check_copies(real, drawn, train, names)
+    check = check_copies(real, drawn, learned, names)
     figures = [
         ("nearer to a training row than 95% of unseen real rows", f"{check.near:.1%}",
          f"{check.expected:.1%}"),
@@ -229,15 +288,16 @@ def _copies(
          f"{check.held_out_distance:.4f}"),
     ]  # fmt: skip
     few = {name: drawn[name][:_N_NEAREST] for name in names}
-    which, _ = nearest_rows(few, train, names)
+    which, _ = nearest_rows(few, learned, names)
     beside = {
-        name: [one for k, own in enumerate(few[name]) for one in (own, train[name][which[k]])]
+        name: [one for k, own in enumerate(few[name]) for one in (own, learned[name][which[k]])]
         for name in names
     }
     shown = {"": ["new", "nearest"] * len(which), **beside}
     blocks: list[Block] = [
         Table(("", "new rows", "unseen real rows"), figures, "Copies of what was learned from?"),
-        rows_table(shown, "Some new rows, and the nearest training row to each."),
+        Text("Some new rows, and the nearest training row to each:"),
+        rows_table(shown),
     ]
     return blocks, _copy_cautions(check)
 
@@ -248,7 +308,7 @@ def _copy_cautions(check: CopyCheck) -> list[Caution]:
     return [
         Caution(
             f"{check.near:.1%} of new rows lie nearer to a row learned from than 95% of unseen "
-            f"real rows do, where {check.expected:.1%} would be usual: the model may be giving away "
-            "rows that it has learned from. Fewer hidden units or more rows help."
+            f"real rows do, where {check.expected:.1%} would be usual: the model may be giving "
+            "away rows that it has learned from. Fewer hidden units or more rows help."
         )
     ]

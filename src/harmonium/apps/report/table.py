@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from harmonium.apps.pages.blocks import Block, Section, Table, Text
 from harmonium.apps.report.description import Description, fact_tables
 from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.learning import held_out, learning_curves, overfitting
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
-from harmonium.apps.report.new_rows import as_columns, new_rows, rows_table
+from harmonium.apps.report.new_rows import as_columns, new_rows, rows_table, some_rows
 from harmonium.questions.unit_columns import UnitColumn, unit_columns
 
 if TYPE_CHECKING:
@@ -56,21 +54,11 @@ def describe(model: RBM, data: Any, seed: int, *, train: Any = None) -> Descript
     drawn = as_columns(model.sample(_N_DRAWN, random_state=seed))
     sections.append(Section("New rows", [rows_table(drawn)]))
     if data is not None:
-        blocks, found = new_rows(model, _picked(data, seed), seed, train)
+        blocks, found = new_rows(model, some_rows(as_columns(data), _N_ROWS, seed), seed, train)
         sections.append(Section("New rows beside real ones", blocks))
         cautions += found
     sections.append(Section("What hidden units speak of", _units(model)))
     return Description(lead, cautions, sections)
-
-
-def _picked(data: Any, seed: int) -> dict[str, list[Any]]:
-    """At most so many rows that the page is made in a minute or two."""
-    columns = as_columns(data)
-    n = len(next(iter(columns.values())))
-    if n <= _N_ROWS:
-        return columns
-    chosen = np.sort(np.random.default_rng(seed).choice(n, _N_ROWS, replace=False)).tolist()
-    return {name: [values[k] for k in chosen] for name, values in columns.items()}
 
 
 def _units(model: RBM) -> list[Block]:
@@ -96,10 +84,12 @@ def _words(one: UnitColumn) -> str:
     if one.means is not None:
         return f"{one.column} {one.means[0]:.3g} → {one.means[1]:.3g}"
     change = one.after - one.before
-    up, down = int(change.argmax()), int(change.argmin())
+    states = [int(change.argmax()), int(change.argmin())]
+    if len(change) == 2:
+        states = states[:1]  # the other is the rest
     parts = [
         f"{'missing' if one.labels[k] is None else one.labels[k]} "
         f"{one.before[k]:.2f} → {one.after[k]:.2f}"
-        for k in dict.fromkeys((up, down))
+        for k in states
     ]
     return f"{one.column}: {', '.join(parts)}"
