@@ -165,13 +165,17 @@ class FrameCodec(Codec):
     def begin(self, values: Array) -> Array:
         return values
 
-    def ruled_out(self) -> dict[int, Array]:
-        """Being missing fills no hole."""
+    def state_weights(self, how: str) -> dict[int, Array]:
+        """Being missing fills no hole; and the most probable value is sought, not the bin that
+        most values are in, which depends on how bins are cut."""
         weights: dict[int, Array] = {}
         pairs = zip(self.layout.columns, self.layout.absent, strict=True)
         for j, (column, more) in enumerate(pairs):
+            own = column.peaks() if how == "mode" else np.zeros(column.n_states)
             if more:
-                weights[j] = np.where(np.arange(self.sizes[j]) < column.n_states, 0.0, -np.inf)
+                weights[j] = np.append(own, -np.inf)
+            elif own.any():
+                weights[j] = own
         return weights
 
     def conditioned(self, question: Question, condition: Any) -> tuple[Question, Self]:
