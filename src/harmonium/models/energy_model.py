@@ -283,7 +283,7 @@ class EnergyModel(JointDistribution):
         check_choice("how", how, HOW)
         codec = self._codec(X)
         values = np.array(codec.read(X, blanks=True), dtype=np.float64)
-        question = with_weights(blanks(values, codec, how), codec.state_weights(how))
+        question = with_weights(blanks(values, codec, how), codec.state_weights(how), codec)
         return self._filled(question, codec, _method(method, search), random_state)
 
     def correct(
@@ -317,7 +317,7 @@ class EnergyModel(JointDistribution):
         likelihood = channel.likelihood(values, codec.sizes)
         question = readings(values, likelihood, codec, how)
         if how == "mode":
-            question = with_weights(question, codec.state_weights(how))
+            question = with_weights(question, codec.state_weights(how), codec)
         return self._filled(question, codec, _method(method, search), random_state)
 
     def _filled(

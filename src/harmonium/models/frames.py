@@ -190,7 +190,7 @@ class FrameCodec(Codec):
             column = self.layout.columns[j]
             share, within[name] = column.allowed(wanted)
             weights[j] = np.append(share, -np.inf) if self.layout.absent[j] else share
-        asked = with_weights(question, weights) if weights else question
+        asked = with_weights(question, weights, self)
         return asked, replace(self, within=within)
 
     def drawing(self, generator: np.random.Generator) -> FrameCodec:

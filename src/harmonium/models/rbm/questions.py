@@ -349,7 +349,7 @@ class Questions(TransformerMixin, EnergyModel):
         codec = self._codec()
         values = np.array(codec.read(X, blanks=True), dtype=np.float64)
         question = blanks(values, codec, "sample", n_draws)
-        question = with_weights(question, codec.state_weights("sample"))
+        question = with_weights(question, codec.state_weights("sample"), codec)
         found = answer(question, self._answerers(codec), random_generator(random_state))
         return found[:, : codec.n_own], n_draws
 
