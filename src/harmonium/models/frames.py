@@ -190,7 +190,7 @@ class FrameCodec(Codec):
             column = self.layout.columns[j]
             share, within[name] = column.allowed(wanted)
             weights[j] = np.append(share, -np.inf) if self.layout.absent[j] else share
-        asked = with_weights(question, weights) if weights else question
+        asked = with_weights(question, weights, self)
         return asked, replace(self, within=within)
 
     def drawing(self, generator: np.random.Generator) -> FrameCodec:
@@ -212,12 +212,14 @@ class FrameCodec(Codec):
 
     def write_marginals(self, shares: Array) -> Any:
         """Numbers: the mean over states, of which the one that `like` was in keeps its value.
-        Labels: the most probable."""
+        Labels: the most probable. What is rather missing than not is missing."""
         given = self._given()
         values: dict[str, NDArray[Any]] = {}
         for j, column in enumerate(self.layout.columns):
             share = shares[:, j, : column.n_states]
-            share = share / share.sum(1, keepdims=True)
+            total = share.sum(1, keepdims=True)
+            gone = total[:, 0] < 0.5
+            share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
             was = np.full(len(share), np.nan)
             if given is not None:
                 was = column.states(given[column.name])
@@ -228,9 +230,13 @@ class FrameCodec(Codec):
                 if given is not None:
                     shift = given[column.name][here] - column.centres()[at]
                     made[here] += share[here, at] * shift
+                    certain = np.zeros(len(share), dtype=bool)
+                    certain[here] = share[here, at] == 1.0
+                    made = _kept(made, given[column.name], certain)
+                made[gone] = np.nan
             else:
-                best = share.argmax(1)
-                made = column.values(best.astype(np.float64))
+                best = np.where(gone, np.nan, share.argmax(1))
+                made = column.values(best)
                 if given is not None:
                     made = _kept(made, given[column.name], best == was)
             values[column.name] = made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,15 @@ def layout_of(
         absent = np.asarray(blank.any(0))
     layout = Layout.of(schema, absent, rows)
     states = layout.states(frame)
-    table, observed = read_holes(states)
+    table, observed = read_holes(states, [repr(column.name) for column in layout.columns])
     return layout, table, observed
 
 
-def read_holes(states: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """States with NaN as integers, and which are known; None: all. ``ValueError`` for a column or
-    a row of which nothing is known."""
+def read_holes(
+    states: Any, names: Sequence[str] | None = None
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """States with NaN as integers, and which are known; None: all. ``ValueError`` for a column of
+    which nothing is known, by its number or its name."""
     states = np.asarray(states)
     observed = ~np.isnan(states)
     if observed.all():
@@ -49,8 +52,9 @@ def read_holes(states: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     else:
         observed_or_none = observed
         if not observed.any(0).all():
+            empty = int(np.argmin(observed.any(0)))
             raise ValueError(
-                f"X: every value of column {int(np.argmin(observed.any(0)))} is missing"
+                f"X: every value of column {empty if names is None else names[empty]} is missing"
             )
     table = np.where(observed, states, 0)
     kind = np.uint8 if table.max(initial=0) <= 255 else np.int32

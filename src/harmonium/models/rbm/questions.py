@@ -211,7 +211,9 @@ class Questions(TransformerMixin, EnergyModel):
             evidence = Evidence(torch.isnan(x).to(energy.device))
             source = generator_for(energy.device, random_generator(random_state))
             value, _ = log_weight_seen(energy, x.nan_to_num().to(energy.device), evidence, source)
-            return value.cpu().numpy() - self._trusted_log_z()
+            scores = value.cpu().numpy() - self._trusted_log_z()
+            scores[np.isnan(seen).all(1)] = 0.0  # whatever the error of log Z
+            return scores
         frame_value, _ = log_weights_of_frame(
             self._layout,
             self.build_energy(torch.float64),
@@ -219,7 +221,8 @@ class Questions(TransformerMixin, EnergyModel):
             check_resolution(resolution, self._layout),
             random_generator(random_state),
         )
-        return frame_value - self._trusted_log_z()
+        nothing = np.isnan(self._layout.states(X)).all(1)
+        return np.where(nothing, 0.0, frame_value - self._trusted_log_z())
 
     def score_cells(
         self, X: Any, cells: NDArray[np.bool_], *, random_state: Any = 0
@@ -371,7 +374,7 @@ class Questions(TransformerMixin, EnergyModel):
         codec = self._codec()
         values = np.array(codec.read(X, blanks=True), dtype=np.float64)
         question = blanks(values, codec, "sample", n_draws)
-        question = with_weights(question, codec.state_weights("sample"))
+        question = with_weights(question, codec.state_weights("sample"), codec)
         found = answer(question, self._answerers(codec), random_generator(random_state))
         return found[:, : codec.n_own], n_draws
 
@@ -454,6 +457,8 @@ class Questions(TransformerMixin, EnergyModel):
         from harmonium.models.network.model import MarkovNetwork
 
         check_is_fitted(self)
+        if self._layout is not None:
+            raise ValueError("to_network wants a model of rows of 0 and 1, this is one of a frame")
         if self._attributes is not None:
             raise ValueError("to_network wants a model without attributes: fit it without y")
         scale = self.temperature
