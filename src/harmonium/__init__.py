@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from harmonium.questions.classify import BayesClassifier as BayesClassifier
     from harmonium.questions.expectation import expectation as expectation
     from harmonium.questions.imputer import Imputer as Imputer
+    from harmonium.questions.missingness import compare_missing as compare_missing
     from harmonium.questions.novelty import NoveltyDetector as NoveltyDetector
     from harmonium.questions.pooling import pool as pool
 
@@ -46,6 +47,7 @@ _HOME = {entry.name: entry.home for entry in _MODELS} | {
     "Schema": "data.schema",
     "TextFile": "data.texts",
     "expectation": "questions.expectation",
+    "compare_missing": "questions.missingness",
     "load": "contract.storage",
     "pool": "questions.pooling",
 }

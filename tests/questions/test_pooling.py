@@ -53,13 +53,13 @@ def test_coverage_of_a_mean_half_of_it_imputed() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (dict(estimates=[1.0], variances=[1.0]), "at least two tables"),
-        (dict(estimates=[1.0, 2.0], variances=[1.0]), "shape"),
-        (dict(estimates=[1.0, 2.0], variances=[1.0, -1.0]), "at least 0"),
-        (dict(estimates=[1.0, np.nan], variances=[1.0, 1.0]), "estimates must be finite"),
-        (dict(estimates=[1.0, 2.0], variances=["a", "b"]), "variances must be numbers"),
-        (dict(estimates=[1.0, 2.0], variances=[1.0, 1.0], level=1.0), "level"),
-        (dict(estimates=[1.0, 2.0], variances=[1.0, 1.0], complete_degrees=0.0), "degrees"),
+        ({"estimates": [1.0], "variances": [1.0]}, "at least two tables"),
+        ({"estimates": [1.0, 2.0], "variances": [1.0]}, "shape"),
+        ({"estimates": [1.0, 2.0], "variances": [1.0, -1.0]}, "at least 0"),
+        ({"estimates": [1.0, np.nan], "variances": [1.0, 1.0]}, "estimates must be finite"),
+        ({"estimates": [1.0, 2.0], "variances": ["a", "b"]}, "variances must be numbers"),
+        ({"estimates": [1.0, 2.0], "variances": [1.0, 1.0], "level": 1.0}, "level"),
+        ({"estimates": [1.0, 2.0], "variances": [1.0, 1.0], "complete_degrees": 0.0}, "degrees"),
     ],
 )
 def test_what_is_refused(given: dict, told: str) -> None:

@@ -157,10 +157,10 @@ class CellQuestions(EnergyModel):
             ]
             return np.concatenate(found)
 
-        never = codec.ruled_out()
+        never = codec.state_weights("mean")
         shares: list[Array] = []
         if of == "missing":
-            every = answered(with_weights(blanks(states, codec, "mean"), never))
+            every = answered(with_weights(blanks(states, codec, "mean"), never, codec))
             asked = np.isnan(states)
             shares = [np.where(asked[:, j, None], every[:, j], np.nan) for j in range(codec.n_own)]
         else:
@@ -168,7 +168,7 @@ class CellQuestions(EnergyModel):
                 left = states.copy()
                 left[:, j] = np.nan
                 own = {j: never[j]} if j in never else {}
-                every = answered(with_weights(blanks(left, codec, "mean"), own))
+                every = answered(with_weights(blanks(left, codec, "mean"), own, codec))
                 known = states[:, j] < codec.sizes[j] - (j in never)
                 shares.append(np.where(known[:, None], every[:, j], np.nan))
         return _by_column(codec, states, shares)

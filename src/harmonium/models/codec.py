@@ -60,8 +60,9 @@ class Codec(ABC):
         """Means of ``shares (n, n_variables, n_states)`` as the user has them."""
         raise NotImplementedError
 
-    def ruled_out(self) -> dict[int, Array]:
-        """Log weights ``(n_states,)`` of variables some of whose states no filling may take."""
+    def state_weights(self, how: str) -> dict[int, Array]:
+        """Log weights ``(n_states,)`` that fillings of some variables are chosen by beside the
+        model's: -inf for states that none may take."""
         return {}
 
     def drawing(self, generator: np.random.Generator) -> Codec:

@@ -283,7 +283,7 @@ class EnergyModel(JointDistribution):
         check_choice("how", how, HOW)
         codec = self._codec(X)
         values = np.array(codec.read(X, blanks=True), dtype=np.float64)
-        question = with_weights(blanks(values, codec, how), codec.ruled_out())
+        question = with_weights(blanks(values, codec, how), codec.state_weights(how), codec)
         return self._filled(question, codec, _method(method, search), random_state)
 
     def correct(
@@ -316,6 +316,8 @@ class EnergyModel(JointDistribution):
         values, channel = codec.read_noisy(X, noise)
         likelihood = channel.likelihood(values, codec.sizes)
         question = readings(values, likelihood, codec, how)
+        if how == "mode":
+            question = with_weights(question, codec.state_weights(how), codec)
         return self._filled(question, codec, _method(method, search), random_state)
 
     def _filled(
@@ -323,8 +325,9 @@ class EnergyModel(JointDistribution):
     ) -> NDArray[Any]:
         generator = random_generator(random_state)
         if question.how == "mean" and codec.by_marginals:
+            named(self._answerers(codec, method), method)  # its ValueError
             energy = self.build_energy(torch.float32)
-            shares = posterior_marginals(question, energy, _MARGINALS, generator)
+            shares = posterior_marginals(question, energy, _MARGINALS, generator, method=method)
             return codec.write_marginals(shares)
         found = answer(question, named(self._answerers(codec, method), method), generator)
         if question.how == "sample":
@@ -349,7 +352,7 @@ class EnergyModel(JointDistribution):
         step = int(np.clip(_BLOCK_ELEMENTS // max(table.shape[1], 1), 1, _ROWS_AT_ONCE))
         parts = [
             result(dense_rows(table, slice(start, start + step)).astype(np.float64)).numpy()
-            for start in range(0, table.shape[0], step)
+            for start in range(0, max(table.shape[0], 1), step)  # no rows have a shape, too
         ]
         return np.concatenate(parts)
 

@@ -165,13 +165,17 @@ class FrameCodec(Codec):
     def begin(self, values: Array) -> Array:
         return values
 
-    def ruled_out(self) -> dict[int, Array]:
-        """Being missing fills no hole."""
+    def state_weights(self, how: str) -> dict[int, Array]:
+        """Being missing fills no hole; and the most probable value is sought, not the bin that
+        most values are in, which depends on how bins are cut."""
         weights: dict[int, Array] = {}
         pairs = zip(self.layout.columns, self.layout.absent, strict=True)
         for j, (column, more) in enumerate(pairs):
+            own = column.peaks() if how == "mode" else np.zeros(column.n_states)
             if more:
-                weights[j] = np.where(np.arange(self.sizes[j]) < column.n_states, 0.0, -np.inf)
+                weights[j] = np.append(own, -np.inf)
+            elif own.any():
+                weights[j] = own
         return weights
 
     def conditioned(self, question: Question, condition: Any) -> tuple[Question, Self]:
@@ -186,7 +190,7 @@ class FrameCodec(Codec):
             column = self.layout.columns[j]
             share, within[name] = column.allowed(wanted)
             weights[j] = np.append(share, -np.inf) if self.layout.absent[j] else share
-        asked = with_weights(question, weights) if weights else question
+        asked = with_weights(question, weights, self)
         return asked, replace(self, within=within)
 
     def drawing(self, generator: np.random.Generator) -> FrameCodec:
@@ -208,12 +212,14 @@ class FrameCodec(Codec):
 
     def write_marginals(self, shares: Array) -> Any:
         """Numbers: the mean over states, of which the one that `like` was in keeps its value.
-        Labels: the most probable."""
+        Labels: the most probable. What is rather missing than not is missing."""
         given = self._given()
         values: dict[str, NDArray[Any]] = {}
         for j, column in enumerate(self.layout.columns):
             share = shares[:, j, : column.n_states]
-            share = share / share.sum(1, keepdims=True)
+            total = share.sum(1, keepdims=True)
+            gone = total[:, 0] < 0.5
+            share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
             was = np.full(len(share), np.nan)
             if given is not None:
                 was = column.states(given[column.name])
@@ -224,9 +230,13 @@ class FrameCodec(Codec):
                 if given is not None:
                     shift = given[column.name][here] - column.centres()[at]
                     made[here] += share[here, at] * shift
+                    certain = np.zeros(len(share), dtype=bool)
+                    certain[here] = share[here, at] == 1.0
+                    made = _kept(made, given[column.name], certain)
+                made[gone] = np.nan
             else:
-                best = share.argmax(1)
-                made = column.values(best.astype(np.float64))
+                best = np.where(gone, np.nan, share.argmax(1))
+                made = column.values(best)
                 if given is not None:
                     made = _kept(made, given[column.name], best == was)
             values[column.name] = made
@@ -240,7 +250,14 @@ class FrameCodec(Codec):
 
     def _frame(self, values: Mapping[str, NDArray[Any]], n_rows: int) -> Any:
         found = self.layout.schema.write_values(values, n_rows, self.like)
-        return np.column_stack(list(found.values())) if self.layout.rows else found
+        return _stacked(list(found.values())) if self.layout.rows else found
+
+
+def _stacked(columns: list[Any]) -> NDArray[Any]:
+    """Columns of a frame as an array: of floats, NaN where missing, unless some are texts."""
+    found = np.column_stack([np.array(own, dtype=object) for own in columns])
+    texts = any(isinstance(one, str) for one in found.ravel().tolist())
+    return found if texts else found.astype(np.float64)
 
 
 def _kept(made: NDArray[Any], given: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[Any]:

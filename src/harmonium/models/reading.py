@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def layout_of(
     """
     schema, absent = _decided(X, visible, missing)
     layout = Layout.of(schema, absent, not is_frame(X))
-    table, observed = read_holes(layout.states(X))
+    names = [repr(column.name) for column in layout.columns]
+    table, observed = read_holes(layout.states(X), names)
     return layout, table, observed
 
 
@@ -58,9 +60,11 @@ def _decided(X: Any, visible: Any, missing: Any) -> tuple[Schema, NDArray[np.boo
     return schema, np.array([name in wanted for name in schema.names], dtype=bool)
 
 
-def read_holes(states: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """States with NaN as integers, and which are known; None: all. ``ValueError`` for a column or
-    a row of which nothing is known."""
+def read_holes(
+    states: Any, names: Sequence[str] | None = None
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """States with NaN as integers, and which are known; None: all. ``ValueError`` for a column of
+    which nothing is known, by its number or its name."""
     states = np.asarray(states)
     observed = ~np.isnan(states)
     if observed.all():
@@ -68,8 +72,9 @@ def read_holes(states: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     else:
         observed_or_none = observed
         if not observed.any(0).all():
+            empty = int(np.argmin(observed.any(0)))
             raise ValueError(
-                f"X: every value of column {int(np.argmin(observed.any(0)))} is missing"
+                f"X: every value of column {empty if names is None else names[empty]} is missing"
             )
     table = np.where(observed, states, 0)
     kind = np.uint8 if table.max(initial=0) <= 255 else np.int32

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,7 +22,7 @@ from harmonium.questions.answers import (
     frame_like,
     schema_of,
 )
-from harmonium.questions.over_models import OverModels, own_parameters
+from harmonium.questions.over_models import OverModels, n_rows_of, own_parameters
 
 __all__ = ["Imputer"]
 
@@ -89,7 +90,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the model to rows with holes; `y` is ignored."""
         self.check_parameters()
-        names = column_names(X)
+        X = self._table(X)
+        if n_rows_of(X) < 2:
+            raise ValueError(f"X must have at least two rows, got n_samples={n_rows_of(X)}")
         model = self._unfitted()
         given = model.get_params(deep=False)
         if not is_frame(X) and given.get("visible") == "auto" and not _are_bits(X):
@@ -98,7 +101,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
             seed = int(random_generator(self.random_state).integers(2**31))
             model.set_params(random_state=seed)
         self.estimator_ = model.fit(X)
-        self._n_columns = len(names)
+        self._n_columns = len(column_names(X))
         return self
 
     def transform(self, X: Any) -> Any:
@@ -126,7 +129,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         model = self.estimator_
         if not isinstance(model, TellsCells):
             raise TypeError(f"intervals: {type(model).__name__} gives no P of single cells")
-        self._check_columns(X)
+        X = self._table(X, fitted=True)
         found: dict[str, Any] = {}
         cells = model.cell_marginals(X, random_state=self._seed())
         for name, cell in by_name(cells, X, model).items():
@@ -155,17 +158,26 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         """What questions are asked with: none differs from call to call but draws."""
         return 0 if self.random_state is None and self.how != "sample" else self.random_state
 
-    def _check_columns(self, X: Any) -> None:
+    def _table(self, X: Any, fitted: bool = False) -> Any:
+        """`X` as a frame or a dense array of two dimensions, as wide as it was in `fit`."""
+        if sparse.issparse(X):
+            raise TypeError("X is sparse, whose blanks are zeros and not holes; wanted dense data")
+        if is_frame(X):
+            return X
+        X = np.asarray(self.rows(X))
+        if X.dtype.kind == "c":
+            raise ValueError(f"Complex data not supported: X is of type {X.dtype}")
         n = len(column_names(X))
-        if not is_frame(X) and n != self._n_columns:
+        if fitted and n != self._n_columns:
             raise ValueError(
                 f"X has {n} features, but {type(self).__name__} is expecting {self._n_columns} "
                 "features as input"
             )
+        return X
 
     def _filled(self, X: Any, n: int) -> list[Any]:
         check_is_fitted(self)
-        self._check_columns(X)
+        X = self._table(X, fitted=True)
         generator = random_generator(self._seed())
         model, schema = self.estimator_, schema_of(self.estimator_)
         return [
@@ -176,6 +188,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = False
         tags.non_deterministic = self.random_state is None
         return tags
 

@@ -104,7 +104,8 @@ class OverModels(BaseEstimator, ABC):
             X = np.asarray(X) if hasattr(X, "__array__") else list(X)
         if sparse.issparse(X):
             X = X.tocsr()  # the one sparse form that rows can be picked from
-        takes_text = get_tags(self.estimator).input_tags.string
+        known = isinstance(self.estimator, JointDistribution)
+        takes_text = not known or get_tags(self.estimator).input_tags.string
         if not takes_text and isinstance(X, list) and X and isinstance(X[0], str):
             raise ValueError(
                 f"X must be a table or images of numbers for {type(self.estimator).__name__}, "

@@ -19,12 +19,12 @@ from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_integer
 from harmonium.contract.energy import Evidence
 from harmonium.data.schema import Schema
-from harmonium.data.tables import Table, check_states, dense_rows, has_holes, one_row
+from harmonium.data.tables import Table, check_states, has_holes, one_row
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
 from harmonium.models.cells import CellQuestions
 from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.frames import FrameCodec, Layout, framed
-from harmonium.models.question import blanks
+from harmonium.models.question import blanks, with_weights
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.hidden import (
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Questions"]
 
+#: Draws of what is missing in a row, that an answer about the whole row is a mean over.
+_FILLINGS = 20
 #: Annealed sweeps that lead chains in, then sweeps that answers are made of.
 _SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
 
@@ -209,7 +211,9 @@ class Questions(TransformerMixin, CellQuestions):
             evidence = Evidence(torch.isnan(x).to(energy.device))
             source = generator_for(energy.device, random_generator(random_state))
             value, _ = log_weight_seen(energy, x.nan_to_num().to(energy.device), evidence, source)
-            return value.cpu().numpy() - self._trusted_log_z()
+            scores = value.cpu().numpy() - self._trusted_log_z()
+            scores[np.isnan(seen).all(1)] = 0.0  # whatever the error of log Z
+            return scores
         frame_value, _ = log_weights_of_frame(
             self._layout,
             self.build_energy(torch.float64),
@@ -217,7 +221,30 @@ class Questions(TransformerMixin, CellQuestions):
             check_resolution(resolution, self._layout),
             random_generator(random_state),
         )
-        return frame_value - self._trusted_log_z()
+        nothing = np.isnan(self._layout.states(X)).all(1)
+        return np.where(nothing, 0.0, frame_value - self._trusted_log_z())
+
+    def score_cells(
+        self, X: Any, cells: NDArray[np.bool_], *, random_state: Any = 0
+    ) -> NDArray[np.float64]:
+        """log P(these cells given what else is known of the row), in nats, ``(n_samples,)``.
+
+        `cells`, bool ``(n_samples, n_columns)`` in the order of ``schema_.columns``, are known in
+        `X`, a frame. Of numbers the density counts. Exact up to 1,024 joint states of what is not
+        known, else annealed; needs no log Z.
+        """
+        check_is_fitted(self)
+        if self._layout is None:
+            raise ValueError("score_cells is for models that were fitted on a frame")
+        wanted = (len(self._layout.states(X)), len(self._layout.columns))
+        if cells.dtype != bool or cells.shape != wanted:
+            raise ValueError(f"cells must be bool of shape {wanted}, got {cells.shape}")
+        energy = self.build_energy(torch.float64)
+        found = []
+        for hidden in (None, cells):
+            source = random_generator(random_state)
+            found.append(log_weights_of_frame(self._layout, energy, X, {}, source, hidden)[0])
+        return found[0] - found[1]
 
     # -- attributes ------------------------------------------------------------
 
@@ -248,10 +275,9 @@ class Questions(TransformerMixin, CellQuestions):
         Exact for a label and for up to 12 attributes (a sum over their joint states); beyond,
         the mean of Gibbs chains with x held.
         """
-        attributes, table = self._wanted_attributes(), self._check(X)
-        codec = self._codec()
+        attributes, codec = self._wanted_attributes(), self._codec()
         if not attributes.summable:
-            values = np.array(dense_rows(table, slice(None)), dtype=np.float64)
+            values = np.array(codec.read(X, blanks=True), dtype=np.float64)
             question = replace(blanks(values, codec, "mean"), n_own=codec.n_own + len(codec.beside))
             chains = named(self._answerers(codec), "gibbs")
             return answer(question, chains, random_generator(random_state))[:, codec.n_own :]
@@ -262,7 +288,10 @@ class Questions(TransformerMixin, CellQuestions):
             weights = beside.joint_log_weights(torch.from_numpy(rows).to(energy.device))
             return (torch.softmax(weights, 1) @ beside.states).cpu()
 
-        return self._by_rows(table, posterior)
+        # Given the seen cells y is drawn with the others: a mean of P(y given x) over x.
+        table, n_each = self._filled_rows(X, _FILLINGS, random_state or 0)
+        found = self._by_rows(table, posterior)
+        return found.reshape(len(found) // n_each, n_each, -1).mean(1)
 
     # -- make a new one --------------------------------------------------------
 
@@ -336,21 +365,46 @@ class Questions(TransformerMixin, CellQuestions):
             self._check(V), lambda rows: weigh(torch.from_numpy(rows)).cpu()
         )
 
-    def _of_rows(
-        self, X: Any, question: Callable[[RBMEnergy, SummedOut | None, Tensor], Tensor]
-    ) -> NDArray[np.float64]:
-        """A `question` put to blocks of rows, with the attributes to be summed out."""
+    def _filled_rows(self, X: Any, n_draws: int, random_state: Any) -> tuple[Table, int]:
+        """Rows as states, of which those with holes are drawn `n_draws` times each given what is
+        seen; and how many rows stand for each one."""
         check_is_fitted(self)
-        table = self._check(X)
+        if not self._check_holes(X):
+            return self._check(X), 1
+        codec = self._codec()
+        values = np.array(codec.read(X, blanks=True), dtype=np.float64)
+        question = blanks(values, codec, "sample", n_draws)
+        question = with_weights(question, codec.state_weights("sample"), codec)
+        found = answer(question, self._answerers(codec), random_generator(random_state))
+        return found[:, : codec.n_own], n_draws
+
+    def _check_holes(self, X: Any) -> bool:
+        if self._layout is None:
+            return has_holes(X)
+        return bool(np.isnan(self._layout.states(X)).any())
+
+    def _of_rows(
+        self,
+        X: Any,
+        question: Callable[[RBMEnergy, SummedOut | None, Tensor], Tensor],
+        n_draws: int = _FILLINGS,
+        random_state: Any = 0,
+    ) -> NDArray[np.float64]:
+        """A `question` put to blocks of rows, with the attributes to be summed out; of rows with
+        holes the mean over `n_draws` fillings."""
+        check_is_fitted(self)
+        table, n_each = self._filled_rows(X, n_draws, random_state)
         energy = self.build_energy(torch.float64)
         beside = self._beside(energy)
-        return self._by_rows(
+        found = self._by_rows(
             table,
             lambda rows: question(energy, beside, torch.from_numpy(rows).to(energy.device)).cpu(),
         )
+        return found.reshape(len(found) // n_each, n_each, *found.shape[1:]).mean(1)
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``."""
+        """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``; of a row with
+        holes the mean over 20 draws of what may stand there."""
         return self._of_rows(X, mean_hidden)
 
     def inverse_transform(self, H: Any) -> NDArray[np.float64]:
@@ -367,7 +421,9 @@ class Questions(TransformerMixin, CellQuestions):
         """A draw of h given each row of `X`, ``(n_samples, n_components)``."""
         check_is_fitted(self)
         source = generator_for(device_for(self.device), random_generator(random_state))
-        return self._of_rows(X, lambda energy, beside, x: draw_hidden(energy, beside, x, source))
+        return self._of_rows(
+            X, lambda energy, beside, x: draw_hidden(energy, beside, x, source), 1, random_state
+        )
 
     def sample_visible(self, H: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of v given each row of `H`, ``(n_samples, n_features)``."""
@@ -401,6 +457,8 @@ class Questions(TransformerMixin, CellQuestions):
         from harmonium.models.network.model import MarkovNetwork
 
         check_is_fitted(self)
+        if self._layout is not None:
+            raise ValueError("to_network wants a model of rows of 0 and 1, this is one of a frame")
         if self._attributes is not None:
             raise ValueError("to_network wants a model without attributes: fit it without y")
         scale = self.temperature
