@@ -60,9 +60,9 @@ class Codec(ABC):
         """Means of ``shares (n, n_variables, n_states)`` as the user has them."""
         raise NotImplementedError
 
-    def state_weights(self, how: str) -> dict[int, Array]:
+    def state_weights(self, how: str, *, read: bool = False) -> dict[int, Array]:
         """Log weights ``(n_states,)`` that fillings of some variables are chosen by beside the
-        model's: -inf for states that none may take."""
+        model's: -inf for states that none may take. `read`: states were read through noise."""
         return {}
 
     def drawing(self, generator: np.random.Generator) -> Codec:

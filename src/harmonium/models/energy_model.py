@@ -317,7 +317,7 @@ class EnergyModel(JointDistribution):
         likelihood = channel.likelihood(values, codec.sizes)
         question = readings(values, likelihood, codec, how)
         if how == "mode":
-            question = with_weights(question, codec.state_weights(how), codec)
+            question = with_weights(question, codec.state_weights(how, read=True), codec)
         return self._filled(question, codec, _method(method, search), random_state)
 
     def _filled(

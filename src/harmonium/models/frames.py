@@ -165,15 +165,15 @@ class FrameCodec(Codec):
     def begin(self, values: Array) -> Array:
         return values
 
-    def state_weights(self, how: str) -> dict[int, Array]:
-        """Being missing fills no hole; and the most probable value is sought, not the bin that
+    def state_weights(self, how: str, *, read: bool = False) -> dict[int, Array]:
+        """Being missing fills no hole, but may have been read; and the most probable value is sought, not the bin that
         most values are in, which depends on how bins are cut."""
         weights: dict[int, Array] = {}
         pairs = zip(self.layout.columns, self.layout.absent, strict=True)
         for j, (column, more) in enumerate(pairs):
             own = column.peaks() if how == "mode" else np.zeros(column.n_states)
             if more:
-                weights[j] = np.append(own, -np.inf)
+                weights[j] = np.append(own, 0.0 if read else -np.inf)
             elif own.any():
                 weights[j] = own
         return weights

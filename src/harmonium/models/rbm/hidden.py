@@ -53,7 +53,9 @@ def draw_hidden(
         return energy.draw_hidden(x, generator)
     # The attributes given x first, then h given both.
     chosen = beside.states[draws.categorical(beside.joint_log_weights(x), generator)]
-    bias = energy.hidden_bias + torch.cat([beside.own.statistics(x), chosen], dim=1) @ energy.weights
+    bias = (
+        energy.hidden_bias + torch.cat([beside.own.statistics(x), chosen], dim=1) @ energy.weights
+    )
     return draws.bernoulli(bias, generator)
 
 
