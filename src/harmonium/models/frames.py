@@ -166,8 +166,8 @@ class FrameCodec(Codec):
         return values
 
     def state_weights(self, how: str, *, read: bool = False) -> dict[int, Array]:
-        """Being missing fills no hole, but may have been read; and the most probable value is sought, not the bin that
-        most values are in, which depends on how bins are cut."""
+        """Being missing fills no hole, but may have been read; and the most probable value is
+        sought, not the bin that most values are in, which depends on how bins are cut."""
         weights: dict[int, Array] = {}
         pairs = zip(self.layout.columns, self.layout.absent, strict=True)
         for j, (column, more) in enumerate(pairs):
