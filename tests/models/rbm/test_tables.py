@@ -336,7 +336,9 @@ def planted(patch: pytest.MonkeyPatch, fault: str) -> None:
         patch.setattr(Binned, "log_density", lambda self, values, states: np.zeros(len(states)))
     elif fault == "a state off":
         states = Binned.states
-        patch.setattr(Binned, "states", lambda self, v, h="error": np.maximum(states(self, v) - 1, 0))  # fmt: skip
+        patch.setattr(
+            Binned, "states", lambda self, v, unknown="error": np.maximum(states(self, v) - 1, 0)
+        )
     elif fault == "columns as they stand":
         patch.setattr(Layout, "cells", lambda self, states: states)
     elif fault == "conditions forgotten":
