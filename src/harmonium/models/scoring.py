@@ -47,6 +47,7 @@ def log_weights_of_frame(
     X: Any,
     resolution: Mapping[str, float],
     generator: np.random.Generator,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> tuple[Array, Array]:
     """log of the unnormalised P of what is known of each row, and its standard error, ``(n,)``.
 
@@ -56,6 +57,7 @@ def log_weights_of_frame(
     to 1,024 joint states of a row, else by annealing.
     """
     states = layout.states(X)
+    veiled = np.zeros(states.shape, dtype=bool) if hidden is None else hidden[:, layout.order]
     values = layout.schema.read_values(X)
     n = len(states)
     extra = np.zeros(n)
@@ -64,6 +66,9 @@ def log_weights_of_frame(
         weights = np.where(np.arange(size) == states[:, j, None], 0.0, -np.inf)
         real = ~np.isnan(states[:, j]) & (states[:, j] < column.n_states)
         weights[np.isnan(states[:, j])] = 0.0
+        real &= ~veiled[:, j]
+        weights[veiled[:, j], : column.n_states] = 0.0
+        weights[veiled[:, j], column.n_states :] = -np.inf
         if column.name in resolution:
             own = column.cell_weights(values[column.name], resolution[column.name])
             weights[real, : column.n_states] = own[real]

@@ -224,6 +224,28 @@ class Questions(TransformerMixin, EnergyModel):
         nothing = np.isnan(self._layout.states(X)).all(1)
         return np.where(nothing, 0.0, frame_value - self._trusted_log_z())
 
+    def score_cells(
+        self, X: Any, cells: NDArray[np.bool_], *, random_state: Any = 0
+    ) -> NDArray[np.float64]:
+        """log P(these cells given what else is known of the row), in nats, ``(n_samples,)``.
+
+        `cells`, bool ``(n_samples, n_columns)`` in the order of ``schema_.columns``, are known in
+        `X`, a frame. Of numbers the density counts. Exact up to 1,024 joint states of what is not
+        known, else annealed; needs no log Z.
+        """
+        check_is_fitted(self)
+        if self._layout is None:
+            raise ValueError("score_cells is for models that were fitted on a frame")
+        wanted = (len(self._layout.states(X)), len(self._layout.columns))
+        if cells.dtype != bool or cells.shape != wanted:
+            raise ValueError(f"cells must be bool of shape {wanted}, got {cells.shape}")
+        energy = self.build_energy(torch.float64)
+        found = []
+        for hidden in (None, cells):
+            source = random_generator(random_state)
+            found.append(log_weights_of_frame(self._layout, energy, X, {}, source, hidden)[0])
+        return found[0] - found[1]
+
     # -- attributes ------------------------------------------------------------
 
     #: What `y` was; None for a model of rows alone.

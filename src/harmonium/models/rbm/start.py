@@ -29,7 +29,7 @@ from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import RowSource, Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.rbm.centring import Centred
-from harmonium.models.rbm.curvature import MOST_STIFFNESS, stiffness
+from harmonium.models.rbm.curvature import MOST_STIFFNESS, followed_rate, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.models.rbm.paired import begin_paired, may_pair
 from harmonium.models.rbm.stiff import (
@@ -67,6 +67,8 @@ _PRIOR_PRECISION = 2.0
 _LEAST_DECAY = 4e-4
 #: Fewer rows than this are learned at half the rate.
 _FEW_ROWS = 5000
+#: One variable of several states beside fewer columns than this is one of them, not a label.
+_FEW_COLUMNS = 10
 #: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
 _SO_FEW = 100
 #: The fastest where chains follow only a part of the objective, or none of it.
@@ -103,8 +105,9 @@ class Start:
     given: Conditional | None = None
 
 
-def plan_for(wanted: RBMParameters, n_rows: int) -> Plan:
-    """Every number the user left to us; docs/design_notes.md has the measurements behind them."""
+def plan_for(wanted: RBMParameters, n_rows: int, followed: float | None = None) -> Plan:
+    """Every number the user left to us; docs/design_notes.md has the measurements behind them.
+    `followed` is the rate that chains follow, where it was looked for."""
 
     def chosen(name: str, automatic: Any) -> Any:
         value = getattr(wanted, name)
@@ -112,7 +115,7 @@ def plan_for(wanted: RBMParameters, n_rows: int) -> Plan:
 
     n_held = n_held_of(wanted.validation_fraction, n_rows, _MOST_HELD)
     n_kept = n_rows - n_held
-    rate = 0.05 if n_kept < _FEW_ROWS else 0.1
+    rate = followed or (0.05 if n_kept < _FEW_ROWS else 0.1)
     # The chains' part of the objective goes on at this rate, the rest by what it weighs beside.
     rate /= max(1.0 - wanted.discriminative, rate / _FASTEST)
     return Plan(
@@ -157,7 +160,10 @@ def fit_energy(
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
     n_rows = n_rows_of(rows)
-    plan = plan_for(wanted, n_rows)
+    followed = None
+    if _is_grouped(start.units) and wanted.learning_rate == "auto":
+        followed = followed_rate(table, weights, start.units, start.observed)
+    plan = plan_for(wanted, n_rows, followed)
     base = initial_bias(table, weights, n_rows, start.units, start.observed)
     energy = _blank_energy(wanted, start, base, streams.noise)
     generator = generator_for(start.device, streams.noise)
@@ -216,6 +222,12 @@ def _paired(
     if not may_pair(n_kept, n_held, sides, wanted.time_limit):
         return False
     return begin_paired(energy, rows.read(split.kept).x, rows.read(split.held).x, seed)
+
+
+def _is_grouped(units: Units) -> bool:
+    """Whether variables of several states are what most is learned of, rather than a label."""
+    groups = sum(size > 2 for size in units.sizes)
+    return groups > 1 or (groups == 1 and len(units.sizes) <= _FEW_COLUMNS)
 
 
 def _is_stiff(table: Table, weights: NDArray[np.float64] | None, start: Start, rate: float) -> bool:
