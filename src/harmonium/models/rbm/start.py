@@ -17,7 +17,7 @@ from torch import Tensor
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.energy import Chains, Metric
 from harmonium.data.tables import Table, dense_rows
-from harmonium.learning.ascent import Ascent, Gaussian, Plain
+from harmonium.learning.ascent import Ascent, Gaussian, Plain, Prior
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
 from harmonium.learning.hybrid_watch import HybridWatching
@@ -28,7 +28,7 @@ from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import RowSource, Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood, Watching
-from harmonium.models.rbm.centring import Centred
+from harmonium.models.rbm.centring import Centred, CentredPull
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, followed_rate, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.models.rbm.paired import begin_paired, may_pair
@@ -67,6 +67,8 @@ _PRIOR_PRECISION = 2.0
 _LEAST_DECAY = 4e-4
 #: Fewer rows than this are learned at half the rate.
 _FEW_ROWS = 5000
+#: Share of the rate that chains follow, for few rows.
+_SLOWER = 0.4
 #: One variable of several states beside fewer columns than this is one of them, not a label.
 _FEW_COLUMNS = 10
 #: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
@@ -115,7 +117,9 @@ def plan_for(wanted: RBMParameters, n_rows: int, followed: float | None = None) 
 
     n_held = n_held_of(wanted.validation_fraction, n_rows, _MOST_HELD)
     n_kept = n_rows - n_held
-    rate = followed or (0.05 if n_kept < _FEW_ROWS else 0.1)
+    rate = 0.05 if n_kept < _FEW_ROWS else 0.1
+    if followed is not None:  # few rows are known before noise has averaged out
+        rate = followed * (_SLOWER if n_kept < _FEW_ROWS else 1.0)
     # The chains' part of the objective goes on at this rate, the rest by what it weighs beside.
     rate /= max(1.0 - wanted.discriminative, rate / _FASTEST)
     return Plan(
@@ -140,6 +144,21 @@ def prior_for(wanted: RBMParameters, energy: RBMEnergy, n_rows: int) -> Gaussian
     if n_rows < _SO_FEW:
         precisions["visible_bias"] = 1.0 / n_rows
     return Gaussian(precisions, {"visible_bias": energy.base_bias})
+
+
+def _along(prior: Gaussian, energy: RBMEnergy, metric: Metric) -> Prior:
+    """The prior whose pull on weights takes the biases along, for tables of labels and bins."""
+    if not isinstance(metric, Centred) or not _is_grouped(energy.units):
+        return prior
+    precisions = dict(prior.precisions)
+    decay = float(precisions.pop("weights", 0.0))
+    return CentredPull(decay, metric, Gaussian(precisions, prior.centres))
+
+
+def _is_grouped(units: Units) -> bool:
+    """Whether most statistics are those of labels and bins."""
+    n_plain = sum(size == 2 for size in units.sizes)
+    return 2 * n_plain < units.n_statistics
 
 
 def _metric(wanted: RBMParameters, energy: RBMEnergy) -> Metric:
@@ -168,7 +187,8 @@ def fit_energy(
     energy = _blank_energy(wanted, start, base, streams.noise)
     generator = generator_for(start.device, streams.noise)
     prior = prior_for(wanted, energy, n_rows - plan.n_held)
-    ascent = Ascent(energy, prior, _metric(wanted, energy))
+    metric = _metric(wanted, energy)
+    ascent = Ascent(energy, _along(prior, energy, metric), metric)
     split = Split.drawn(rows, plan.n_held, streams.split)
     exact = energy.log2_states() <= np.log2(LIMITS["watch"])
     watching: Watching = partial(Likelihood, energy, exact=exact)
