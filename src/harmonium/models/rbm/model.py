@@ -28,17 +28,15 @@ from harmonium.models.rbm.attributes import Attributes
 from harmonium.models.rbm.conditional import attributes_given_rows
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.given import check_state, given_parameters
+from harmonium.models.rbm.plan import RBMParameters, plan_for, prior_for
 from harmonium.models.rbm.questions import Questions
 from harmonium.models.rbm.ranges import RANGES
 from harmonium.models.rbm.start import (
-    RBMParameters,
     Start,
     base_bias_of,
     begin_running,
     check_learner,
     fit_energy,
-    plan_for,
-    prior_for,
 )
 from harmonium.models.reading import keep_names, layout_of, read_holes
 
