@@ -250,7 +250,14 @@ class FrameCodec(Codec):
 
     def _frame(self, values: Mapping[str, NDArray[Any]], n_rows: int) -> Any:
         found = self.layout.schema.write_values(values, n_rows, self.like)
-        return np.column_stack(list(found.values())) if self.layout.rows else found
+        return _stacked(list(found.values())) if self.layout.rows else found
+
+
+def _stacked(columns: list[Any]) -> NDArray[Any]:
+    """Columns of a frame as an array: of floats, NaN where missing, unless some are texts."""
+    found = np.column_stack([np.array(own, dtype=object) for own in columns])
+    texts = any(isinstance(one, str) for one in found.ravel().tolist())
+    return found if texts else found.astype(np.float64)
 
 
 def _kept(made: NDArray[Any], given: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[Any]:

@@ -38,7 +38,7 @@ from harmonium.models.rbm.start import (
     check_learner,
     fit_energy,
 )
-from harmonium.models.reading import keep_names, layout_of, read_holes
+from harmonium.models.reading import keep_names, layout_of, read_holes, reading_of
 
 __all__ = ["RBM"]
 
@@ -55,7 +55,7 @@ class RBM(Questions):
         ``{column: [categories in order]}``, or a Schema.
     hidden : kind of hidden units; ``"bernoulli"`` (0 or 1).
     missing : ``"at-random"`` learns from what is known of each row; ``"informative"`` (frames)
-        makes a missing cell a state of its column.
+        makes a missing cell a state of its column; a list of columns does so in these.
     learner : where the gradient's model expectation comes from: ``"exact"`` enumeration
         (smaller side of at most 20 units), ``"cd"`` contrastive divergence, ``"pcd"``
         persistent chains, ``"pt"`` persistent chains with parallel tempering.
@@ -110,7 +110,7 @@ class RBM(Questions):
         *,
         visible: Any = "auto",
         hidden: str = "bernoulli",
-        missing: str = "at-random",
+        missing: Any = "at-random",
         learner: str = "pcd",
         n_updates: int | str = "auto",
         batch_size: int | str = "auto",
@@ -204,11 +204,16 @@ class RBM(Questions):
             self.n_features_in_ = table.shape[1] + len(self._layout.schema.left_out)
             keep_names(self, X)
             return table, observed
-        if self.missing == "informative":
-            raise ValueError("missing='informative' is for frames, got an array of 0 and 1")
+        if self.missing != "at-random":
+            raise ValueError(f"missing={self.missing!r} is for frames, got an array of 0 and 1")
         blanks = has_holes(X)
         table = check_states(self, X, reset=True, blanks=blanks)
         return read_holes(table) if blanks else (table, None)
+
+    def reading_parameters(self, X: Any) -> dict[str, Any]:
+        """Constructor parameters by which a model fitted to some of the rows of `X` reads all of
+        them: the schema of a frame, and the columns in which being missing is a state."""
+        return reading_of(X, self.visible, self.missing) if is_wanted(X, self.visible) else {}
 
     #: What `partial_fit` goes on from; None until it is called, and after `fit`.
     _running: RunningFit | None = None

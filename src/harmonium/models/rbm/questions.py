@@ -21,8 +21,8 @@ from harmonium.contract.energy import Evidence
 from harmonium.data.schema import Schema
 from harmonium.data.tables import Table, check_states, has_holes, one_row
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
+from harmonium.models.cells import CellQuestions
 from harmonium.models.codec import Codec, TableCodec
-from harmonium.models.energy_model import EnergyModel
 from harmonium.models.frames import FrameCodec, Layout, framed
 from harmonium.models.question import blanks, with_weights
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
@@ -52,7 +52,7 @@ _FILLINGS = 20
 _SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
 
 
-class Questions(TransformerMixin, EnergyModel):
+class Questions(TransformerMixin, CellQuestions):
     """Everything that is asked of an RBM: its parameters are those that a fit leaves."""
 
     _annealing_steps: ClassVar[tuple[int, ...]] = (2000, 20000)
