@@ -24,10 +24,11 @@ from harmonium.contract.estimates import LogZ
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.stopping import StopReason
 from harmonium.contract.warning import warn_caller
-from harmonium.data.tables import Table, dense_rows
+from harmonium.data.tables import dense_rows
 from harmonium.learning.record import FitResult
 from harmonium.learning.watch import Confirmation
 from harmonium.models.answers import Answerer, answer, named
+from harmonium.models.blocks import by_rows
 from harmonium.models.codec import Codec
 from harmonium.models.facts import learning_facts
 from harmonium.models.marginals import posterior_marginals
@@ -38,8 +39,6 @@ from harmonium.sampling.paths import Bases
 
 __all__ = ["EnergyModel"]
 
-#: Numbers in one block of dense rows; bounds memory, however many rows there are.
-_BLOCK_ELEMENTS, _ROWS_AT_ONCE = 2**21, 2048
 #: Chains that marginals of rows are means over.
 _MARGINALS = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
 
@@ -191,7 +190,7 @@ class EnergyModel(JointDistribution):
         check_is_fitted(self)
         table, log_z = self._codec().read(X), self._trusted_log_z()
         weigh = self._log_weights(True)
-        return self._by_rows(table, lambda rows: weigh(torch.from_numpy(rows)).cpu()) - log_z
+        return by_rows(table, lambda rows: weigh(torch.from_numpy(rows)).cpu()) - log_z
 
     def _trusted_log_z(self) -> float:
         """log Z, with a warning where it is not to be trusted."""
@@ -344,17 +343,6 @@ class EnergyModel(JointDistribution):
     def rows_of(self, states: Tensor) -> NDArray[Any]:
         """States of the energy, ``(n, n_variables)``, as rows that a user knows."""
         return self._codec().write(states.double().cpu().numpy())
-
-    def _by_rows(
-        self, table: Table, result: Callable[[NDArray[np.float64]], Tensor]
-    ) -> NDArray[np.float64]:
-        """`result` of float64 rows, a block at a time: sparse ones are never dense as a whole."""
-        step = int(np.clip(_BLOCK_ELEMENTS // max(table.shape[1], 1), 1, _ROWS_AT_ONCE))
-        parts = [
-            result(dense_rows(table, slice(start, start + step)).astype(np.float64)).numpy()
-            for start in range(0, max(table.shape[0], 1), step)  # no rows have a shape, too
-        ]
-        return np.concatenate(parts)
 
 
 def _method(method: str, search: str | None) -> str:
