@@ -20,14 +20,11 @@ from harmonium.models.energy_model import EnergyModel
 from harmonium.models.frames import FrameCodec
 from harmonium.models.marginals import posterior_marginals
 from harmonium.models.question import Question, blanks, with_weights
-from harmonium.sampling.gibbs import Schedule
 
 __all__ = ["CellMarginal", "CellQuestions"]
 
 Array = NDArray[np.float64]
 
-#: Chains that rows of too many blanks for exact sums are averaged over.
-_CHAINS = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
 #: Rows asked about at once; bounds memory.
 _ROWS_AT_ONCE = 4096
 #: Cells of numbers are compared on a grid this fine, in standard deviations.
@@ -152,8 +149,7 @@ class CellQuestions(EnergyModel):
         def answered(question: Question) -> Array:
             parts = torch.split(torch.arange(len(states)), _ROWS_AT_ONCE)
             found = [
-                posterior_marginals(question.select(part), energy, _CHAINS, generator)
-                for part in parts
+                posterior_marginals(question.select(part), energy, generator) for part in parts
             ]
             return np.concatenate(found)
 

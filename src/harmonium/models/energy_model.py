@@ -34,13 +34,9 @@ from harmonium.models.facts import learning_facts
 from harmonium.models.marginals import posterior_marginals
 from harmonium.models.partition import annealed, annealed_back, annealed_from_bases
 from harmonium.models.question import HOW, Question, blanks, readings, with_weights
-from harmonium.sampling.gibbs import Schedule
 from harmonium.sampling.paths import Bases
 
 __all__ = ["EnergyModel"]
-
-#: Chains that marginals of rows are means over.
-_MARGINALS = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
 
 
 class EnergyModel(JointDistribution):
@@ -326,7 +322,7 @@ class EnergyModel(JointDistribution):
         if question.how == "mean" and codec.by_marginals:
             named(self._answerers(codec, method), method)  # its ValueError
             energy = self.build_energy(torch.float32)
-            shares = posterior_marginals(question, energy, _MARGINALS, generator, method=method)
+            shares = posterior_marginals(question, energy, generator, method=method)
             return codec.write_marginals(shares)
         found = answer(question, named(self._answerers(codec, method), method), generator)
         if question.how == "sample":
