@@ -15,7 +15,7 @@ from harmonium.contract.checks import check_choice
 from harmonium.data.columns import Column
 from harmonium.data.columns.binned import Binned
 from harmonium.data.columns.categorical import Categorical
-from harmonium.models.codec import Codec
+from harmonium.models.codec import Codec, ValueCodec
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.frames import FrameCodec
 from harmonium.models.marginals import posterior_marginals
@@ -153,7 +153,7 @@ class CellQuestions(EnergyModel):
             ]
             return np.concatenate(found)
 
-        never = codec.state_weights("mean")
+        never = codec.state_weights("mean") if isinstance(codec, ValueCodec) else {}
         shares: list[Array] = []
         if of == "missing":
             every = answered(with_weights(blanks(states, codec, "mean"), never, codec))

@@ -18,6 +18,7 @@ from harmonium.compute.random import generator_for, random_generator
 from harmonium.data.tables import Table, has_holes
 from harmonium.models.answers import answer
 from harmonium.models.blocks import by_rows
+from harmonium.models.codec import ValueCodec
 from harmonium.models.question import blanks, with_weights
 from harmonium.models.rbm.attributes import SummedOut
 from harmonium.models.rbm.energy import RBMEnergy
@@ -83,7 +84,8 @@ class LatentQuestions(TransformerMixin, Fitted):
         codec = self._codec()
         values = np.array(codec.read(X, blanks=True), dtype=np.float64)
         question = blanks(values, codec, "sample", n_draws)
-        question = with_weights(question, codec.state_weights("sample"), codec)
+        if isinstance(codec, ValueCodec):
+            question = with_weights(question, codec.state_weights("sample"), codec)
         found = answer(question, self._answerers(codec), random_generator(random_state))
         return found[:, : codec.n_own], n_draws
 
@@ -120,7 +122,7 @@ class LatentQuestions(TransformerMixin, Fitted):
         """E[v given h] = sigmoid((b + W h) / T), ``(n_samples, n_features)``."""
         energy, hidden = self._with_hidden(H)
         codec = self._codec()
-        if codec.by_marginals:
+        if isinstance(codec, ValueCodec):
             logits = energy.visible_logits(hidden)
             shares = energy.units.probabilities(logits, max(energy.sizes))
             return codec.write_marginals(shares.cpu().numpy())
@@ -138,7 +140,9 @@ class LatentQuestions(TransformerMixin, Fitted):
         """A draw of v given each row of `H`, ``(n_samples, n_features)``."""
         energy, hidden = self._with_hidden(H)
         generator = generator_for(energy.device, random_generator(random_state))
-        codec = self._codec().drawing(random_generator(random_state))
+        codec = self._codec()
+        if isinstance(codec, ValueCodec):
+            codec = codec.drawing(random_generator(random_state))
         return codec.write(energy.draw_visible(hidden, generator).cpu().numpy())
 
     def most_likely_hidden(self, X: Any) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +11,14 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from harmonium.compute.random import generator_for, random_generator
+from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_integer
-from harmonium.contract.energy import Evidence
-from harmonium.data.tables import has_holes
 from harmonium.models.answers import answer, named
 from harmonium.models.blocks import by_rows
-from harmonium.models.frames import FrameCodec, framed
+from harmonium.models.frames import FrameCodec
 from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import SummedOut
-from harmonium.models.scoring import check_resolution, log_weights_of_frame
-from harmonium.sampling.seen import log_weight_seen
+from harmonium.models.scoring import log_weights_of_frame
 
 if TYPE_CHECKING:
     pass
@@ -34,51 +30,6 @@ __all__ = ["Questions"]
 
 class Questions(LatentQuestions):
     """Everything that is asked of an RBM: its parameters are those that a fit leaves."""
-
-    # -- how likely? -----------------------------------------------------------
-
-    def score_samples(
-        self, X: Any, *, resolution: Mapping[str, float] | None = None, random_state: Any = 0
-    ) -> NDArray[np.float64]:
-        """log P(x) in nats for each row, ``(n_samples,)``; of a row with holes log P of what is
-        seen, and for ``missing="informative"`` a hole counts as what it is.
-
-        Parameters
-        ----------
-        resolution : of columns of numbers ``{column: width}``: the mass of the cell [x -
-            width/2, x + width/2] counts instead of the density per unit of the column, so that
-            discrete and continuous models compare.
-        random_state : for rows with more than 1,024 joint states of what is not known, which
-            are annealed; exact otherwise, as far as log Z is.
-
-        log Z is :meth:`log_partition`; where it is an estimate, all rows share its error, and
-        a ``RuntimeWarning`` says so when it is not to be trusted.
-        """
-        check_is_fitted(self)
-        if self._layout is None:
-            if resolution is not None:
-                raise ValueError("resolution is for columns of numbers; these rows are 0 and 1")
-            if not has_holes(X):
-                return super().score_samples(X)
-            energy = self.build_energy(torch.float64)
-            seen = np.array(self._check(X, blanks=True), dtype=np.float64)
-            n_beside = len(energy.sizes) - seen.shape[1]
-            x = torch.from_numpy(np.pad(seen, ((0, 0), (0, n_beside)), constant_values=np.nan))
-            evidence = Evidence(torch.isnan(x).to(energy.device))
-            source = generator_for(energy.device, random_generator(random_state))
-            value, _ = log_weight_seen(energy, x.nan_to_num().to(energy.device), evidence, source)
-            scores = value.cpu().numpy() - self._trusted_log_z()
-            scores[np.isnan(seen).all(1)] = 0.0  # whatever the error of log Z
-            return scores
-        frame_value, _ = log_weights_of_frame(
-            self._layout,
-            self.build_energy(torch.float64),
-            framed(X, self._layout),
-            check_resolution(resolution, self._layout),
-            random_generator(random_state),
-        )
-        nothing = np.isnan(self._layout.states(X)).all(1)
-        return np.where(nothing, 0.0, frame_value - self._trusted_log_z())
 
     def score_cells(
         self, X: Any, cells: NDArray[np.bool_], *, random_state: Any = 0
