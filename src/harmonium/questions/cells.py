@@ -53,8 +53,8 @@ def cell_log_proba(model: Any, X: Any) -> NDArray[np.float64]:
 
     Columns are those of ``model.schema_.names``. Of a number it is the mass of a cell around it
     as wide as the column's resolution, and at least 2% of the standard deviation of its bins'
-    means, so that columns compare. Exact where a row has few holes beside the cell. Costs a weight for each
-    state of each column. Raises ``ValueError`` for a model that takes a missing
+    means, so that columns compare. Exact where a row has few holes beside the cell. Costs a
+    weight for each state of each column. Raises ``ValueError`` for a model that takes a missing
     cell for a state: a hole is then no sum over what may stand there.
     """
     if getattr(model, "missing", "at-random") == "informative":
@@ -62,7 +62,7 @@ def cell_log_proba(model: Any, X: Any) -> NDArray[np.float64]:
             "model: cells given the rest are for missing='at-random', this one learned with "
             "'informative'"
         )
-    told = {one.column.name: one.log_mass for one in model.cell_marginals(X, of="known")}
+    told = {one.column.name: one.log_mass() for one in model.cell_marginals(X, of="known")}
     return np.column_stack([told[name] for name in model.schema_.names])
 
 

@@ -248,7 +248,7 @@ def _copy_cautions(check: CopyCheck) -> list[Caution]:
     return [
         Caution(
             f"{check.near:.1%} of new rows lie nearer to a row learned from than 95% of unseen "
-            f"real rows do, where {check.expected:.1%} would be usual: the model may be giving away "
-            "rows that it has learned from. Fewer hidden units or more rows help."
+            f"real rows do, where {check.expected:.1%} would be usual: the model may be giving "
+            "away rows that it has learned from. Fewer hidden units or more rows help."
         )
     ]
