@@ -89,22 +89,29 @@ class CellMarginal:
         found[:, rows] = states, log
         return found[0], found[1]
 
-    def quantile(self, u: float) -> Array:
-        """The number below which a share `u` lies, on the column's steps; NaN where not asked."""
-        found = np.full(len(self.shares), np.nan)
+    def interval(self, level: float) -> tuple[Array, Array]:
+        """Ends of the central interval of numbers that holds `level`, ``(n,)`` each, on the
+        column's steps; NaN where not asked.
+
+        A value that is a mass of its own, as rounded ones are, is inside where the middle of its
+        mass is: intervals then hold `level` on average, neither always more nor always less.
+        """
+        assert isinstance(self.column, Binned)
+        ends = np.full((2, len(self.shares)), np.nan)
         rows = np.flatnonzero(self.asked)
-        below = np.cumsum(self.shares[rows], axis=1)
-        below /= below[:, -1:]
-        states = np.minimum((below < u).sum(1), below.shape[1] - 1)
-        at = np.arange(len(rows))
-        share = self.shares[rows][at, states]
-        inside = np.clip((u - below[at, states] + share) / np.maximum(share, 1e-300), 0.0, 1.0)
-        values = self.column.quantile(states.astype(np.float64), inside)
-        step = self.column.resolution if isinstance(self.column, Binned) else None
-        if step is not None:
-            values = np.round(np.round(values / step) * step, 12)
-        found[rows] = values
-        return found
+        shares = self.shares[rows] / self.shares[rows].sum(1, keepdims=True)
+        middle = _quantile(self.column, shares, np.full(len(rows), 0.5))
+        for end, u in enumerate(((1 - level) / 2, (1 + level) / 2)):
+            found = _quantile(self.column, shares, np.full(len(rows), u))
+            half = (self.column.resolution or self.column.width) / 2
+            below = _share_below(self.column, shares, found - half)
+            upto = _share_below(self.column, shares, found + half)
+            out = (below + upto) / 2 < u if end == 0 else (below + upto) / 2 > u
+            past = np.where(end == 0, upto + 1e-9, below - 1e-9)
+            ends[end, rows] = np.where(out, _quantile(self.column, shares, past), found)
+        crossed = ends[0, rows] > ends[1, rows]
+        ends[:, rows[crossed]] = middle[crossed]
+        return ends[0], ends[1]
 
     def sets(self, level: float) -> list[list[Any] | None]:
         """The fewest labels that hold a share `level`, the most probable first; None where not
@@ -117,6 +124,29 @@ class CellMarginal:
             labels[states[:count]].tolist() if asked else None
             for states, count, asked in zip(order, counts, self.asked, strict=True)
         ]
+
+
+def _quantile(column: Binned, shares: Array, u: Array) -> Array:
+    """The number below which a share `u (n,)` lies, on the column's steps."""
+    below = np.cumsum(shares, axis=1)
+    u = np.clip(u, 0.0, 1.0)
+    states = np.minimum((below < u[:, None]).sum(1), shares.shape[1] - 1)
+    at = np.arange(len(shares))
+    share = shares[at, states]
+    inside = np.clip((u - below[at, states] + share) / np.maximum(share, 1e-300), 0.0, 1.0)
+    values = column.quantile(states.astype(np.float64), inside)
+    if column.resolution is None:
+        return values
+    return np.round(np.round(values / column.resolution) * column.resolution, 12)
+
+
+def _share_below(column: Binned, shares: Array, x: Array) -> Array:
+    """P(number < x) for each of ``x (n,)``."""
+    low, high = column.ends[:-1], column.ends[1:]
+    part = column.marginal.mass(low, np.clip(x[:, None], low, high))
+    whole = column.marginal.mass(low, high)
+    found: Array = (shares * np.clip(part / whole, 0.0, 1.0)).sum(1)
+    return found
 
 
 class CellQuestions(EnergyModel):

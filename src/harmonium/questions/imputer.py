@@ -116,9 +116,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         """Where each missing cell lies with probability `level` in (0, 1), given its row.
 
         A frame like `X` (of arrays a dict of columns, named by their numbers): for a column of
-        numbers ``NAME_low`` and ``NAME_high``, the quantiles that leave (1 - level) / 2 on each
-        side; for labels ``NAME_set``, a list of the fewest that hold `level` together. Cells
-        that were known are missing (NaN, None). Each cell stands for itself: all the intervals
+        numbers ``NAME_low`` and ``NAME_high``, both inside, with (1 - level) / 2 left out on
+        each side (on average, of rounded values and others that are masses); for labels
+        ``NAME_set``, a list of the fewest that hold at least `level` together. Cells that were
+        known are missing (NaN, None). Each cell stands for itself: all the intervals
         of a row together hold less.
 
         ``TypeError`` for a model that does not give P of single cells (RBM and MarkovNetwork
@@ -134,8 +135,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         cells = model.cell_marginals(X, random_state=self._seed())
         for name, cell in by_name(cells, X, model).items():
             if cell.column.is_number:
-                found[f"{name}_low"] = cell.quantile((1 - level) / 2)
-                found[f"{name}_high"] = cell.quantile((1 + level) / 2)
+                found[f"{name}_low"], found[f"{name}_high"] = cell.interval(level)
             else:
                 found[f"{name}_set"] = cell.sets(level)
         return frame_like(X, found)
