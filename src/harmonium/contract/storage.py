@@ -220,7 +220,8 @@ def _decode_parameter(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"__tuple__"}:
         return tuple(_decode_parameter(item) for item in value["__tuple__"])
     if isinstance(value, dict) and set(value) == {"__dict__"}:
-        return {key: _decode_parameter(item) for key, item in value["__dict__"].items()}
+        named = _mapping(value["__dict__"], "a parameter")
+        return {key: _decode_parameter(item) for key, item in named.items()}
     if isinstance(value, list):
         return [_decode_parameter(item) for item in value]
     return value

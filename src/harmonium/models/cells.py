@@ -15,19 +15,16 @@ from harmonium.contract.checks import check_choice
 from harmonium.data.columns import Column
 from harmonium.data.columns.binned import Binned
 from harmonium.data.columns.categorical import Categorical
-from harmonium.models.codec import Codec
+from harmonium.models.codec import Codec, ValueCodec
 from harmonium.models.energy_model import EnergyModel
 from harmonium.models.frames import FrameCodec
 from harmonium.models.marginals import posterior_marginals
 from harmonium.models.question import Question, blanks, with_weights
-from harmonium.sampling.gibbs import Schedule
 
 __all__ = ["CellMarginal", "CellQuestions"]
 
 Array = NDArray[np.float64]
 
-#: Chains that rows of too many blanks for exact sums are averaged over.
-_CHAINS = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
 #: Rows asked about at once; bounds memory.
 _ROWS_AT_ONCE = 4096
 #: Cells of numbers are compared on a grid this fine, in standard deviations.
@@ -109,14 +106,14 @@ class CellMarginal:
             half = (self.column.resolution or self.column.width) / 2
             below = _share_below(self.column, shares, found - half)
             upto = _share_below(self.column, shares, found + half)
-            middle_of = (below + upto) / 2
+            own_middle = (below + upto) / 2
             step = self.column.resolution or 0.0
             if end == 0:
                 inner = np.maximum(_quantile(self.column, shares, upto + 1e-9), found + step)
-                ends[end, rows] = np.where(middle_of < u, inner, found)
+                ends[end, rows] = np.where(own_middle < u, inner, found)
             else:
                 inner = np.minimum(_quantile(self.column, shares, below - 1e-9), found - step)
-                ends[end, rows] = np.where(middle_of > u, inner, found)
+                ends[end, rows] = np.where(own_middle > u, inner, found)
         crossed = ends[0, rows] > ends[1, rows]
         ends[:, rows[crossed]] = middle[crossed]
         return ends[0], ends[1]
@@ -187,12 +184,11 @@ class CellQuestions(EnergyModel):
         def answered(question: Question) -> Array:
             parts = torch.split(torch.arange(len(states)), _ROWS_AT_ONCE)
             found = [
-                posterior_marginals(question.select(part), energy, _CHAINS, generator)
-                for part in parts
+                posterior_marginals(question.select(part), energy, generator) for part in parts
             ]
             return np.concatenate(found)
 
-        never = codec.state_weights("mean")
+        never = codec.state_weights("mean") if isinstance(codec, ValueCodec) else {}
         shares: list[Array] = []
         if of == "missing":
             every = answered(with_weights(blanks(states, codec, "mean"), never, codec))

@@ -19,14 +19,16 @@ __all__ = ["posterior_marginals"]
 
 #: Rows whose chains run together.
 _ROWS_AT_ONCE = 1024
+#: Chains a row, and how long they run.
+_SCHEDULE = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
 
 
 def posterior_marginals(
     question: Question,
     energy: Energy,
-    schedule: Schedule,
     generator: np.random.Generator,
     *,
+    schedule: Schedule = _SCHEDULE,
     method: str = "auto",
 ) -> NDArray[np.float64]:
     """P(x_i = state given the row's evidence), ``(n, n_variables, max(sizes))``; a one at the

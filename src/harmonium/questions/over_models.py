@@ -38,7 +38,7 @@ class Reading(Protocol):
 
 def picked(X: Any, rows: NDArray[np.int64]) -> Any:
     """Some rows of anything that :meth:`OverModels.rows` gives, by their numbers."""
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not sparse.issparse(X):  # one sparse form is a dict, too
         return {name: [own[row] for row in rows] for name, own in X.items()}
     if hasattr(X, "column_names") and hasattr(X, "take"):  # Arrow
         return X.take(rows)
@@ -47,7 +47,7 @@ def picked(X: Any, rows: NDArray[np.int64]) -> Any:
 
 def n_rows_of(X: Any) -> int:
     """How many rows there are."""
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not sparse.issparse(X):  # one sparse form is a dict, too
         return len(next(iter(X.values()))) if X else 0
     return int(_num_samples(X))
 
@@ -96,7 +96,7 @@ class OverModels(BaseEstimator, ABC):
 
     def rows(self, X: Any) -> Any:
         """`X` as something that rows can be picked from: a table, images, a list of texts."""
-        if isinstance(X, Mapping):
+        if isinstance(X, Mapping) and not sparse.issparse(X):  # one sparse form is a dict, too
             return {name: list(own) for name, own in X.items()}
         if isinstance(X, str | bytes):
             raise ValueError("X must be rows or an iterable of texts, got one string")

@@ -77,6 +77,8 @@ def _pseudo_of_states(energy: RBMEnergy, beside: SummedOut | None, x: Tensor) ->
     if beside is not None:
         raise ValueError("pseudo_log_likelihood of a frame wants a model fitted without y")
     total = x.new_zeros(len(x))
+    if not len(x):
+        return total
     for i, size in enumerate(energy.sizes):
         states = torch.arange(size, dtype=x.dtype, device=x.device).unsqueeze(1)
         place = torch.tensor([i], device=x.device)
