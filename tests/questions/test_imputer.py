@@ -264,7 +264,8 @@ EXPECTED_FAILURES = {
 
 
 @parametrize_with_checks(
-    [hm.Imputer(quick(n_updates=5))], expected_failed_checks=lambda _: EXPECTED_FAILURES
+    [hm.Imputer(quick(n_updates=5), random_state=0)],
+    expected_failed_checks=lambda _: EXPECTED_FAILURES,
 )
 def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
     with warnings.catch_warnings():

@@ -64,7 +64,7 @@ class CellMarginal:
         """log P of what the cells hold, in nats ``(n,)``: of labels the label's, of numbers that
         of the cell of :attr:`width` round them; NaN where not asked."""
         weights = self.column.cell_weights(self.values, self.width)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             found: Array = np.logaddexp.reduce(np.log(self.shares) + weights, axis=1)
         return np.where(self.asked, np.minimum(found, 0.0), np.nan)
 
