@@ -111,6 +111,7 @@ MODELS: tuple[Entry, ...] = (
     ),
     Entry(name="BayesClassifier", home="questions.classify", data=None),
     Entry(name="NoveltyDetector", home="questions.novelty", data=None),
+    Entry(name="Imputer", home="questions.imputer", data=None),
 )
 
 

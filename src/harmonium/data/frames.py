@@ -13,8 +13,9 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-__all__ = ["Cells", "Form", "as_number", "build", "day", "is_frame", "read_columns"]
+__all__ = ["Cells", "Form", "as_number", "build", "day", "is_frame", "read_columns", "rows_of"]
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _DAY_MS = 86_400_000.0
@@ -49,6 +50,8 @@ class Cells:
 
 def is_frame(X: Any) -> bool:
     """Whether `X` is a pandas or Polars frame, an Arrow table, or a dict of columns."""
+    if sparse.issparse(X):  # one of its forms is a dict
+        return False
     if isinstance(X, Mapping):
         return True
     try:
@@ -58,6 +61,16 @@ def is_frame(X: Any) -> bool:
     except Exception:  # a frame all the same: what is wrong with it is said where it is read
         return True
     return True
+
+
+def rows_of(X: Any, index: NDArray[np.int64] | None) -> Any:
+    """The rows of a frame at `index`, as a frame of its library; None: all."""
+    if isinstance(X, Mapping):
+        kept = {name: np.asarray(values) for name, values in X.items()}
+        return kept if index is None else {name: own[index] for name, own in kept.items()}
+    if index is None:
+        return X
+    return nw.from_native(X, eager_only=True)[index.tolist()].to_native()
 
 
 def _names(X: Any) -> list[Any]:

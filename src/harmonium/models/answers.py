@@ -32,6 +32,8 @@ __all__ = [
     "GibbsChains",
     "answer",
     "named",
+    "not_answered",
+    "refuse_impossible",
 ]
 
 Array = NDArray[np.float64]
@@ -80,7 +82,7 @@ def answer(
     for begin in range(0, n, ROWS_AT_ONCE):
         part = torch.arange(begin, min(begin + ROWS_AT_ONCE, n))
         found[part] = _answer_block(question.select(part), answerers, generator)
-    return found.reshape(n * question.n_draws, -1).numpy()
+    return found.flatten(0, 1).numpy()
 
 
 def _answer_block(
@@ -102,11 +104,16 @@ def _answer_block(
             found[rows] = filled.reshape(len(rows), question.n_draws, -1)
         left = left[~covered]
     if len(left):
-        raise ValueError(
-            f"method={answerers[-1].name!r} cannot answer {len(left)} of the rows with "
-            f"how={question.how!r}: it wants {answerers[-1].wants}"
-        )
+        raise not_answered(len(left), question, type(answerers[-1]))
     return found
+
+
+def not_answered(n_rows: int, question: Question, by: type[Answerer]) -> ValueError:
+    """What to raise for rows that an answerer cannot afford."""
+    return ValueError(
+        f"method={by.name!r} cannot answer {n_rows} of the rows with how={question.how!r}: it "
+        f"wants {by.wants}"
+    )
 
 
 class Enumeration(Answerer):
@@ -138,8 +145,7 @@ class Enumeration(Answerer):
             self.log_weight, question.start, question.evidence, self.sizes, question.n_own
         ):
             asked = question.select(part.rows)
-            if torch.isneginf(part.log_weights).all(1).any():
-                _refuse(asked, part.log_weights)
+            refuse_impossible(asked, part.log_weights)
             sizes = [self.sizes[place] for place in part.places[0].tolist()]
             n_summed = n_states(sizes[part.n_first :])
             value = _pick(part.log_weights, part.states, n_summed, asked, generator)
@@ -148,9 +154,13 @@ class Enumeration(Answerer):
         return found.reshape(len(question.start) * question.n_draws, -1)
 
 
-def _refuse(question: Question, weights: Tensor) -> None:
-    """Name what is known of the first row of which nothing can be."""
-    row = int(torch.isneginf(weights).all(1).nonzero()[0])
+def refuse_impossible(question: Question, weights: Tensor) -> None:
+    """``ValueError`` that names what is known of the first row of which nothing can be, by the log
+    weights ``(n, n_joint)`` of its completions."""
+    impossible = torch.isneginf(weights).all(1)
+    if not impossible.any():
+        return
+    row = int(impossible.nonzero()[0])
     known = {
         int(v): f"{float(question.start[row, v]):g}"
         for v in (~question.free[row]).nonzero().reshape(-1)[:10]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from harmonium.data.columns import Column
 from harmonium.data.frames import is_frame
 from harmonium.data.schema import Schema
 from harmonium.data.tables import as_array
-from harmonium.models.codec import Codec
+from harmonium.models.codec import ValueCodec
 from harmonium.models.question import Question, with_weights
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -111,7 +111,14 @@ class Layout:
 def is_wanted(X: Any, visible: Any) -> bool:
     """Whether rows are read through a schema: frames are, and arrays whose columns' kinds are
     given."""
-    return is_frame(X) or not (isinstance(visible, str) and visible in ("auto", "bernoulli"))
+    if not (isinstance(visible, str) and visible in ("auto", "bernoulli")):
+        return True
+    if not is_frame(X):
+        return False
+    names = list(getattr(X, "columns", X)) if not hasattr(X, "column_names") else []
+    # Columns numbered by pandas alone are an array's.
+    numbered = bool(names) and not any(isinstance(name, str) for name in names)
+    return not (numbered and np.asarray(X).dtype.kind in "biuf")
 
 
 def framed(X: Any, layout: Layout | None = None) -> Any:
@@ -126,7 +133,7 @@ def framed(X: Any, layout: Layout | None = None) -> Any:
 
 
 @dataclass
-class FrameCodec(Codec):
+class FrameCodec(ValueCodec):
     """Rows of a frame.
 
     ``like`` is the frame that was asked about, whose known cells an answer keeps to the digit;
@@ -141,8 +148,6 @@ class FrameCodec(Codec):
     rates: tuple[Array, ...] = ()
     generator: np.random.Generator | None = None
     within: Mapping[str, Any] = field(default_factory=dict)
-
-    by_marginals: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self.sizes = self.layout.sizes
@@ -165,13 +170,17 @@ class FrameCodec(Codec):
     def begin(self, values: Array) -> Array:
         return values
 
-    def ruled_out(self) -> dict[int, Array]:
-        """Being missing fills no hole."""
+    def state_weights(self, how: str, *, read: bool = False) -> dict[int, Array]:
+        """Being missing fills no hole, but may have been read; and the most probable value is
+        sought, not the bin that most values are in, which depends on how bins are cut."""
         weights: dict[int, Array] = {}
         pairs = zip(self.layout.columns, self.layout.absent, strict=True)
         for j, (column, more) in enumerate(pairs):
+            own = column.peaks() if how == "mode" else np.zeros(column.n_states)
             if more:
-                weights[j] = np.where(np.arange(self.sizes[j]) < column.n_states, 0.0, -np.inf)
+                weights[j] = np.append(own, 0.0 if read else -np.inf)
+            elif own.any():
+                weights[j] = own
         return weights
 
     def conditioned(self, question: Question, condition: Any) -> tuple[Question, Self]:
@@ -186,7 +195,7 @@ class FrameCodec(Codec):
             column = self.layout.columns[j]
             share, within[name] = column.allowed(wanted)
             weights[j] = np.append(share, -np.inf) if self.layout.absent[j] else share
-        asked = with_weights(question, weights) if weights else question
+        asked = with_weights(question, weights, self)
         return asked, replace(self, within=within)
 
     def drawing(self, generator: np.random.Generator) -> FrameCodec:
@@ -208,12 +217,14 @@ class FrameCodec(Codec):
 
     def write_marginals(self, shares: Array) -> Any:
         """Numbers: the mean over states, of which the one that `like` was in keeps its value.
-        Labels: the most probable."""
+        Labels: the most probable. What is rather missing than not is missing."""
         given = self._given()
         values: dict[str, NDArray[Any]] = {}
         for j, column in enumerate(self.layout.columns):
             share = shares[:, j, : column.n_states]
-            share = share / share.sum(1, keepdims=True)
+            total = share.sum(1, keepdims=True)
+            gone = total[:, 0] < 0.5
+            share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
             was = np.full(len(share), np.nan)
             if given is not None:
                 was = column.states(given[column.name])
@@ -224,9 +235,13 @@ class FrameCodec(Codec):
                 if given is not None:
                     shift = given[column.name][here] - column.centres()[at]
                     made[here] += share[here, at] * shift
+                    certain = np.zeros(len(share), dtype=bool)
+                    certain[here] = share[here, at] == 1.0
+                    made = _kept(made, given[column.name], certain)
+                made[gone] = np.nan
             else:
-                best = share.argmax(1)
-                made = column.values(best.astype(np.float64))
+                best = np.where(gone, np.nan, share.argmax(1))
+                made = column.values(best)
                 if given is not None:
                     made = _kept(made, given[column.name], best == was)
             values[column.name] = made
@@ -240,7 +255,14 @@ class FrameCodec(Codec):
 
     def _frame(self, values: Mapping[str, NDArray[Any]], n_rows: int) -> Any:
         found = self.layout.schema.write_values(values, n_rows, self.like)
-        return np.column_stack(list(found.values())) if self.layout.rows else found
+        return _stacked(list(found.values())) if self.layout.rows else found
+
+
+def _stacked(columns: list[Any]) -> NDArray[Any]:
+    """Columns of a frame as an array: of floats, NaN where missing, unless some are texts."""
+    found = np.column_stack([np.array(own, dtype=object) for own in columns])
+    texts = any(isinstance(one, str) for one in found.ravel().tolist())
+    return found if texts else found.astype(np.float64)
 
 
 def _kept(made: NDArray[Any], given: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[Any]:

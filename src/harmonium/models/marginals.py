@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,29 +9,45 @@ from torch import Tensor
 
 from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Chains, Energy
+from harmonium.models.answers import Enumeration, not_answered, refuse_impossible
 from harmonium.models.question import Question
 from harmonium.sampling.completions import are_few, completions
 from harmonium.sampling.gibbs import Schedule, equilibrate, mean_marginals
 from harmonium.units.space import LIMITS
 
-__all__ = ["cell_marginals", "posterior_marginals"]
+__all__ = ["posterior_marginals"]
 
 #: Rows whose chains run together.
 _ROWS_AT_ONCE = 1024
+#: Chains a row, and how long they run.
+_SCHEDULE = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
 
 
 def posterior_marginals(
-    question: Question, energy: Energy, schedule: Schedule, generator: np.random.Generator
+    question: Question,
+    energy: Energy,
+    generator: np.random.Generator,
+    *,
+    schedule: Schedule = _SCHEDULE,
+    method: str = "auto",
 ) -> NDArray[np.float64]:
     """P(x_i = state given the row's evidence), ``(n, n_variables, max(sizes))``; a one at the
     state of what is clamped.
 
     Exact where a row's free variables have at most ``LIMITS["answer"]`` joint states, else means
     over Gibbs chains, ``schedule.n_chains`` a row, of the conditional probabilities they draw by.
+    `method` ``"enumeration"`` or ``"gibbs"`` wants one of the two for all rows.
+
+    Raises ``ValueError`` where there are too many states to sum and that was asked for, and where
+    exact sums show that what is known of a row cannot be.
     """
     most = max(energy.sizes)
     found = torch.nn.functional.one_hot(question.start.long().clamp(0, most - 1), most).double()
     few = are_few(question.free, energy.sizes, LIMITS["answer"])
+    if method == "gibbs":
+        few = torch.zeros_like(few)
+    elif method == "enumeration" and not few.all():
+        raise not_answered(int((~few).sum()), question, Enumeration)
     rows = few.nonzero().reshape(-1)
     if len(rows):
         found[rows] = _summed(question.select(rows), energy, found[rows])
@@ -66,25 +80,10 @@ def _summed(question: Question, energy: Energy, found: Tensor) -> Tensor:
         return energy.log_weight(states.to(energy.device, energy.dtype))
 
     for part in completions(weigh, question.start, question.evidence, energy.sizes):
+        refuse_impossible(question.select(part.rows), part.log_weights)
         share = torch.softmax(part.log_weights, 1)
         for k in range(part.places.shape[1]):
             own = torch.zeros((len(part.rows), found.shape[2]), dtype=torch.float64)
             own.index_add_(1, part.states[:, k].long(), share)
             found[part.rows, part.places[:, k]] = own
-    return found
-
-
-def cell_marginals(
-    x: Tensor,
-    places: list[int],
-    weigh: Callable[[Tensor, Tensor, Tensor], Tensor],
-    sizes: tuple[int, ...],
-) -> list[NDArray[np.float64]]:
-    """log P(x_i = state given all other variables of the row), exact: for each of the `places`
-    ``(n, size)``. `weigh` gives log weights of rows with states put at a place."""
-    found = []
-    for place in places:
-        states = torch.arange(sizes[place], dtype=x.dtype).unsqueeze(1)
-        weights = weigh(x, torch.tensor([place]), states).double()
-        found.append(torch.log_softmax(weights, 1).cpu().numpy())
     return found

@@ -13,9 +13,9 @@ from torch import Tensor
 from harmonium.contract.energy import Evidence
 from harmonium.contract.evidence import TableReadings
 from harmonium.contract.noise import Likelihood
-from harmonium.models.codec import Codec
+from harmonium.models.codec import Codec, ValueCodec
 
-__all__ = ["HOW", "Question", "blanks", "readings", "with_weights"]
+__all__ = ["HOW", "Question", "blanks", "readings", "weighed", "with_weights"]
 
 Array = NDArray[np.float64]
 
@@ -106,7 +106,7 @@ def readings(values: Array, likelihood: Likelihood, codec: Codec, how: str) -> Q
     rows = np.full((n, n_variables), len(likelihood.table) - 1, dtype=np.int32)
     rows[:, :own] = likelihood.rows
     possible = np.isfinite(likelihood.table)
-    table = np.full((len(possible), max(*codec.sizes, *codec.beside, 0)), -np.inf)
+    table = np.full((len(possible), max((*codec.sizes, *codec.beside))), -np.inf)
     table[:, : likelihood.table.shape[1]] = likelihood.table
     table[-1] = 0.0  # nothing was read, whatever the variable
     single = possible.sum(1) == 1
@@ -129,7 +129,14 @@ def readings(values: Array, likelihood: Likelihood, codec: Codec, how: str) -> Q
     )
 
 
-def with_weights(question: Question, weights: Mapping[int, Array]) -> Question:
+def weighed(question: Question, codec: Codec, how: str, read: bool = False) -> Question:
+    """The question with states of values weighed as `how` wants."""
+    if not isinstance(codec, ValueCodec):
+        return question
+    return with_weights(question, codec.state_weights(how, read=read), codec)
+
+
+def with_weights(question: Question, weights: Mapping[int, Array], codec: Codec) -> Question:
     """The question with states of some variables weighed: log weights ``(n_states,)`` by number."""
     if not weights:
         return question
@@ -137,7 +144,7 @@ def with_weights(question: Question, weights: Mapping[int, Array]) -> Question:
     known = question.evidence.readings
     if known is not None:
         return _combined(question, known.as_table(), weights)
-    width = max(len(own) for own in weights.values())
+    width = max((*codec.sizes, *codec.beside))
     table = np.zeros((len(weights) + 1, width))  # the last row says nothing, of any state
     rows = np.full((n, n_variables), len(weights), dtype=np.int32)
     for k, (j, own) in enumerate(weights.items()):

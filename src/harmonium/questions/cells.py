@@ -12,10 +12,6 @@ from harmonium.data.schema import Schema
 
 __all__ = ["cell_log_proba", "column_proba", "expected_cells", "labels_of"]
 
-#: The cell of a number is as wide as its column's resolution, and at least so many standard
-#: deviations of the column's bins.
-_WIDTH = 0.02
-
 
 def column_proba(model: Any, X: Any, name: str) -> NDArray[np.float64]:
     """P(column = label given all other cells of the row), ``(n, n_labels)``.
@@ -57,8 +53,8 @@ def cell_log_proba(model: Any, X: Any) -> NDArray[np.float64]:
 
     Columns are those of ``model.schema_.names``. Of a number it is the mass of a cell around it
     as wide as the column's resolution, and at least 2% of the standard deviation of its bins'
-    means, so that columns compare. Exact where a row has few holes beside the cell. Costs one
-    or two ``score_samples`` a column. Raises ``ValueError`` for a model that takes a missing
+    means, so that columns compare. Exact where a row has few holes beside the cell. Costs a
+    weight for each state of each column. Raises ``ValueError`` for a model that takes a missing
     cell for a state: a hole is then no sum over what may stand there.
     """
     if getattr(model, "missing", "at-random") == "informative":
@@ -66,22 +62,8 @@ def cell_log_proba(model: Any, X: Any) -> NDArray[np.float64]:
             "model: cells given the rest are for missing='at-random', this one learned with "
             "'informative'"
         )
-    schema = model.schema_
-    frame, n_rows = _columns(X)
-    found = np.full((n_rows, len(schema.names)), np.nan)
-    if not n_rows:
-        return found
-    whole = model.score_samples(frame)
-    for j, column in enumerate(schema.columns):
-        known = np.array([value is not None for value in frame[column.name]])
-        own = whole
-        if column.is_number:
-            width = max(column.resolution or 0.0, _WIDTH * float(column.centres().std()))
-            if width > 0:
-                own = model.score_samples(frame, resolution={column.name: width})
-        without = model.score_samples({**frame, column.name: [None] * n_rows})
-        found[known, j] = np.minimum(own - without, 0.0)[known]
-    return found
+    told = {one.column.name: one.log_mass() for one in model.cell_marginals(X, of="known")}
+    return np.column_stack([told[name] for name in model.schema_.names])
 
 
 def expected_cells(model: Any, X: Any, rows: Any, columns: Any) -> list[Any]:

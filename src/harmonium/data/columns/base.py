@@ -68,6 +68,11 @@ class Column(ABC):
         """The value below which a share `u` of each state lies, ``(n,)``."""
         return self.centres()[np.asarray(states, dtype=np.int64)]
 
+    def peaks(self) -> Array:
+        """Log of the share of each state that its typical value stands for, ``(n_states,)``: all
+        of it, where states are the values."""
+        return np.zeros(self.n_states)
+
     def log_density(self, values: NDArray[Any], states: Array) -> Array:
         """Log density of each value given its state, per unit of the column ``(n,)``.
 

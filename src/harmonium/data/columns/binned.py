@@ -18,6 +18,10 @@ __all__ = ["Binned"]
 
 #: The finest cell that a density is told over, as a share of the median bin.
 _FINE = 1e-3
+#: And as a share of the value: a finer one is lost in float64 far out.
+_FINEST = 1e-12
+#: Beyond, squares overflow.
+_LARGEST = 1e150
 #: The cell of a score by which shapes are chosen, in standard deviations.
 _CELL = 0.02
 
@@ -63,10 +67,18 @@ class Binned(Column):
             raise ValueError(
                 f"column {name!r}: kind {cls.kind!r} wants at least two different values"
             )
+        if np.abs(x).max() > _LARGEST:
+            row = int(np.nanargmax(np.abs(values)))
+            raise ValueError(
+                f"column {name!r}, row {row} is {values[row]}; wanted numbers up to {_LARGEST:g}"
+            )
         spread = float(x.std())
         resolution = resolution_of(x)
         edges = cut(x)
         marginal = fit_marginal(x, max(resolution or 0.0, _CELL * spread))
+        ends = np.concatenate([[-np.inf], edges, [np.inf]])
+        # Bins too narrow to have a mass in float64 are joined to the next.
+        edges = edges[marginal.mass(ends[:-1], ends[1:])[:-1] > 0]
         states = np.searchsorted(edges, x, side="right")
         centres = np.bincount(states, x) / np.bincount(states)
         inner = np.diff(np.concatenate([[x.min()], edges, [x.max()]]))
@@ -75,7 +87,7 @@ class Binned(Column):
             "low": float(x.min()),
             "high": float(x.max()),
             "resolution": resolution,
-            "width": max(resolution or 0.0, _FINE * bin_width),
+            "width": max(resolution or 0.0, _FINE * bin_width, _FINEST * abs(marginal.centre)),
         }
         return cls(name, edges, marginal, centres, seen)
 
@@ -109,10 +121,11 @@ class Binned(Column):
         x = np.asarray(values, dtype=np.float64)
         gone = np.isnan(x) | np.isnan(states)
         k = np.where(gone, 0, states).astype(np.int64)
-        half = self.width / 2
-        low, high = np.maximum(x - half, self.ends[k]), np.minimum(x + half, self.ends[k + 1])
+        width = np.maximum(self.width, _FINEST * np.abs(x))
+        low = np.maximum(x - width / 2, self.ends[k])
+        high = np.minimum(x + width / 2, self.ends[k + 1])
         with np.errstate(divide="ignore", invalid="ignore"):
-            log = np.log(self.marginal.mass(low, high) / self._mass[k] / self.width)
+            log = np.log(self.marginal.mass(low, high) / self._mass[k] / width)
         return np.where(gone, 0.0, log)
 
     def cell_weights(self, values: NDArray[Any], width: float | None = None) -> Array:
@@ -125,6 +138,13 @@ class Binned(Column):
             weights = np.log(np.minimum(self.marginal.mass(low, high) / self._mass, 1.0))
         weights[np.isnan(x[:, 0])] = 0.0
         return weights
+
+    def peaks(self) -> Array:
+        """Of cells of 2% of the column's spread, or of its steps where these are wider."""
+        mean = self._mass @ self._centres / self._mass.sum()
+        spread = math.sqrt(self._mass @ (self._centres - mean) ** 2 / self._mass.sum())
+        typical = self.values(np.arange(float(self.n_states)))
+        return np.diagonal(self.cell_weights(typical, max(self.width, _CELL * spread))).copy()
 
     def allowed(self, condition: Any) -> tuple[Array, Any]:
         pieces = self._pieces(condition)

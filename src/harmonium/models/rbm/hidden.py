@@ -53,7 +53,9 @@ def draw_hidden(
         return energy.draw_hidden(x, generator)
     # The attributes given x first, then h given both.
     chosen = beside.states[draws.categorical(beside.joint_log_weights(x), generator)]
-    bias = energy.hidden_bias + torch.cat([x, chosen], dim=1) @ energy.weights
+    bias = (
+        energy.hidden_bias + torch.cat([beside.own.statistics(x), chosen], dim=1) @ energy.weights
+    )
     return draws.bernoulli(bias, generator)
 
 
@@ -63,9 +65,26 @@ def pseudo_log_likelihood(energy: RBMEnergy, beside: SummedOut | None, x: Tensor
     One product gives the hidden units' inputs; turning a unit over adds or takes its row of the
     weights. Costs rows x units x hidden units (x attribute states) numbers.
     """
+    if not (energy.units if beside is None else beside.own).plain:
+        return _pseudo_of_states(energy, beside, x)
     n_states = 1 if beside is None else len(beside.states)
     step = max(1, _BLOCK_ELEMENTS // (n_states * energy.n_hidden))
     return torch.cat([_pseudo_block(energy, beside, part) for part in torch.split(x, step)])
+
+
+def _pseudo_of_states(energy: RBMEnergy, beside: SummedOut | None, x: Tensor) -> Tensor:
+    """The same of variables of several states, every state of each put in turn."""
+    if beside is not None:
+        raise ValueError("pseudo_log_likelihood of a frame wants a model fitted without y")
+    total = x.new_zeros(len(x))
+    if not len(x):
+        return total
+    for i, size in enumerate(energy.sizes):
+        states = torch.arange(size, dtype=x.dtype, device=x.device).unsqueeze(1)
+        place = torch.tensor([i], device=x.device)
+        weights = energy.completion_log_weights(x, place, states)
+        total += torch.log_softmax(weights, 1).gather(1, x[:, i : i + 1].long()).squeeze(1)
+    return total
 
 
 def _pseudo_block(energy: RBMEnergy, beside: SummedOut | None, x: Tensor) -> Tensor:
