@@ -30,8 +30,10 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from harmonium.questions import trajectory_tempering as trajectory_tempering
     from harmonium.questions.classify import BayesClassifier as BayesClassifier
     from harmonium.questions.expectation import expectation as expectation
+    from harmonium.questions.imputer import Imputer as Imputer
     from harmonium.questions.missingness import compare_missing as compare_missing
     from harmonium.questions.novelty import NoveltyDetector as NoveltyDetector
+    from harmonium.questions.pooling import pool as pool
 
 __version__ = "0.1.0"
 
@@ -47,6 +49,7 @@ _HOME = {entry.name: entry.home for entry in _MODELS} | {
     "expectation": "questions.expectation",
     "compare_missing": "questions.missingness",
     "load": "contract.storage",
+    "pool": "questions.pooling",
 }
 _ROOMS = {
     "latents": "questions.latents",

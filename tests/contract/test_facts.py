@@ -34,6 +34,9 @@ def _fitted(name: str) -> Any:
             return hm.BayesClassifier(hm.NGram(1, smoothing="add-k")).fit(TEXTS, [0, 1, 1, 1] * 3)
         case "NoveltyDetector":
             return hm.NoveltyDetector(hm.NGram(1, smoothing="add-k")).fit(TEXTS * 4)
+        case "Imputer":
+            holes = np.where(ROWS[:, :1] > 0, np.nan, ROWS)
+            return hm.Imputer(hm.RBM(2, n_updates=20, random_state=0)).fit(holes)
     raise AssertionError(f"a new model: {name}; what does it say of itself?")
 
 

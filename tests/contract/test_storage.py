@@ -176,3 +176,11 @@ def test_a_full_disk_leaves_the_old_file(
         rbm.save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["m.safetensors"]
+
+
+def test_what_columns_were_told_to_be_is_kept(tmp_path: Path) -> None:
+    visible = {"a": "categorical", "b": ["low", "high"]}
+    frame = {"a": [0, 1, 2] * 10, "b": ["low", "high", "low"] * 10}
+    model = hm.RBM(2, visible=visible, n_updates=2, random_state=0).fit(frame)
+    model.save(tmp_path / "m.safetensors")
+    assert hm.load(tmp_path / "m.safetensors").visible == visible

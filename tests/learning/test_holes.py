@@ -25,7 +25,8 @@ from harmonium.learning.rows import Batch, Batches, Memory, Split, row_source
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm import start as start_module
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.models.rbm.start import RBMParameters, Start, fit_energy
+from harmonium.models.rbm.plan import RBMParameters
+from harmonium.models.rbm.start import Start, fit_energy
 from harmonium.sampling.seen import log_weight_seen
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical

@@ -68,7 +68,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "labels as counts": (lambda f: f, {"visible": {"shade": "count"}}, "'shade' holds labels"),
     "amounts as counts": (lambda f: f, {"visible": {"x": "count"}}, "column 'x', row"),
     "a category untold": (lambda f: f, {"visible": {"shade": ["r", "g"]}}, "'shade', row 0 is 'b'"),
-    "no such missing": (lambda f: f, {"missing": "ignored"}, "missing must be one of"),
+    "no such missing": (lambda f: f, {"missing": "ignored"}, "missing must be 'at-random'"),
 }
 
 

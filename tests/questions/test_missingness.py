@@ -21,7 +21,7 @@ def frame(n: int, *, told: bool, seed: int = 0) -> pd.DataFrame:
 
 @pytest.mark.parametrize("told", [True, False])
 def test_holes_that_tell_are_found_and_others_are_not(told: bool) -> None:
-    model = hm.RBM(4, n_updates=1500, learning_rate=0.1)
+    model = hm.RBM(4, n_updates=3000, learning_rate=1.0)
     found = hm.compare_missing(model, frame(1500, told=told), test_size=0.4, random_state=0)
     assert found.better == ("informative" if told else "at-random")
     assert found.std_error > 0.0

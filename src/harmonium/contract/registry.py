@@ -43,6 +43,7 @@ class Entry:
     structure : the class method that makes the model to be fitted from a file, or None where
         the constructor's parameters say everything.
     attributes : whether its ``fit(X, y)`` learns labels or attributes beside the rows.
+    frames : whether it takes frames too, of columns of any kinds.
     forms : other files than harmonium's own that hold it.
     """
 
@@ -55,6 +56,7 @@ class Entry:
     report: str | None = None
     structure: str | None = None
     attributes: bool = False
+    frames: bool = False
     forms: tuple[Form, ...] = ()
 
     def load(self) -> Any:
@@ -68,10 +70,11 @@ MODELS: tuple[Entry, ...] = (
         home="models.rbm.model",
         data="rows",
         command="rbm",
-        help="a restricted Boltzmann machine: rows of 0 and 1",
+        help="a restricted Boltzmann machine: rows of 0 and 1, tables of any columns",
         title="A restricted Boltzmann machine",
         report="apps.report.rbm",
         attributes=True,
+        frames=True,
     ),
     Entry(
         name="NGram",
@@ -108,6 +111,7 @@ MODELS: tuple[Entry, ...] = (
     ),
     Entry(name="BayesClassifier", home="questions.classify", data=None),
     Entry(name="NoveltyDetector", home="questions.novelty", data=None),
+    Entry(name="Imputer", home="questions.imputer", data=None),
 )
 
 

@@ -209,6 +209,8 @@ def _encode_parameter(name: str, value: Any) -> Any:
         return value
     if isinstance(value, list):
         return [_encode_parameter(name, item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"__dict__": {key: _encode_parameter(name, item) for key, item in value.items()}}
     if isinstance(value, np.random.Generator | np.random.RandomState):
         return None  # a stream's position is not part of what was learned
     raise TypeError(f"{name}={value!r} cannot be kept in a model file")
@@ -217,6 +219,9 @@ def _encode_parameter(name: str, value: Any) -> Any:
 def _decode_parameter(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"__tuple__"}:
         return tuple(_decode_parameter(item) for item in value["__tuple__"])
+    if isinstance(value, dict) and set(value) == {"__dict__"}:
+        named = _mapping(value["__dict__"], "a parameter")
+        return {key: _decode_parameter(item) for key, item in named.items()}
     if isinstance(value, list):
         return [_decode_parameter(item) for item in value]
     return value

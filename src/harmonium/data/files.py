@@ -21,6 +21,8 @@ from harmonium.contract.storage import write_atomically, write_bytes
 
 __all__ = [
     "UNREADABLE",
+    "check_unpacked",
+    "column_names",
     "read_attributes",
     "read_labels",
     "read_named_rows",
@@ -70,7 +72,7 @@ def read_labels(path: str, key: str | None = None, option: str = "--labels") -> 
 def read_attributes(path: str, key: str | None = None) -> Any:
     """Yes/no attributes, from a ``.csv`` whose first line names them; else a label a row."""
     if Path(path).suffix.lower() == ".csv" and Path(path).is_file():
-        names = _column_names(Path(path).read_text(encoding="utf-8"))
+        names = column_names(Path(path).read_text(encoding="utf-8"))
         if len(names) > 1:
             return dict(zip(names, np.asarray(read_rows(path)).T, strict=True))
     return read_labels(path, key, "--attributes")
@@ -135,7 +137,7 @@ def _check_array(stream: IO[bytes], n_bytes: int) -> np.dtype[Any]:
     return kind
 
 
-def _check_unpacked(what: str, n_bytes: int, n_packed: int) -> None:
+def check_unpacked(what: str, n_bytes: int, n_packed: int) -> None:
     """Raise ``ValueError`` where a few packed bytes become so many that they may fill memory."""
     if n_bytes > max(_LARGEST_UNPACKED, _TIGHTEST * n_packed):
         raise ValueError(
@@ -150,7 +152,7 @@ def _check_packed(source: Path) -> dict[str, np.dtype[Any]]:
     types = {}
     with zipfile.ZipFile(source) as archive:
         for member in archive.infolist():
-            _check_unpacked(repr(member.filename), member.file_size, member.compress_size)
+            check_unpacked(repr(member.filename), member.file_size, member.compress_size)
             if member.filename.endswith(".npy"):
                 with archive.open(member) as stream:
                     name = member.filename.removesuffix(".npy")
@@ -200,7 +202,7 @@ def _read_csv(source: Path) -> NDArray[np.float64]:
     text = source.read_text(encoding="utf-8-sig")
     if not text.strip():
         raise ValueError("it is empty; wanted rows of numbers")
-    skip = int(len(_column_names(text)) > 0)
+    skip = int(len(column_names(text)) > 0)
     try:
         # Fast, and strict: a cell that is not a number is an error that names its place.
         return np.loadtxt(io.StringIO(text), delimiter=",", skiprows=skip, ndmin=2, comments=None)
@@ -208,9 +210,9 @@ def _read_csv(source: Path) -> NDArray[np.float64]:
         return _read_cells(text, skip)
 
 
-def _column_names(text: str) -> list[str]:
+def column_names(text: str, delimiter: str = ",") -> list[str]:
     """The first line's cells where they are names, that is not all numbers or blanks."""
-    cells = next(csv.reader(io.StringIO(text)), [])
+    cells = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
     try:
         [float(cell) for cell in cells if cell.strip()]
     except ValueError:
@@ -249,7 +251,7 @@ def _read_parquet(source: Path) -> NDArray[Any]:
     with parquet.ParquetFile(source) as file:
         width = _beside(file.schema_arrow.empty_table()).itemsize
         n_bytes = file.metadata.num_rows * file.metadata.num_columns * width
-        _check_unpacked("it", n_bytes, source.stat().st_size)
+        check_unpacked("it", n_bytes, source.stat().st_size)
         return _beside(file.read())
 
 
@@ -294,7 +296,7 @@ def read_named_rows(path: str, key: str | None = None) -> tuple[Any, list[str]]:
     rows = read_rows(path, key)
     if Path(path).suffix.lower() != ".csv":
         return rows, []
-    return rows, _column_names(Path(path).read_text(encoding="utf-8-sig"))
+    return rows, column_names(Path(path).read_text(encoding="utf-8-sig"))
 
 
 def write_rows(path: str, rows: NDArray[Any], names: Sequence[str] = ()) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 __all__ = ["Cells", "Form", "as_number", "build", "day", "is_frame", "read_columns", "rows_of"]
 
@@ -49,6 +50,8 @@ class Cells:
 
 def is_frame(X: Any) -> bool:
     """Whether `X` is a pandas or Polars frame, an Arrow table, or a dict of columns."""
+    if sparse.issparse(X):  # one of its forms is a dict
+        return False
     if isinstance(X, Mapping):
         return True
     try:

@@ -15,12 +15,20 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.contract.registry import entry_of
+from harmonium.contract.registry import Entry, entry_of
 from harmonium.contract.storage import check_place, models_inside
-from harmonium.data.files import read_named_rows, write_rows, write_texts
+from harmonium.data.files import read_named_rows, read_rows, write_rows, write_texts
+from harmonium.data.frame_files import (
+    FRAME_ENDINGS,
+    as_arrow,
+    has_names,
+    read_frame,
+    write_frame,
+)
+from harmonium.data.schema import Schema
 from harmonium.data.texts import TextFile
 
-__all__ = ["KINDS", "Images", "Kind", "Rows", "Texts", "kind_of"]
+__all__ = ["KINDS", "Frames", "Images", "Kind", "Rows", "Texts", "kind_of", "kind_to_learn"]
 
 _TEXT_ENDINGS = (".txt", ".gz", ".text")
 
@@ -151,6 +159,51 @@ class Rows(Kind):
 
 
 @dataclass(frozen=True)
+class Frames(Kind):
+    """Tables whose columns have names and kinds of their own, in and out as Arrow tables.
+
+    `schema` is the model's; None where it is still to be learned.
+    """
+
+    what: ClassVar[str] = "rows"
+    endings: ClassVar[tuple[str, ...]] = (*FRAME_ENDINGS, "-")
+
+    schema: Schema | None = None
+
+    @classmethod
+    def of(cls, model: Any) -> Self:
+        return cls(getattr(model, "schema_", None))
+
+    def read(self, path: str, key: str | None = None) -> Any:
+        """A table as :func:`read_frame`; columns of texts in the schema are read as texts."""
+        _check_key(path, key)
+        ending = Path(path).suffix.lower()
+        if self.schema is not None and ending in (".npy", ".npz"):
+            return self._named(np.asarray(read_rows(path, key)), path)
+        if ending not in FRAME_ENDINGS:
+            raise ValueError(f"DATA: tables come from {', '.join(FRAME_ENDINGS)}, got {path!r}")
+        if Path(path).is_file() and not has_names(path):
+            raise ValueError(f"DATA: the first line of {path!r} must name the columns")
+        return read_frame(path, () if self.schema is None else self.schema.texts)
+
+    stream = read
+
+    def _named(self, rows: NDArray[Any], path: str) -> dict[str, Any]:
+        """Rows without names as columns in the schema's order."""
+        assert self.schema is not None
+        names = self.schema.all_names
+        if rows.ndim != 2 or rows.shape[1] != len(names):
+            raise ValueError(
+                f"DATA: {path!r} has shape {rows.shape}; wanted {len(names)} columns: "
+                f"{', '.join(names)}"
+            )
+        return {name: rows[:, j] for j, name in enumerate(names)}
+
+    def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
+        write_frame(path, as_arrow(answers))
+
+
+@dataclass(frozen=True)
 class Images(Kind):
     """Pictures of whole gray levels ``0 .. n_levels - 1``."""
 
@@ -240,7 +293,17 @@ def kind_of(model: Any) -> Kind:
     """The kind of data of a fitted model, or of the models inside a question over models."""
     inside = models_inside(model)
     speaker = inside[0] if inside else model
-    data = entry_of(speaker).data
-    if data is None:
+    entry = entry_of(speaker)
+    if entry.data is None:
         raise TypeError(f"{type(model).__name__} is not fitted and says nothing of its data")
-    return KINDS[data].of(speaker)
+    # Of an array, whose columns may have kinds too, a model learns no names.
+    named = hasattr(speaker, "schema_") and hasattr(speaker, "feature_names_in_")
+    return Frames.of(speaker) if entry.frames and named else KINDS[entry.data].of(speaker)
+
+
+def kind_to_learn(entry: Entry, estimator: Any, path: str) -> Kind:
+    """The kind that DATA at `path` are to a model that is yet to be fitted."""
+    if entry.frames and has_names(path):
+        return Frames()
+    assert entry.data is not None
+    return KINDS[entry.data].of(estimator)

@@ -106,12 +106,28 @@ class Schema:
         """Names of the modelled columns."""
         return tuple(one.name for one in self.columns)
 
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Names of all columns, in the frame's order."""
+        return tuple(self._decided)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Names of columns whose values are texts, also where they look like numbers."""
+
+        def is_text(name: str, one: Column | LeftOut) -> bool:
+            categories = getattr(one, "categories", [getattr(one, "value", None) or ""])
+            return self._forms[name].kind == "label" and all(isinstance(c, str) for c in categories)
+
+        return tuple(name for name, one in self._decided.items() if is_text(name, one))
+
+    def described(self) -> list[tuple[str, str, str]]:
+        """Name, kind and what was decided of each column, left out or not."""
+        return [(name, one.kind, self._described(name, one)) for name, one in self._decided.items()]
+
     def __str__(self) -> str:
         wide = max(len(name) for name in self._decided)
-        return "\n".join(
-            f"{name:<{wide}}  {one.kind:<11}  {self._described(name, one)}"
-            for name, one in self._decided.items()
-        )
+        return "\n".join(f"{name:<{wide}}  {kind:<11}  {w}" for name, kind, w in self.described())
 
     def _described(self, name: str, one: Column | LeftOut) -> str:
         if self._forms[name].kind == "date" and isinstance(one, Binned):

@@ -78,6 +78,8 @@ class Fillings:
         if len(with_holes):
             free, rows = free[with_holes], x[with_holes]
             few = are_few(free, energy.sizes, _FEW)
+            if not bool((free == free[0]).all()):  # holes here and there: one product a sweep
+                few[:] = False
             for chosen, move in ((few, _drawn), (~few, _swept)):
                 some = chosen.nonzero().reshape(-1)
                 if len(some):

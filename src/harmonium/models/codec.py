@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harmonium.contract.noise import BitFlip, NoiseChannel, Replace, check_channel
 from harmonium.data.tables import Table
 
-__all__ = ["Codec", "TableCodec"]
+__all__ = ["Codec", "TableCodec", "ValueCodec"]
 
 Array = NDArray[np.float64]
 
@@ -52,22 +52,22 @@ class Codec(ABC):
     def write(self, states: Array, *, mean: bool = False) -> Any:
         """States ``(n, n_own or more)`` as the user has them; `mean`: they are no states."""
 
-    #: Whether posterior means are made of P(variable = state), by :meth:`write_marginals`: states
-    #: that stand for values have no mean of their own.
-    by_marginals: ClassVar[bool] = False
 
+class ValueCodec(Codec):
+    """A codec whose states stand for values, which have a mean and a spread of their own."""
+
+    @abstractmethod
     def write_marginals(self, shares: Array) -> Any:
         """Means of ``shares (n, n_variables, n_states)`` as the user has them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def state_weights(self, how: str, *, read: bool = False) -> dict[int, Array]:
         """Log weights ``(n_states,)`` that fillings of some variables are chosen by beside the
-        model's: -inf for states that none may take. `read`: states were read through noise."""
-        return {}
+        model's, where something was `read` or not: -inf for states that none may take."""
 
-    def drawing(self, generator: np.random.Generator) -> Codec:
+    @abstractmethod
+    def drawing(self, generator: np.random.Generator) -> ValueCodec:
         """The codec that draws what a state leaves open, rather than take what is typical."""
-        return self
 
 
 class TableCodec(Codec):

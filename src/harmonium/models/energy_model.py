@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,24 +25,19 @@ from harmonium.contract.estimates import LogZ
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.stopping import StopReason
 from harmonium.contract.warning import warn_caller
-from harmonium.data.tables import Table, dense_rows
+from harmonium.data.tables import dense_rows
 from harmonium.learning.record import FitResult
 from harmonium.learning.watch import Confirmation
 from harmonium.models.answers import Answerer, answer, named
-from harmonium.models.codec import Codec
+from harmonium.models.codec import Codec, ValueCodec
 from harmonium.models.facts import learning_facts
 from harmonium.models.marginals import posterior_marginals
 from harmonium.models.partition import annealed, annealed_back, annealed_from_bases
-from harmonium.models.question import HOW, Question, blanks, readings, with_weights
-from harmonium.sampling.gibbs import Schedule
+from harmonium.models.question import HOW, Question, blanks, readings, weighed
+from harmonium.models.scoring import log_weights_of
 from harmonium.sampling.paths import Bases
 
 __all__ = ["EnergyModel"]
-
-#: Numbers in one block of dense rows; bounds memory, however many rows there are.
-_BLOCK_ELEMENTS, _ROWS_AT_ONCE = 2**21, 2048
-#: Chains that marginals of rows are means over.
-_MARGINALS = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
 
 
 class EnergyModel(JointDistribution):
@@ -181,17 +177,22 @@ class EnergyModel(JointDistribution):
         """``log_partition()``: computed when first asked for, then kept."""
         return self.log_partition()
 
-    def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """log P(x) in nats for each row, ``(n_samples,)``: minus energy minus log Z; -inf for
-        what cannot be.
+    def score_samples(
+        self, X: Any, *, resolution: Mapping[str, float] | None = None, random_state: Any = 0
+    ) -> NDArray[np.float64]:
+        """log P(x) in nats of each row, ``(n_samples,)``: minus energy minus log Z; -inf for what
+        cannot be. Of a row with holes (RBM) log P of what is seen: exact up to 1,024 joint states
+        of what is not, else annealed by `random_state`. Of numbers the density per unit counts; of
+        a column with a `resolution`, ``{column: width}``, the mass of [x - width/2, x + width/2].
 
         log Z is :meth:`log_partition`; where it is an estimate, all rows share its error, and
         a ``RuntimeWarning`` says so when it is not to be trusted.
         """
         check_is_fitted(self)
-        table, log_z = self._codec().read(X), self._trusted_log_z()
-        weigh = self._log_weights(True)
-        return self._by_rows(table, lambda rows: weigh(torch.from_numpy(rows)).cpu()) - log_z
+        parts = (partial(self.build_energy, torch.float64), self._log_weights)
+        source = random_generator(random_state)
+        found = log_weights_of(self._codec(), *parts, X, resolution, source)
+        return np.where(np.isnan(found), 0.0, found - self._trusted_log_z())
 
     def _trusted_log_z(self) -> float:
         """log Z, with a warning where it is not to be trusted."""
@@ -226,7 +227,6 @@ class EnergyModel(JointDistribution):
 
     # -- log Z is kept for the parameters that it belongs to --------------------------------
 
-    #: The figure that `log_partition` keeps, and a digest of the parameters it is of.
     _log_partition: LogZ | None = None
     _log_partition_of: str | None = None
 
@@ -283,7 +283,7 @@ class EnergyModel(JointDistribution):
         check_choice("how", how, HOW)
         codec = self._codec(X)
         values = np.array(codec.read(X, blanks=True), dtype=np.float64)
-        question = with_weights(blanks(values, codec, how), codec.state_weights(how), codec)
+        question = weighed(blanks(values, codec, how), codec, how)
         return self._filled(question, codec, _method(method, search), random_state)
 
     def correct(
@@ -317,24 +317,22 @@ class EnergyModel(JointDistribution):
         likelihood = channel.likelihood(values, codec.sizes)
         question = readings(values, likelihood, codec, how)
         if how == "mode":
-            question = with_weights(question, codec.state_weights(how, read=True), codec)
+            question = weighed(question, codec, how, read=True)
         return self._filled(question, codec, _method(method, search), random_state)
 
     def _filled(
         self, question: Question, codec: Codec, method: str, random_state: Any
     ) -> NDArray[Any]:
         generator = random_generator(random_state)
-        if question.how == "mean" and codec.by_marginals:
-            named(self._answerers(codec, method), method)  # its ValueError
+        chosen = named(self._answerers(codec, method), method)
+        if question.how == "mean" and isinstance(codec, ValueCodec):
             energy = self.build_energy(torch.float32)
-            shares = posterior_marginals(question, energy, _MARGINALS, generator, method=method)
+            shares = posterior_marginals(question, energy, generator, method=method)
             return codec.write_marginals(shares)
-        found = answer(question, named(self._answerers(codec, method), method), generator)
-        if question.how == "sample":
+        found = answer(question, chosen, generator)
+        if question.how == "sample" and isinstance(codec, ValueCodec):
             codec = codec.drawing(generator)
         return codec.write(found, mean=question.how == "mean")
-
-    # -- small things ----------------------------------------------------------------------------
 
     def facts(self) -> dict[str, Any]:
         """What was learned, for people; log Z where it has been worked out."""
@@ -342,19 +340,8 @@ class EnergyModel(JointDistribution):
         return self._sizes() | learning_facts(vars(self), self.known_log_partition)
 
     def rows_of(self, states: Tensor) -> NDArray[Any]:
-        """States of the energy, ``(n, n_variables)``, as rows that a user knows."""
+        """States ``(n, n_variables)`` of the energy as rows that a user knows."""
         return self._codec().write(states.double().cpu().numpy())
-
-    def _by_rows(
-        self, table: Table, result: Callable[[NDArray[np.float64]], Tensor]
-    ) -> NDArray[np.float64]:
-        """`result` of float64 rows, a block at a time: sparse ones are never dense as a whole."""
-        step = int(np.clip(_BLOCK_ELEMENTS // max(table.shape[1], 1), 1, _ROWS_AT_ONCE))
-        parts = [
-            result(dense_rows(table, slice(start, start + step)).astype(np.float64)).numpy()
-            for start in range(0, max(table.shape[0], 1), step)  # no rows have a shape, too
-        ]
-        return np.concatenate(parts)
 
 
 def _method(method: str, search: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from harmonium.data.columns import Column
 from harmonium.data.frames import is_frame
 from harmonium.data.schema import Schema
 from harmonium.data.tables import as_array
-from harmonium.models.codec import Codec
+from harmonium.models.codec import ValueCodec
 from harmonium.models.question import Question, with_weights
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -111,7 +111,14 @@ class Layout:
 def is_wanted(X: Any, visible: Any) -> bool:
     """Whether rows are read through a schema: frames are, and arrays whose columns' kinds are
     given."""
-    return is_frame(X) or not (isinstance(visible, str) and visible in ("auto", "bernoulli"))
+    if not (isinstance(visible, str) and visible in ("auto", "bernoulli")):
+        return True
+    if not is_frame(X):
+        return False
+    names = list(getattr(X, "columns", X)) if not hasattr(X, "column_names") else []
+    # Columns numbered by pandas alone are an array's.
+    numbered = bool(names) and not any(isinstance(name, str) for name in names)
+    return not (numbered and np.asarray(X).dtype.kind in "biuf")
 
 
 def framed(X: Any, layout: Layout | None = None) -> Any:
@@ -126,7 +133,7 @@ def framed(X: Any, layout: Layout | None = None) -> Any:
 
 
 @dataclass
-class FrameCodec(Codec):
+class FrameCodec(ValueCodec):
     """Rows of a frame.
 
     ``like`` is the frame that was asked about, whose known cells an answer keeps to the digit;
@@ -141,8 +148,6 @@ class FrameCodec(Codec):
     rates: tuple[Array, ...] = ()
     generator: np.random.Generator | None = None
     within: Mapping[str, Any] = field(default_factory=dict)
-
-    by_marginals: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self.sizes = self.layout.sizes
@@ -250,7 +255,14 @@ class FrameCodec(Codec):
 
     def _frame(self, values: Mapping[str, NDArray[Any]], n_rows: int) -> Any:
         found = self.layout.schema.write_values(values, n_rows, self.like)
-        return np.column_stack(list(found.values())) if self.layout.rows else found
+        return _stacked(list(found.values())) if self.layout.rows else found
+
+
+def _stacked(columns: list[Any]) -> NDArray[Any]:
+    """Columns of a frame as an array: of floats, NaN where missing, unless some are texts."""
+    found = np.column_stack([np.array(own, dtype=object) for own in columns])
+    texts = any(isinstance(one, str) for one in found.ravel().tolist())
+    return found if texts else found.astype(np.float64)
 
 
 def _kept(made: NDArray[Any], given: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[Any]:

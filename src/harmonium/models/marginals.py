@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,18 +15,20 @@ from harmonium.sampling.completions import are_few, completions
 from harmonium.sampling.gibbs import Schedule, equilibrate, mean_marginals
 from harmonium.units.space import LIMITS
 
-__all__ = ["cell_marginals", "posterior_marginals"]
+__all__ = ["posterior_marginals"]
 
 #: Rows whose chains run together.
 _ROWS_AT_ONCE = 1024
+#: Chains a row, and how long they run.
+_SCHEDULE = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
 
 
 def posterior_marginals(
     question: Question,
     energy: Energy,
-    schedule: Schedule,
     generator: np.random.Generator,
     *,
+    schedule: Schedule = _SCHEDULE,
     method: str = "auto",
 ) -> NDArray[np.float64]:
     """P(x_i = state given the row's evidence), ``(n, n_variables, max(sizes))``; a one at the
@@ -86,20 +86,4 @@ def _summed(question: Question, energy: Energy, found: Tensor) -> Tensor:
             own = torch.zeros((len(part.rows), found.shape[2]), dtype=torch.float64)
             own.index_add_(1, part.states[:, k].long(), share)
             found[part.rows, part.places[:, k]] = own
-    return found
-
-
-def cell_marginals(
-    x: Tensor,
-    places: list[int],
-    weigh: Callable[[Tensor, Tensor, Tensor], Tensor],
-    sizes: tuple[int, ...],
-) -> list[NDArray[np.float64]]:
-    """log P(x_i = state given all other variables of the row), exact: for each of the `places`
-    ``(n, size)``. `weigh` gives log weights of rows with states put at a place."""
-    found = []
-    for place in places:
-        states = torch.arange(sizes[place], dtype=x.dtype).unsqueeze(1)
-        weights = weigh(x, torch.tensor([place]), states).double()
-        found.append(torch.log_softmax(weights, 1).cpu().numpy())
     return found

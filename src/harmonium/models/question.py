@@ -13,9 +13,9 @@ from torch import Tensor
 from harmonium.contract.energy import Evidence
 from harmonium.contract.evidence import TableReadings
 from harmonium.contract.noise import Likelihood
-from harmonium.models.codec import Codec
+from harmonium.models.codec import Codec, ValueCodec
 
-__all__ = ["HOW", "Question", "blanks", "readings", "with_weights"]
+__all__ = ["HOW", "Question", "blanks", "readings", "weighed", "with_weights"]
 
 Array = NDArray[np.float64]
 
@@ -127,6 +127,13 @@ def readings(values: Array, likelihood: Likelihood, codec: Codec, how: str) -> Q
         how,
         own,
     )
+
+
+def weighed(question: Question, codec: Codec, how: str, read: bool = False) -> Question:
+    """The question with states of values weighed as `how` wants."""
+    if not isinstance(codec, ValueCodec):
+        return question
+    return with_weights(question, codec.state_weights(how, read=read), codec)
 
 
 def with_weights(question: Question, weights: Mapping[int, Array], codec: Codec) -> Question:

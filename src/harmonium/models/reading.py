@@ -13,31 +13,51 @@ from harmonium.data.schema import Schema
 from harmonium.data.tables import Table
 from harmonium.models.frames import Layout, framed
 
-__all__ = ["keep_names", "layout_of", "read_holes"]
+__all__ = ["keep_names", "layout_of", "read_holes", "reading_of"]
 
 
 def layout_of(
-    X: Any, visible: Any, missing: str
+    X: Any, visible: Any, missing: Any
 ) -> tuple[Layout, NDArray[Any], NDArray[np.bool_] | None]:
     """How the columns of `X` are variables, its rows as states ``(n, n_variables)``, and which
     cells are known, None for all.
 
     `visible` is a :class:`~harmonium.Schema`, or what :meth:`Schema.infer` takes. Where `missing`
-    is ``"informative"``, a missing cell is a state of columns that have some.
+    is ``"informative"``, a missing cell is a state of columns that have some; it may also be the
+    list of the columns where it is.
     """
-    rows = not is_frame(X)
+    schema, absent = _decided(X, visible, missing)
+    layout = Layout.of(schema, absent, not is_frame(X))
+    names = [repr(column.name) for column in layout.columns]
+    table, observed = read_holes(layout.states(X), names)
+    return layout, table, observed
+
+
+def reading_of(X: Any, visible: Any, missing: Any) -> dict[str, Any]:
+    """`visible` and `missing` that read any of the rows of `X` as all of them are read."""
+    schema, absent = _decided(X, visible, missing)
+    found: dict[str, Any] = {"visible": Schema.from_facts(schema.to_facts())}  # without the rows
+    if missing != "at-random":
+        found["missing"] = [c.name for c, more in zip(schema.columns, absent, strict=True) if more]
+    return found
+
+
+def _decided(X: Any, visible: Any, missing: Any) -> tuple[Schema, NDArray[np.bool_]]:
+    """What the columns are, and in which of them being missing is a state."""
     frame = framed(X)
-    if rows and isinstance(visible, dict):
+    if not is_frame(X) and isinstance(visible, dict):
         visible = {str(name): kind for name, kind in visible.items()}
     schema = visible if isinstance(visible, Schema) else Schema.infer(frame, visible)
-    blank = np.isnan(schema.read(frame))
-    absent = np.zeros(blank.shape[1], dtype=bool)
     if missing == "informative":
-        absent = np.asarray(blank.any(0))
-    layout = Layout.of(schema, absent, rows)
-    states = layout.states(frame)
-    table, observed = read_holes(states, [repr(column.name) for column in layout.columns])
-    return layout, table, observed
+        return schema, np.asarray(np.isnan(schema.read(frame)).any(0))
+    wanted = [] if missing == "at-random" else list(missing)
+    unknown = [name for name in wanted if name not in schema.names]
+    if unknown:
+        raise ValueError(
+            f"missing: no modelled column is named {unknown[0]!r}; wanted some of "
+            f"{list(schema.names)}"
+        )
+    return schema, np.array([name in wanted for name in schema.names], dtype=bool)
 
 
 def read_holes(

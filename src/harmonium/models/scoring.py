@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from harmonium.compute.random import generator_for
 from harmonium.contract.checks import check_number
 from harmonium.contract.energy import Energy, Evidence
 from harmonium.contract.evidence import TableReadings
-from harmonium.models.frames import Layout
-from harmonium.sampling.seen import log_weight_seen
+from harmonium.data.tables import has_holes
+from harmonium.models.blocks import by_rows
+from harmonium.models.codec import Codec
+from harmonium.models.frames import FrameCodec, Layout
+from harmonium.sampling.seen import BaseGiven, log_weight_seen
 from harmonium.units.space import LIMITS
 
-__all__ = ["check_resolution", "log_weights_of_frame"]
+__all__ = ["check_resolution", "log_weights_of", "log_weights_of_frame"]
 
 Array = NDArray[np.float64]
 
@@ -39,6 +43,38 @@ def check_resolution(resolution: Any, layout: Layout) -> dict[str, float]:
             )
         check_number(f"resolution[{name!r}]", width, 0.0, low_open=True)
     return {name: float(width) for name, width in resolution.items()}
+
+
+def log_weights_of(
+    codec: Codec,
+    build: Callable[[], Energy],
+    log_weights: Callable[[bool], Callable[[Tensor], Tensor]],
+    X: Any,
+    resolution: Any,
+    generator: np.random.Generator,
+) -> Array:
+    """log of the unnormalised P of what is known of each row of `X`, float64 ``(n,)``; NaN where
+    nothing is, whose log P is 0 whatever log Z is.
+
+    `build` makes the model's energy, `log_weights` what weighs whole rows (True: those that a
+    user sees, all else summed out).
+    """
+    if isinstance(codec, FrameCodec):
+        widths = check_resolution(resolution, codec.layout)
+        found = log_weights_of_frame(codec.layout, build(), X, widths, generator)[0]
+        return np.where(np.isnan(codec.read(X)).all(1), np.nan, found)
+    if resolution is not None:
+        raise ValueError("resolution is for models of frames, got states without numbers")
+    if has_holes(X) and isinstance(energy := build(), BaseGiven):
+        seen = np.array(codec.read(X, blanks=True), dtype=np.float64)
+        n_beside = len(energy.sizes) - seen.shape[1]
+        wide = np.pad(seen, ((0, 0), (0, n_beside)), constant_values=np.nan)
+        x = torch.from_numpy(wide).to(energy.device)
+        evidence, source = Evidence(torch.isnan(x)), generator_for(energy.device, generator)
+        weights = log_weight_seen(energy, x.nan_to_num(), evidence, source)[0].cpu().numpy()
+        return np.where(np.isnan(seen).all(1), np.nan, weights)
+    weigh = log_weights(True)
+    return by_rows(codec.read(X), lambda rows: weigh(torch.from_numpy(rows)).cpu())
 
 
 def log_weights_of_frame(

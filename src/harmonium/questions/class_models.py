@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
 
 from harmonium.contract.joint import JointDistribution
-from harmonium.questions.over_models import Sharing
+from harmonium.questions.over_models import Reading, Sharing, picked
 
 __all__ = ["Choice", "Offering", "chosen", "fitted_models", "log_posterior", "scores_of"]
 
@@ -62,13 +61,15 @@ def fitted_models(
     """A clone fitted to each class's rows, and the parameters that all of them share."""
     # What scores must share to be comparable, such as the words that probability covers.
     shared = estimator.shared_parameters(X) if isinstance(estimator, Sharing) else {}
+    if isinstance(estimator, Reading):  # categories, bins and holes that a class may lack
+        shared = shared | estimator.reading_parameters(X)
     models = []
     for code, label in enumerate(classes):
         rows = np.flatnonzero(codes == code)
         model = clone(estimator).set_params(**shared)
         own = None if weight is None else weight[rows]
         try:
-            models.append(model.fit(_safe_indexing(X, rows), sample_weight=own))
+            models.append(model.fit(picked(X, rows), sample_weight=own))
         except ValueError as error:
             if len(rows) > _FEW_ROWS:
                 raise
@@ -100,7 +101,7 @@ def chosen(
     parts = [None if weight is None else weight[rows] for rows in (kept, held)]
     if weight is not None and min(np.bincount(codes[kept], parts[0], len(classes))) == 0:
         return Choice()
-    learned, judged = _safe_indexing(X, kept), _safe_indexing(X, held)
+    learned, judged = picked(X, kept), picked(X, held)
     found = []
     for settings in [{}, *offered]:
         candidate = clone(estimator).set_params(**settings)

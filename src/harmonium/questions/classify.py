@@ -10,7 +10,6 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
-    _num_samples,
     check_is_fitted,
     column_or_1d,
 )
@@ -24,7 +23,7 @@ from harmonium.questions.class_models import (
     log_posterior,
     scores_of,
 )
-from harmonium.questions.over_models import OverModels
+from harmonium.questions.over_models import OverModels, n_rows_of, own_parameters
 
 __all__ = ["BayesClassifier"]
 
@@ -100,8 +99,8 @@ class BayesClassifier(ClassifierMixin, OverModels):
         X = self.rows(X)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        if _num_samples(X) != len(y):
-            raise ValueError(f"y has {len(y)} labels, X has {_num_samples(X)} rows")
+        if n_rows_of(X) != len(y):
+            raise ValueError(f"y has {len(y)} labels, X has {n_rows_of(X)} rows")
         weight = None
         if sample_weight is not None:
             weight = _check_sample_weight(
@@ -195,10 +194,9 @@ class BayesClassifier(ClassifierMixin, OverModels):
         labels = self.classes_
         if labels.dtype == object:
             labels = labels.astype(str)
-        given = self.estimator.get_params(deep=False)
         return {"class_log_prior": self.class_log_prior_}, {
             "classes": labels.tolist(),
-            "own_parameters": {name: given[name] for name in self._own_names},
+            "own_parameters": own_parameters(self.estimator, self._own_names),
             "settings": self.settings_,
             "sharpness": self.sharpness_,
         }

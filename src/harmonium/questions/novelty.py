@@ -8,13 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import OutlierMixin, clone
 from sklearn.model_selection import KFold
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from harmonium.contract.checks import check_number
+from harmonium.contract.checks import check_integer, check_number
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.warning import warn_caller
-from harmonium.questions.over_models import OverModels
+from harmonium.models.cells import CellMarginal
+from harmonium.questions.answers import (
+    TellsCells,
+    by_name,
+    numbers_like,
+    schema_of,
+    values_like,
+)
+from harmonium.questions.over_models import (
+    OverModels,
+    Reading,
+    n_rows_of,
+    own_parameters,
+    picked,
+)
 
 __all__ = ["NoveltyDetector"]
 
@@ -55,14 +68,16 @@ class NoveltyDetector(OutlierMixin, OverModels):
         self.check_parameters()
         contamination = float(self.contamination)
         X = self.rows(X)
-        n = _num_samples(X)
+        n = n_rows_of(X)
         if n < 2:
             raise ValueError(f"X must have at least two rows, got n_samples={n}")
+        estimator = self.estimator
+        reading = estimator.reading_parameters(X) if isinstance(estimator, Reading) else {}
         scores = np.empty(n)
         folds = KFold(min(_N_FOLDS, n), shuffle=True, random_state=0)
         for seen, unseen in folds.split(np.zeros((n, 1))):
-            model = clone(self.estimator).fit(_safe_indexing(X, seen))
-            scores[unseen] = model.score_samples(_safe_indexing(X, unseen))
+            model = clone(estimator).set_params(**reading).fit(picked(X, seen))
+            scores[unseen] = model.score_samples(picked(X, unseen))
         self.held_out_scores_ = scores
         # The k-th smallest with k = floor(c (n + 1)): at most a share c falls below it, on
         # average over new rows, however scores are distributed (conformal prediction).
@@ -74,7 +89,8 @@ class NoveltyDetector(OutlierMixin, OverModels):
                 f"{int(np.ceil(1 / contamination - 1e-9)) - 1} are needed): nothing is novel",
                 UserWarning,
             )
-        self.estimator_ = clone(self.estimator).fit(X)
+        self.estimator_ = clone(estimator).set_params(**reading).fit(X)
+        self._own_names = sorted(reading)
         return self
 
     def models(self) -> list[JointDistribution]:
@@ -104,12 +120,66 @@ class NoveltyDetector(OutlierMixin, OverModels):
         """+1 for rows like those of `fit`, -1 for novel ones."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    # -- which cells make a row odd -----------------------------------------------------------
+
+    def explain(self, X: Any, *, random_state: Any = 0) -> Any:
+        """log P of each cell given the rest of its row, in nats: the low ones make a row odd.
+
+        A frame like `X`, of arrays an array; its cells are no parts of :meth:`score_samples`,
+        which counts what cells share once. NaN where a cell is missing and in columns that are
+        not modelled (identifiers, constants). Of labels the probability of the label; of
+        numbers, so that columns compare, the mass of the cell of width w round the number, w
+        the column's resolution or 2% of its standard deviation, the larger.
+
+        Parameters
+        ----------
+        X : rows as for :meth:`score_samples`, with holes.
+        random_state : for rows of which too much is missing for exact sums (more than 1,024
+            joint states with the cell itself); exact otherwise.
+
+        ``TypeError`` for a model that does not give P of single cells (RBM and MarkovNetwork
+        do). Costs a weight a state of each column a row.
+        """
+        cells = self._cells(X, random_state)
+        return numbers_like(X, {name: cell.log_mass() for name, cell in cells.items()})
+
+    def alternatives(self, X: Any, n: int = 1, *, random_state: Any = 0) -> tuple[Any, Any]:
+        """What each cell would rather be, given the rest of its row, and log P of that.
+
+        Two tables like `X`: in each cell the `n`-th most probable value other than its own (of
+        numbers, of other bins than its own the typical values), and log P of it as
+        :meth:`explain` counts it. Where log P is much above explain's, the cell may be a
+        mistake. Missing where the cell is missing or has fewer than `n` alternatives; columns
+        that are not modelled stay as they are, with NaN. Parameters and errors are explain's.
+        """
+        check_integer("n", n, 1)
+        values, logs = {}, {}
+        for name, cell in self._cells(X, random_state).items():
+            states, logs[name] = cell.alternative(n)
+            values[name] = cell.column.values(states)
+        return values_like(X, values, schema_of(self.estimator_)), numbers_like(X, logs)
+
+    def _cells(self, X: Any, random_state: Any) -> dict[str, CellMarginal]:
+        check_is_fitted(self)
+        X, model = self.rows(X), self.estimator_
+        if not isinstance(model, TellsCells):
+            raise TypeError(f"explain: {type(model).__name__} gives no P of single cells")
+        found = model.cell_marginals(X, of="known", random_state=random_state)
+        return by_name(found, X, model)
+
+    # -- files ----------------------------------------------------------------------------------
+
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        return {"held_out_scores": self.held_out_scores_}, {"offset": self.offset_}
+        return {"held_out_scores": self.held_out_scores_}, {
+            "offset": self.offset_,
+            "own_parameters": own_parameters(self.estimator, self._own_names),
+        }
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         self.held_out_scores_ = arrays["held_out_scores"]
         self.offset_ = float(facts["offset"])
         (self.estimator_,) = self.estimators_
         del self.estimators_
-        self.estimator = clone(self.estimator_)
+        own = dict(facts.get("own_parameters", {}))  # files of an earlier time have none
+        self._own_names = sorted(own)
+        self.estimator = clone(self.estimator_).set_params(**own)

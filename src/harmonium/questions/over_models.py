@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -10,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from harmonium.contract.joint import JointDistribution
+from harmonium.data.schema import Schema
 
-__all__ = ["OverModels", "Sharing"]
+__all__ = ["OverModels", "Reading", "Sharing", "n_rows_of", "own_parameters", "picked"]
 
 
 @runtime_checkable
@@ -24,6 +26,36 @@ class Sharing(Protocol):
 
     def shared_parameters(self, X: Any) -> dict[str, Any]:
         """Constructor parameters, worked out from all the rows, for the model of each class."""
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A model that must read rows it has not learned from as if it had: their categories, say."""
+
+    def reading_parameters(self, X: Any) -> dict[str, Any]:
+        """Constructor parameters, worked out from all the rows, for a model of some of them."""
+
+
+def picked(X: Any, rows: NDArray[np.int64]) -> Any:
+    """Some rows of anything that :meth:`OverModels.rows` gives, by their numbers."""
+    if isinstance(X, Mapping) and not sparse.issparse(X):  # one sparse form is a dict, too
+        return {name: [own[row] for row in rows] for name, own in X.items()}
+    if hasattr(X, "column_names") and hasattr(X, "take"):  # Arrow
+        return X.take(rows)
+    return _safe_indexing(X, rows)
+
+
+def n_rows_of(X: Any) -> int:
+    """How many rows there are."""
+    if isinstance(X, Mapping) and not sparse.issparse(X):  # one sparse form is a dict, too
+        return len(next(iter(X.values()))) if X else 0
+    return int(_num_samples(X))
+
+
+def own_parameters(estimator: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Parameters as a file keeps them; a schema is in the models' own."""
+    given = estimator.get_params(deep=False)
+    return {name: given[name] for name in names if not isinstance(given[name], Schema)}
 
 
 class OverModels(BaseEstimator, ABC):
@@ -64,13 +96,16 @@ class OverModels(BaseEstimator, ABC):
 
     def rows(self, X: Any) -> Any:
         """`X` as something that rows can be picked from: a table, images, a list of texts."""
+        if isinstance(X, Mapping) and not sparse.issparse(X):  # one sparse form is a dict, too
+            return {name: list(own) for name, own in X.items()}
         if isinstance(X, str | bytes):
             raise ValueError("X must be rows or an iterable of texts, got one string")
         if not hasattr(X, "shape") and not hasattr(X, "iloc") and not isinstance(X, list):
             X = np.asarray(X) if hasattr(X, "__array__") else list(X)
         if sparse.issparse(X):
             X = X.tocsr()  # the one sparse form that rows can be picked from
-        takes_text = get_tags(self.estimator).input_tags.string
+        known = isinstance(self.estimator, JointDistribution)
+        takes_text = not known or get_tags(self.estimator).input_tags.string
         if not takes_text and isinstance(X, list) and X and isinstance(X[0], str):
             raise ValueError(
                 f"X must be a table or images of numbers for {type(self.estimator).__name__}, "

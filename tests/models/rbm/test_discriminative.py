@@ -20,6 +20,7 @@ from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm.attributes import Attributes, joint_units
 from harmonium.models.rbm.conditional import AttributesGivenRows, attributes_given_rows
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.units.bernoulli import Bernoulli
 
 N_X, N_H = 4, 3
 LABEL = Attributes(("sky",), ("sun", "rain", "snow"))
@@ -30,10 +31,10 @@ KINDS = pytest.mark.parametrize("attributes", [LABEL, COLUMNS], ids=["label", "c
 def machine(attributes: Attributes, seed: int = 0) -> tuple[RBMEnergy, AttributesGivenRows]:
     """Random parameters, float64."""
     rng = np.random.default_rng(seed)
-    units = joint_units(N_X, attributes)
+    units = joint_units(Bernoulli(N_X), attributes)
     n = units.n_statistics
     parts = [torch.from_numpy(rng.normal(0, 1.5, shape)) for shape in ((n, N_H), n, N_H, n)]
-    given = attributes_given_rows(0.5, N_X, attributes)
+    given = attributes_given_rows(0.5, Bernoulli(N_X), attributes)
     assert given is not None
     return RBMEnergy(*parts, units), given
 
@@ -54,7 +55,7 @@ def objective(
 ) -> torch.Tensor:
     """By listing every x, y and h: (1 - d) times log P(x, y) of all rows, d times log P(y | x)
     of those labelled; differentiable."""
-    units = joint_units(N_X, attributes)
+    units = joint_units(Bernoulli(N_X), attributes)
     hs = torch.tensor(list(itertools.product((0.0, 1.0), repeat=N_H))).double()
     ys = torch.tensor(list(itertools.product(*map(range, attributes.units.sizes)))).double()
     xs = torch.tensor(list(itertools.product((0.0, 1.0), repeat=N_X))).double()

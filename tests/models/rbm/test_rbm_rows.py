@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 import harmonium as hm
-from harmonium.models import energy_model
+from harmonium.models import blocks
 
 
 def wide_model(n: int = 30) -> hm.RBM:
@@ -28,7 +28,7 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_sparse_rows_are_never_dense_beyond_a_block(question, monkeypatch):
-    monkeypatch.setattr(energy_model, "_ROWS_AT_ONCE", 64)
+    monkeypatch.setattr(blocks, "_ROWS_AT_ONCE", 64)
     X = sparse.random(1000, 30, 0.1, format="csr", random_state=0)
     X.data[:] = 1
     X = X.astype(np.uint8)
@@ -43,7 +43,7 @@ def test_sparse_rows_are_never_dense_beyond_a_block(question, monkeypatch):
     found = QUESTIONS[question](wide_model(), X)
     assert len(made) > 1
     assert max(made) <= 64
-    monkeypatch.setattr(energy_model, "_ROWS_AT_ONCE", 5000)
+    monkeypatch.setattr(blocks, "_ROWS_AT_ONCE", 5000)
     dense = plain(X)
     whole = QUESTIONS[question](wide_model(), dense)
     if question == "sample_hidden":  # other blocks draw other numbers

@@ -39,6 +39,17 @@ def fit(
         str | None, typer.Option(help="which array of the labels' or attributes' .npz")
     ] = None,
     levels: options.Levels = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="tables: what a column is, name=kind (bernoulli, categorical, ordinal, count, "
+            "quantile, identifier) or name=low,mid,high, its categories in order"
+        ),
+    ] = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(help="tables: at-random, or informative: a missing cell says something"),
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="a constructor parameter: name=value")
     ] = None,
@@ -46,24 +57,61 @@ def fit(
     seed: options.Seed = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
 ) -> None:
-    """Learn a model from rows, texts or images."""
+    """Learn a model from rows, tables, texts or images."""
     from harmonium.data.files import read_attributes, read_labels
-    from harmonium.data.kinds import KINDS
 
     entry = by_command(model)
     _check_targets(entry, labels, attributes, labels_key)
     _check_form(entry, out, labels)
     estimator = _unfitted(entry, structure)
     known = set(estimator.get_params(deep=False)) - ({"factors"} if entry.structure else set())
-    chosen = _chosen(known, {"n_levels": levels, "random_state": seed}, entry)
+    chosen = _chosen(known, {"n_levels": levels, "random_state": seed, "missing": missing}, entry)
     estimator.set_params(verbose=0 if quiet else 1, **chosen, **_set(known, set_))
-    assert entry.data is not None
-    kind = KINDS[entry.data].of(estimator)
+    rows = _rows(entry, estimator, data, key, columns, labels is not None)
     if labels is not None:
-        _fit_classes(estimator, kind.read(data, key), read_labels(labels, labels_key), out)
+        _fit_classes(estimator, rows, read_labels(labels, labels_key), out)
         return
     y = None if attributes is None else read_attributes(attributes, labels_key)
-    _keep(estimator.fit(kind.stream(data, key), y), entry, out)
+    _keep(estimator.fit(rows, y), entry, out)
+
+
+def _rows(
+    entry: Entry,
+    estimator: Any,
+    data: str,
+    key: str | None,
+    columns: list[str] | None,
+    classes: bool,
+) -> Any:
+    """DATA to learn from, the estimator having been told of the columns of a table."""
+    from harmonium.data.kinds import Frames, kind_to_learn
+
+    kind = kind_to_learn(entry, estimator, data)
+    if isinstance(kind, Frames):
+        rows = kind.read(data, key)
+        _set_columns(estimator, rows, columns, classes)
+        return rows
+    if columns:
+        raise ValueError(
+            f"--columns wants a table whose first line names its columns, not {data!r}"
+        )
+    return kind.read(data, key) if classes else kind.stream(data, key)
+
+
+def _set_columns(estimator: Any, frame: Any, columns: list[str] | None, classes: bool) -> None:
+    """Tell the estimator what the columns of a table are, as far as they are not for it to see.
+
+    Models of several `classes` have one schema, or what they say could not be compared.
+    """
+    from harmonium.apps.cli.columns import read_columns
+    from harmonium.data.schema import Schema
+
+    if columns and estimator.visible != "auto":
+        raise ValueError("--columns and --set visible=... say both what columns are; give one")
+    visible: Any = read_columns(columns, frame) if columns else estimator.visible
+    if classes:
+        visible = Schema.infer(frame, visible)
+    estimator.set_params(visible=visible)
 
 
 def _check_targets(
@@ -87,6 +135,9 @@ def _keep(fitted: Any, entry: Entry, out: str) -> None:
     print(f"{out}: {entry.title[0].lower()}{entry.title[1:]}")
     for name, value in written_facts(fitted.facts()):
         print(f"{name}: {value}")
+    schema = getattr(fitted, "schema_", None)
+    if schema is not None:
+        print(f"columns:\n{schema}")
 
 
 def _check_form(entry: Entry, out: str, labels: str | None) -> None:
@@ -115,7 +166,7 @@ def _chosen(known: Collection[str], chosen: dict[str, Any], entry: Entry) -> dic
     given = {name: value for name, value in chosen.items() if value is not None}
     for name in given:
         if name not in known:
-            option = {"n_levels": "--levels", "random_state": "--seed"}[name]
+            option = {"n_levels": "--levels", "random_state": "--seed"}.get(name, f"--{name}")
             raise ValueError(f"{option} does not apply to --model {entry.command}")
     return given
 

@@ -11,7 +11,10 @@ from typing import Any
 import typer
 
 from harmonium.apps.cli import ask, network, show
+from harmonium.apps.cli.classify import classify
 from harmonium.apps.cli.fit import fit
+from harmonium.apps.cli.odd import odd
+from harmonium.apps.cli.sample import sample
 
 __all__ = ["app", "main"]
 
@@ -24,8 +27,9 @@ app = typer.Typer(
 for _command in (
     fit,
     ask.score,
-    ask.classify,
-    ask.sample,
+    classify,
+    odd,
+    sample,
     ask.complete,
     ask.correct,
     ask.encode,

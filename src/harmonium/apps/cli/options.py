@@ -39,7 +39,8 @@ __all__ = [
 Data = Annotated[
     str,
     typer.Argument(
-        help="rows: .npy, .npz, .csv, .parquet; texts: .txt, .txt.gz or - (a text a line); "
+        help="rows: .npy, .npz, .csv, .parquet; tables with names: .csv, .tsv, .parquet; texts: "
+        ".txt, .txt.gz or - (a text a line); "
         "images: a folder, a picture, .npy or .npz; a network's: .evid too"
     ),
 ]
@@ -51,7 +52,8 @@ Out = Annotated[
     typer.Option(
         "-o",
         "--out",
-        help="rows: .npy, .npz, .csv, or .png for pictures; images: .npy, .npz, .png or a folder; "
+        help="rows: .npy, .npz, .csv, or .png for pictures; tables with names: .csv, .tsv or "
+        ".parquet (printed without it); images: .npy, .npz, .png or a folder; "
         "texts: .txt (printed without it)",
     ),
 ]
@@ -111,7 +113,7 @@ def hidden(model: Any, path: str, name: str) -> Callable[..., Any]:
 
 
 def check_csv(path: str, *others: str) -> None:
-    """Whether a table can be written there, before any work."""
+    """Whether a table can be written there as ``.csv`` or `others`, before any work."""
     from harmonium.contract.storage import check_place
 
     endings = (".csv", *others)
@@ -171,6 +173,7 @@ def read_channel(text: str) -> Any:
 
     kinds: dict[str, Any] = {
         "bitflip": noise.BitFlip,
+        "cells": noise.Cells,
         "gaussian": noise.Gaussian,
         "replace": noise.Replace,
         "typos": noise.Typos,

@@ -42,7 +42,11 @@ def info(
     for name, value in fitted.get_params(deep=False).items():
         if name != "factors":  # the tables themselves
             table.add_row(name, str(value))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    schema = getattr(fitted, "schema_", None)
+    if schema is not None:
+        console.print(str(schema), markup=False, highlight=False, soft_wrap=True)
     if weights is not None:
         from harmonium.apps.pages.pictures import weights_picture
         from harmonium.data.sheets import save_picture
@@ -58,6 +62,12 @@ def report(
     shape: options.Shape = None,
     labels: Annotated[str | None, typer.Option(help="what hidden units tell about these")] = None,
     labels_key: options.LabelsKey = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            help="tables: what the model learned from, to see whether new rows are copies"
+        ),
+    ] = None,
 ) -> None:
     """One self-contained HTML page about a model: curves, samples, likelihood, warnings."""
     from harmonium.apps.report.write import write_report
@@ -68,12 +78,14 @@ def report(
     if Path(out).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--out must end in .html, got {out!r}")
     check_place(out, "--out")
-    if data is None and (key is not None or labels is not None):
-        raise ValueError("--key and --labels are of DATA, which is missing")
+    if data is None and not (key is None and labels is None and train is None):
+        raise ValueError("--key, --labels and --train go with DATA, which is missing")
     fitted = options.load_model(model)
-    rows = None if data is None else kind_of(fitted).read(data, key)
+    kind = kind_of(fitted)
+    rows = None if data is None else kind.read(data, key)
+    learned = None if train is None else kind.read(train)
     known = None if labels is None else read_labels(labels, labels_key)
-    write_report(fitted, out, rows, options.read_shape(shape), labels=known)
+    write_report(fitted, out, rows, options.read_shape(shape), labels=known, train=learned)
     print(out)
 
 

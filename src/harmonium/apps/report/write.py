@@ -16,9 +16,13 @@ import harmonium
 from harmonium.apps.pages.page import render, write_page
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.registry import MODELS, entry_of
+from harmonium.data.kinds import Frames, kind_of
 from harmonium.data.tables import as_array
 
 __all__ = ["write_report"]
+
+#: What describes a model of a frame, whichever it is.
+_TABLES = "apps.report.table"
 
 
 def write_report(
@@ -28,6 +32,7 @@ def write_report(
     shape: tuple[int, int] | None = None,
     *,
     labels: Any = None,
+    train: Any = None,
     random_state: int = 0,
 ) -> None:
     """Write one HTML file about `model` that needs no network and no other file.
@@ -40,6 +45,7 @@ def write_report(
         not seen: for log-likelihoods, completions, neighbours. None leaves those out.
     shape : (height, width) of a row seen as a picture; None: a square where it fits. An RBM's.
     labels : a label for each row of `data`: what hidden units tell about them. An RBM's.
+    train : the frame that the model was fitted on: whether new rows are copies. A table's.
     random_state : seed of what is drawn.
 
     Raises ``ValueError`` for what the model's report does not take, and ``ImportError`` with the
@@ -53,13 +59,18 @@ def write_report(
     check_is_fitted(model)
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"path: the folder {str(Path(path).parent)!r} does not exist")
-    describe = import_module(f"harmonium.{entry.report}").describe
-    given: dict[str, Any] = {"shape": shape, "labels": labels}
+    frames = isinstance(kind_of(model), Frames)
+    describe = import_module(f"harmonium.{_TABLES if frames else entry.report}").describe
+    given: dict[str, Any] = {"shape": shape, "labels": labels, "train": train}
     given = {key: value for key, value in given.items() if value is not None}
     for key in given:
         if key not in signature(describe).parameters:
-            raise ValueError(f"{key}: the report of a {entry.name} takes none, got {given[key]!r}")
-    data = as_array(data)
+            what = f"{entry.name} of a table with names" if frames else entry.name
+            raise ValueError(f"{key}: the report of a {what} takes none, got {given[key]!r}")
+    if train is not None and data is None:
+        raise ValueError("train: wanted only together with data, which the model has not seen")
+    if not frames:
+        data = as_array(data)
     if labels is not None:
         given["labels"] = _labels(labels, data)
     html = render(

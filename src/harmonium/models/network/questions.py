@@ -16,8 +16,8 @@ from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.estimates import Status
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
+from harmonium.models.cells import CellQuestions
 from harmonium.models.codec import Codec
-from harmonium.models.energy_model import EnergyModel
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.beliefs import LoopyBeliefs, loopy_beliefs
 from harmonium.models.network.exact.contraction import Array
@@ -41,7 +41,7 @@ __all__ = ["Questions"]
 _SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
 
 
-class Questions(EnergyModel):
+class Questions(CellQuestions):
     """Everything that is asked of a network, given its structure."""
 
     _annealing_steps: ClassVar[tuple[int, ...]] = (2000, 20000)

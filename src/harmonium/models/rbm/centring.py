@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from harmonium.contract.energy import Metric, Parameters
+from harmonium.learning.ascent import Gaussian, Prior
 
-__all__ = ["Centred"]
+__all__ = ["Centred", "CentredPull"]
 
 #: Share of a batch's mean in the running mean of the hidden units.
 _FOLLOWED = 0.01
@@ -46,3 +47,43 @@ class Centred(Metric):
     def follow(self, hidden_mean: Tensor) -> None:
         """:meth:`observe` of the hidden units' mean under a batch."""
         self.hidden_mean.lerp_(hidden_mean, _FOLLOWED)
+
+
+class CentredPull(Prior):
+    """A Gaussian prior of `precision` on the weights of a centred machine, beside one on `biases`.
+
+    Weights that shrink while biases stay move every unit's mean: a pull on them alone comes to
+    rest where the model's means are precision * W @ hidden_mean away from the data's, which is
+    much where rows are few. Here the biases move along, so that the centred ones are as they were.
+    """
+
+    def __init__(self, precision: float, centred: Centred, biases: Gaussian) -> None:
+        self.precision, self.centred, self.biases = precision, centred, biases
+
+    def value(self, parameters: Parameters) -> float:
+        square = float((parameters["weights"].double() ** 2).sum())
+        return self.biases.value(parameters) - 0.5 * self.precision * square
+
+    def gradient(self, parameters: Parameters) -> Parameters:
+        own = {"weights": -self.precision * parameters["weights"]}
+        return {**own, **self.biases.gradient(parameters)}
+
+    def pull(self, parameters: Parameters, rate: float) -> None:
+        """Implicit, as :class:`~harmonium.learning.ascent.Gaussian`'s: no rate is too large."""
+        moved = self.along(parameters, rate)
+        parameters["weights"].mul_(1.0 / (1.0 + rate * self.precision))
+        self.pull_biases(parameters, moved, rate)
+
+    def along(self, parameters: Parameters, rate: float) -> Parameters:
+        """What the biases gain when the weights are pulled."""
+        share = rate * self.precision / (1.0 + rate * self.precision)
+        return {
+            "visible_bias": share * (parameters["weights"] @ self.centred.hidden_mean),
+            "hidden_bias": share * (self.centred.visible_mean @ parameters["weights"]),
+        }
+
+    def pull_biases(self, parameters: Parameters, moved: Parameters, rate: float) -> None:
+        """The rest of a pull whose weights have been: biases gain what :meth:`along` gave."""
+        for name, change in moved.items():
+            parameters[name].add_(change)
+        self.biases.pull(parameters, rate)

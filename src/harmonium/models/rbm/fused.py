@@ -19,7 +19,7 @@ from harmonium.learning.learners.base import ChainLearner
 from harmonium.learning.learners.contrastive import Contrastive
 from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.rows import Batch
-from harmonium.models.rbm.centring import Centred
+from harmonium.models.rbm.centring import Centred, CentredPull
 from harmonium.models.rbm.kernels.choose import Updates
 from harmonium.models.rbm.weighted import Weighted
 
@@ -33,6 +33,10 @@ def fused_step(
 
     `updates` are of the energy's own parameters.
     """
+    if isinstance(prior, CentredPull) and isinstance(learner, ChainLearner):
+        weights = Gaussian({"weights": prior.precision})
+        alone = fused_step(energy, updates, learner, weights, metric)
+        return None if alone is None else _Along(energy, alone, prior)
     if not isinstance(learner, ChainLearner | Weighted) or not isinstance(prior, Gaussian):
         return None
     decay, pull = (prior.precisions.get(name, 0.0) for name in ("weights", "visible_bias"))
@@ -101,6 +105,21 @@ class _Fused:
             weights = self.energy.parameters()["weights"]
             self._shares[n] = torch.full((n,), 1.0 / n, dtype=weights.dtype, device=weights.device)
         return self._shares[n]
+
+
+@dataclass
+class _Along:
+    """A step that pulls weights alone, the biases moved along."""
+
+    energy: Energy
+    alone: FusedStep
+    prior: CentredPull
+
+    def __call__(self, x: Tensor, rate: float, generator: Generator) -> None:
+        parameters = self.energy.parameters()
+        moved = self.prior.along(parameters, rate)
+        self.alone(x, rate, generator)
+        self.prior.pull_biases(parameters, moved, rate)
 
 
 def _swept(learner: ChainLearner, x: Tensor) -> Chains | None:

@@ -11,36 +11,31 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from harmonium.compute.device import device_for
-from harmonium.contract.checks import check_integer, check_ranges
-from harmonium.contract.estimates import LogZ, check_history
-from harmonium.data.schema import Schema
+from harmonium.contract.checks import check_ranges
 from harmonium.data.tables import Table, check_sample_weight, check_states, has_holes
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.learning.record import Observer
 from harmonium.learning.rows import n_rows_of, row_source
-from harmonium.models.frames import Layout, is_wanted
+from harmonium.models.frames import is_wanted
 from harmonium.models.rbm.attributes import Attributes
 from harmonium.models.rbm.conditional import attributes_given_rows
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.models.rbm.given import check_state, given_parameters
+from harmonium.models.rbm.given import given_parameters
+from harmonium.models.rbm.plan import RBMParameters, plan_for, prior_for
 from harmonium.models.rbm.questions import Questions
 from harmonium.models.rbm.ranges import RANGES
 from harmonium.models.rbm.start import (
-    RBMParameters,
     Start,
     base_bias_of,
     begin_running,
     check_learner,
     fit_energy,
-    plan_for,
-    prior_for,
 )
-from harmonium.models.reading import keep_names, layout_of, read_holes
+from harmonium.models.reading import keep_names, layout_of, read_holes, reading_of
 
 __all__ = ["RBM"]
 
@@ -57,7 +52,7 @@ class RBM(Questions):
         ``{column: [categories in order]}``, or a Schema.
     hidden : kind of hidden units; ``"bernoulli"`` (0 or 1).
     missing : ``"at-random"`` learns from what is known of each row; ``"informative"`` (frames)
-        makes a missing cell a state of its column.
+        makes a missing cell a state of its column; a list of columns does so in these.
     learner : where the gradient's model expectation comes from: ``"exact"`` enumeration
         (smaller side of at most 20 units), ``"cd"`` contrastive divergence, ``"pcd"``
         persistent chains, ``"pt"`` persistent chains with parallel tempering.
@@ -112,7 +107,7 @@ class RBM(Questions):
         *,
         visible: Any = "auto",
         hidden: str = "bernoulli",
-        missing: str = "at-random",
+        missing: Any = "at-random",
         learner: str = "pcd",
         n_updates: int | str = "auto",
         batch_size: int | str = "auto",
@@ -206,11 +201,16 @@ class RBM(Questions):
             self.n_features_in_ = table.shape[1] + len(self._layout.schema.left_out)
             keep_names(self, X)
             return table, observed
-        if self.missing == "informative":
-            raise ValueError("missing='informative' is for frames, got an array of 0 and 1")
+        if self.missing != "at-random":
+            raise ValueError(f"missing={self.missing!r} is for frames, got an array of 0 and 1")
         blanks = has_holes(X)
         table = check_states(self, X, reset=True, blanks=blanks)
         return read_holes(table) if blanks else (table, None)
+
+    def reading_parameters(self, X: Any) -> dict[str, Any]:
+        """Constructor parameters by which a model fitted to some of the rows of `X` reads all of
+        them: the schema of a frame, and the columns in which being missing is a state."""
+        return reading_of(X, self.visible, self.missing) if is_wanted(X, self.visible) else {}
 
     #: What `partial_fit` goes on from; None until it is called, and after `fit`.
     _running: RunningFit | None = None
@@ -302,70 +302,6 @@ class RBM(Questions):
         model._base_bias = model.intercept_visible_ / model.temperature
         model._base_bias = base_bias_of(model.build_energy(torch.float64))
         return model
-
-    # -- files ------------------------------------------------------------
-
-    def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        check_is_fitted(self)
-        arrays = {
-            "components": self.components_,
-            "intercept_visible": self.intercept_visible_,
-            "intercept_hidden": self.intercept_hidden_,
-            "base_bias": self._base_bias,
-            "attribute_components": self.attribute_components_,
-            "intercept_attributes": self.intercept_attributes_,
-        }
-        known = self.known_log_partition
-        facts: dict[str, Any] = {
-            "n_features_in": self.n_features_in_,
-            "history": self.history_,
-            "n_updates": self.n_updates_,
-            "stop_reason": self.stop_reason_,
-            "log_partition": None if known is None else vars(known),
-            "attributes": None if self._attributes is None else self._attributes.facts(),
-            "table": None if self._layout is None else self._layout.facts(),
-            # Where a checkpoint lay, and which machine fitted, is no part of the model.
-            "parameters_left_out": ["checkpoint", "device"],
-        }
-        if isinstance(self.visible, Schema):  # what was learned has it
-            facts["parameters_left_out"].append("visible")
-        if hasattr(self, "feature_names_in_"):
-            facts["feature_names_in"] = [str(name) for name in self.feature_names_in_]
-        return arrays, facts
-
-    def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        n_hidden, n_visible, n_units = check_state(arrays)
-        table = facts.get("table")
-        self._layout = None if table is None else Layout.from_facts(table)
-        wanted = n_visible if self._layout is None else self._layout.units.n_statistics
-        if wanted != n_visible:
-            raise ValueError(f"components have {n_visible} columns, the schema wants {wanted}")
-        if self._layout is None and int(facts["n_features_in"]) != n_visible:
-            raise ValueError(f"n_features_in is {facts['n_features_in']!r}, wanted {n_visible}")
-        self.components_ = arrays["components"]
-        self.intercept_visible_ = arrays["intercept_visible"]
-        self.intercept_hidden_ = arrays["intercept_hidden"]
-        self._base_bias = arrays["base_bias"]
-        self.attribute_components_ = arrays["attribute_components"]
-        self.intercept_attributes_ = arrays["intercept_attributes"]
-        self._attributes = Attributes.from_facts(facts["attributes"], n_units)
-        self.n_features_in_ = int(facts["n_features_in"])
-        self._n_features_out = n_hidden
-        self.history_ = check_history(facts["history"])
-        self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
-        self.stop_reason_ = str(facts["stop_reason"])
-        self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
-        if "feature_names_in" in facts:
-            self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
-
-    def _sizes(self) -> dict[str, Any]:
-        n_hidden, n_visible = self.components_.shape
-        sizes: dict[str, Any] = {"visible units": n_visible, "hidden units": n_hidden}
-        if self._attributes is not None:
-            sizes["attributes"] = list(map(str, self._attributes.names))
-            if self._attributes.classes:
-                sizes["classes"] = list(map(str, self._attributes.classes))
-        return sizes
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -23,12 +23,21 @@ def _check_visible(name: str, value: Any) -> None:
     )
 
 
+def _check_missing(name: str, value: Any) -> None:
+    words = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+    if words or (isinstance(value, str) and value in ("at-random", "informative")):
+        return
+    raise ValueError(
+        f"{name} must be 'at-random', 'informative' or a list of columns, got {value!r}"
+    )
+
+
 _AT_LEAST_ONE = or_else("auto", integer(1))
 RANGES: Mapping[str, Range] = {
     "n_components": integer(1),
     "visible": _check_visible,
     "hidden": choice("bernoulli"),
-    "missing": choice("at-random", "informative"),
+    "missing": _check_missing,
     "learner": choice("exact", "cd", "pcd", "pt"),
     "n_updates": _AT_LEAST_ONE,
     "batch_size": _AT_LEAST_ONE,

@@ -1,4 +1,4 @@
-"""Where the fit of an RBM starts, and every number that it is run with."""
+"""Where the fit of an RBM starts, and what it is made of."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ from scipy import sparse
 from torch import Tensor
 
 from harmonium.compute.random import generator_for, random_generator
-from harmonium.contract.energy import Chains, Metric
+from harmonium.contract.energy import Chains
 from harmonium.data.tables import Table, dense_rows
-from harmonium.learning.ascent import Ascent, Gaussian, Plain
+from harmonium.learning.ascent import Ascent, Gaussian
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
 from harmonium.learning.hybrid_watch import HybridWatching
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
 from harmonium.learning.learners.hybrid import Conditional, Hybrid
-from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import RowSource, Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood, Watching
-from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, followed_rate, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.models.rbm.paired import begin_paired, may_pair
+from harmonium.models.rbm.plan import (
+    RBMParameters,
+    is_grouped,
+    metric_for,
+    plan_for,
+    prior_along,
+    prior_for,
+)
 from harmonium.models.rbm.stiff import (
     SummedWatching,
     begin_summed,
@@ -47,51 +53,17 @@ from harmonium.units.mixed import Mixed
 from harmonium.units.space import LIMITS
 
 __all__ = [
-    "RBMParameters",
     "Start",
     "base_bias_of",
     "begin_running",
     "check_learner",
     "fit_energy",
-    "plan_for",
-    "prior_for",
 ]
 
 Array: TypeAlias = NDArray[np.float64]
 
 #: Standard deviation of the first weights: small enough for a known log Z, enough to part units.
 _INITIAL_SCALE = 0.01
-#: Precision of the Gaussian prior on W behind weight_decay="auto".
-_PRIOR_PRECISION = 2.0
-#: ... but never less decay than this: below, chains stop mixing on large tables.
-_LEAST_DECAY = 4e-4
-#: Fewer rows than this are learned at half the rate.
-_FEW_ROWS = 5000
-#: One variable of several states beside fewer columns than this is one of them, not a label.
-_FEW_COLUMNS = 10
-#: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
-_SO_FEW = 100
-#: The fastest where chains follow only a part of the objective, or none of it.
-_FASTEST = 2.0
-#: Rows that tell well enough which parameters are best; more are better learned from.
-_MOST_HELD = 2000
-
-
-@dataclass(frozen=True)
-class RBMParameters(Wanted):
-    """What a fit reads of the model's parameters, checked; named as they are."""
-
-    n_components: int
-    learner: str
-    n_updates: int | str
-    batch_size: int | str
-    learning_rate: float | str
-    n_chains: int | str
-    n_gibbs: int
-    centered: bool
-    weight_decay: float | str
-    discriminative: float
-    temperature: float
 
 
 @dataclass(frozen=True)
@@ -103,47 +75,6 @@ class Start:
     units: Units
     observed: NDArray[np.bool_] | None = None
     given: Conditional | None = None
-
-
-def plan_for(wanted: RBMParameters, n_rows: int, followed: float | None = None) -> Plan:
-    """Every number the user left to us; docs/design_notes.md has the measurements behind them.
-    `followed` is the rate that chains follow, where it was looked for."""
-
-    def chosen(name: str, automatic: Any) -> Any:
-        value = getattr(wanted, name)
-        return automatic if value == "auto" else value
-
-    n_held = n_held_of(wanted.validation_fraction, n_rows, _MOST_HELD)
-    n_kept = n_rows - n_held
-    rate = followed or (0.05 if n_kept < _FEW_ROWS else 0.1)
-    # The chains' part of the objective goes on at this rate, the rest by what it weighs beside.
-    rate /= max(1.0 - wanted.discriminative, rate / _FASTEST)
-    return Plan(
-        n_updates=int(chosen("n_updates", 100_000)),
-        batch_size=min(int(chosen("batch_size", 100)), n_kept),
-        rate=float(chosen("learning_rate", rate)),
-        n_chains=int(chosen("n_chains", 100)),
-        n_gibbs=wanted.n_gibbs,
-        n_held=n_held,
-        time_limit=wanted.time_limit,
-    )
-
-
-def prior_for(wanted: RBMParameters, energy: RBMEnergy, n_rows: int) -> Gaussian:
-    """On the weights: of fixed width for ``"auto"``, so weaker the more rows there are. Few rows
-    also pull the biases to where independent columns have them, as strongly as one row."""
-    if wanted.weight_decay != "auto":
-        return Gaussian({"weights": float(wanted.weight_decay)})
-    precisions: dict[str, float | Tensor] = {
-        "weights": max(_PRIOR_PRECISION / n_rows, _LEAST_DECAY)
-    }
-    if n_rows < _SO_FEW:
-        precisions["visible_bias"] = 1.0 / n_rows
-    return Gaussian(precisions, {"visible_bias": energy.base_bias})
-
-
-def _metric(wanted: RBMParameters, energy: RBMEnergy) -> Metric:
-    return Centred(energy.base_mean, energy.n_hidden) if wanted.centered else Plain()
 
 
 def fit_energy(
@@ -160,15 +91,12 @@ def fit_energy(
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
     n_rows = n_rows_of(rows)
-    followed = None
-    if _is_grouped(start.units) and wanted.learning_rate == "auto":
-        followed = followed_rate(table, weights, start.units, start.observed)
-    plan = plan_for(wanted, n_rows, followed)
+    plan = plan_for(wanted, n_rows, _followed(wanted, table, weights, start))
     base = initial_bias(table, weights, n_rows, start.units, start.observed)
     energy = _blank_energy(wanted, start, base, streams.noise)
     generator = generator_for(start.device, streams.noise)
     prior = prior_for(wanted, energy, n_rows - plan.n_held)
-    ascent = Ascent(energy, prior, _metric(wanted, energy))
+    ascent = ascent_of(wanted, energy, prior)
     split = Split.drawn(rows, plan.n_held, streams.split)
     exact = energy.log2_states() <= np.log2(LIMITS["watch"])
     watching: Watching = partial(Likelihood, energy, exact=exact)
@@ -189,9 +117,8 @@ def fit_energy(
             learner.begin_again(energy, rows.read(split.kept[: plan.n_chains]), generator)
         plan = plan_after(plan, time.perf_counter() - began)
     if start.given is not None:
-        share = wanted.discriminative
-        learner = Hybrid(learner, start.given, share)
-        watching = HybridWatching(watching, energy, start.given, share)
+        learner = Hybrid(learner, start.given, wanted.discriminative)
+        watching = HybridWatching(watching, energy, start.given, wanted.discriminative)
     result = fit(
         ascent,
         learner,
@@ -209,6 +136,21 @@ def fit_energy(
     return result, energy
 
 
+def ascent_of(wanted: RBMParameters, energy: RBMEnergy, prior: Gaussian) -> Ascent:
+    """How an energy climbs."""
+    metric = metric_for(wanted, energy)
+    return Ascent(energy, prior_along(prior, energy, metric), metric)
+
+
+def _followed(
+    wanted: RBMParameters, table: Table, weights: NDArray[np.float64] | None, start: Start
+) -> float | None:
+    """The rate that chains follow, of tables of labels and bins; None where none is looked for."""
+    if wanted.learning_rate != "auto" or not is_grouped(start.units):
+        return None
+    return followed_rate(np.asarray(table), weights, start.units, start.observed)
+
+
 def _paired(
     wanted: RBMParameters, energy: RBMEnergy, rows: RowSource, split: Split, seed: int
 ) -> bool:
@@ -222,12 +164,6 @@ def _paired(
     if not may_pair(n_kept, n_held, sides, wanted.time_limit):
         return False
     return begin_paired(energy, rows.read(split.kept).x, rows.read(split.held).x, seed)
-
-
-def _is_grouped(units: Units) -> bool:
-    """Whether variables of several states are what most is learned of, rather than a label."""
-    groups = sum(size > 2 for size in units.sizes)
-    return groups > 1 or (groups == 1 and len(units.sizes) <= _FEW_COLUMNS)
 
 
 def _is_stiff(table: Table, weights: NDArray[np.float64] | None, start: Start, rate: float) -> bool:
@@ -247,7 +183,7 @@ def begin_running(
         energy = _blank_energy(wanted, start, base, source)
     generator = generator_for(start.device, source)
     learner = LEARNERS[wanted.learner].start(energy, plan_for(wanted, table.shape[0]), generator)
-    return RunningFit(energy, _metric(wanted, energy), learner, source, generator)
+    return RunningFit(energy, metric_for(wanted, energy), learner, source, generator)
 
 
 # -- the first energy -------------------------------------------------------------------------

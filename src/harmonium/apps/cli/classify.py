@@ -1,0 +1,112 @@
+"""``harmonium classify``: which class, attributes or label of a column a row has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from harmonium.apps.cli import options
+
+__all__ = ["classify"]
+
+
+def classify(
+    model: options.Fitted,
+    data: options.Data,
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--out", help="label and P(label | row) of each row: .csv"),
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="true labels, to state the accuracy")] = None,
+    labels_key: options.LabelsKey = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            help="tables: the column of labels to tell from the others; where DATA has it, "
+            "the accuracy is stated"
+        ),
+    ] = None,
+    key: options.Key = None,
+) -> None:
+    """Which class does each row, text or image belong to? Or: which attributes has it?
+
+    The model was fitted with --labels or --attributes, or on a table that has the --column.
+    """
+    from harmonium.data.files import read_labels, write_table
+    from harmonium.data.kinds import kind_of
+
+    if out is not None:
+        options.check_csv(out)
+    if labels_key is not None and labels is None:
+        raise ValueError("--labels-key wants --labels")
+    fitted = options.load_model(model)
+    if column is not None:
+        if labels is not None:
+            raise ValueError("--labels and --column say both what is true; give one")
+        _classify_column(fitted, kind_of(fitted).read(data, key), column, out)
+        return
+    names, classes = _attributes(fitted, model)
+    if not len(classes) and labels is not None:
+        raise ValueError("--labels: the model knows yes/no attributes, not one label")
+    rows = kind_of(fitted).read(data, key)
+    truth = None if labels is None else read_labels(labels, labels_key)
+    if truth is not None and len(truth) != len(rows):
+        raise ValueError(f"--labels: {len(truth)} labels for {len(rows)} rows")
+    chances = fitted.attribute_proba(rows) if names else fitted.predict_proba(rows)
+    if not len(classes):
+        write_table(out or "-", [f"P({name})" for name in names], _rounded(chances))
+        return
+    _tell(classes, chances, truth, out)
+
+
+def _classify_column(fitted: Any, rows: Any, column: str, out: str | None) -> None:
+    """P(column | the others) by a model of a table."""
+    from harmonium.questions.cells import column_proba, labels_of
+
+    schema = getattr(fitted, "schema_", None)
+    if schema is None:
+        raise ValueError("--column wants a model that was fitted on a table with names")
+    try:
+        classes = labels_of(schema, column)
+    except ValueError as error:
+        raise ValueError(f"--column: {error}") from None
+    truth = None
+    if column in getattr(rows, "column_names", rows):
+        # As the model has them: 1 in one file may be 1.0 in another.
+        place = schema.names.index(column)
+        states = schema.read(rows, handle_unknown="missing", what="DATA")[:, place]
+        truth = [None if state != state else classes[int(state)] for state in states]
+    _tell(classes, column_proba(fitted, rows, column), truth, out)
+
+
+def _tell(classes: Any, chances: Any, truth: Any, out: str | None) -> None:
+    """Say the accuracy where the `truth` is known (None where it is not), and write P(class)."""
+    import numpy as np
+
+    from harmonium.data.files import write_table
+
+    said = [classes[k] for k in np.argmax(chances, axis=1)]
+    known = [] if truth is None else [k for k, one in enumerate(truth) if one is not None]
+    if known:
+        right = np.array([str(said[k]) == str(truth[k]) for k in known])
+        error = float(np.std(right) / np.sqrt(len(right)))
+        print(f"accuracy {np.mean(right):.4f} ± {error:.4f} over {len(right)}")
+    if out is not None or not known:
+        lines = [[label, *row] for label, row in zip(said, _rounded(chances), strict=True)]
+        write_table(out or "-", ["label", *(f"P({label})" for label in classes)], lines)
+
+
+def _attributes(fitted: Any, path: str) -> tuple[list[str], Any]:
+    """Names of attributes, and the values of a label, as the model was fitted with them."""
+    names = list(getattr(fitted, "attributes_", []))
+    classes = fitted.attribute_classes_ if names else getattr(fitted, "classes_", [])
+    if not names and not len(classes):
+        raise ValueError(
+            f"MODEL: {path!r} was fitted without --labels or --attributes and knows no classes"
+        )
+    return names, classes
+
+
+def _rounded(chances: Any) -> list[list[str]]:
+    return [[f"{p:.6g}" for p in row] for row in chances]

@@ -1,0 +1,82 @@
+"""``harmonium sample``: new rows, texts or images."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from harmonium.apps.cli import options
+from harmonium.apps.cli.columns import read_given, split_given
+
+__all__ = ["sample"]
+
+
+def sample(
+    model: options.Fitted,
+    out: options.Out = None,
+    n: Annotated[int, typer.Option("-n", help="how many")] = 10,
+    seed: options.Seed = None,
+    shape: options.Shape = None,
+    greedy: Annotated[bool, typer.Option("--greedy", help="texts: the likeliest word")] = False,
+    temperature: Annotated[float | None, typer.Option(help="texts: above 1 evens the odds")] = None,
+    top_k: Annotated[int | None, typer.Option(help="texts: among so many words")] = None,
+    top_p: Annotated[float | None, typer.Option(help="texts: among the fewest that reach")] = None,
+    max_length: Annotated[int | None, typer.Option(help="texts: words at most [100]")] = None,
+    beginning: Annotated[str | None, typer.Option(help="texts: how each begins")] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="an attribute: name=1, name=0 or label=value; tables: job=clerk,cook or "
+            "age=30..40, what a column is to be"
+        ),
+    ] = None,
+    evidence: options.Evidence = None,
+) -> None:
+    """Draw new rows, texts or images."""
+    from harmonium.data.kinds import Images, kind_of
+
+    fitted = options.load_model(model)
+    kind = kind_of(fitted)
+    place = kind.check_out(out)
+    own, given = split_given(given or [], kind)
+    draws_shape = isinstance(kind, Images)
+    asked = options.applying(
+        fitted,
+        "sample",
+        random_state=seed,
+        shape=options.read_shape(shape) if draws_shape else None,
+        greedy=greedy,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        max_length=max_length,
+        beginning=beginning,
+        attributes=given or None,
+        condition=read_given(own, kind) if own else None,
+        evidence=evidence or None,
+    )
+    if "attributes" in asked:
+        asked["attributes"] = _wanted(fitted, asked["attributes"])
+    if "evidence" in asked:
+        asked["evidence"] = options.read_evidence(fitted, evidence)
+    row_shape = None if draws_shape else options.row_shape(shape, kind.what, place)
+    kind.write(place, fitted.sample(n, **asked), row_shape)
+
+
+def _wanted(fitted: Any, given: list[str]) -> dict[str, Any]:
+    """The attributes asked for with --given."""
+    if not getattr(fitted, "attributes_", []):
+        raise ValueError(
+            f"--given: {given[0]!r} is no column of the model's, which was fitted without "
+            "--attributes and has none"
+        )
+    # A label's value is matched as written: 3 in a file of numbers and 3 in a file of words.
+    classes = {str(value): value for value in fitted.attribute_classes_}
+    wanted: dict[str, Any] = {}
+    for item in given:
+        name, separator, text = item.partition("=")
+        if not separator:
+            raise ValueError(f"--given wants name=value, got {item!r}")
+        wanted[name] = classes.get(text, options.read_value(text))
+    return wanted

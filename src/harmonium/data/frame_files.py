@@ -1,0 +1,194 @@
+"""Tables with names in files: CSV, TSV and Parquet to Arrow tables and back."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from harmonium.contract.storage import write_atomically
+from harmonium.data.files import UNREADABLE, check_unpacked, column_names, write_texts
+
+__all__ = ["FRAME_ENDINGS", "as_arrow", "has_names", "read_frame", "write_frame"]
+
+#: Endings of files that hold tables with names.
+FRAME_ENDINGS = (".csv", ".tsv", ".parquet")
+
+#: What parts the cells of a line; the one that makes most of the first line, in this order.
+_DELIMITERS = (",", ";", "\t")
+#: Lines that are looked at to tell a decimal comma: as many bytes from the file's beginning.
+_LOOKED_AT = 2**20
+
+
+def has_names(path: str) -> bool:
+    """Whether a file is a table whose columns have names: Parquet, or text whose first line is
+    not all numbers. False for a file that is missing or of another kind."""
+    ending = Path(path).suffix.lower()
+    if ending not in FRAME_ENDINGS or not Path(path).is_file():
+        return False
+    return ending == ".parquet" or bool(column_names(_first_line(path), _delimiter(path)))
+
+
+def read_frame(path: str, texts: Collection[str] = ()) -> Any:
+    """An Arrow table of a ``.csv``, ``.tsv`` or ``.parquet`` with names.
+
+    Text is UTF-8, with or without a byte order mark, its cells parted by commas, semicolons or
+    tabs and quoted or not; empty cells and ``NA``, ``NaN``, ``null`` and their like are missing.
+    Beside semicolons numbers may have decimal commas. Whole numbers written with leading zeros,
+    such as postal codes, and the columns `texts` stay texts. Raises ``ValueError`` or
+    ``FileNotFoundError`` with the path.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"DATA: no file at {path!r}")
+    try:
+        from pyarrow import ArrowException
+    except ImportError:
+        raise ImportError(
+            "tables with names are read with pyarrow, which is not installed: "
+            "pip install 'harmonium[tables]'"
+        ) from None
+    try:
+        if Path(path).suffix.lower() == ".parquet":
+            return _read_parquet(path)
+        return _read_text(path, texts)
+    except (ArrowException, *UNREADABLE) as error:
+        why = str(error) or type(error).__name__
+        raise ValueError(f"DATA: {path!r} cannot be read: {why}") from error
+
+
+def _read_parquet(path: str) -> Any:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        about = file.metadata
+        n_bytes = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
+        n_bytes = max(n_bytes, 8 * about.num_rows * about.num_columns)
+        check_unpacked("it", n_bytes, Path(path).stat().st_size)
+        return file.read()
+
+
+def _first_line(path: str) -> str:
+    with Path(path).open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        return stream.readline()
+
+
+def _delimiter(path: str) -> str:
+    if Path(path).suffix.lower() == ".tsv":
+        return "\t"
+    line = _first_line(path)
+    width = {one: len(next(csv.reader([line], delimiter=one), [])) for one in _DELIMITERS}
+    return max(_DELIMITERS, key=width.__getitem__)
+
+
+def _read_text(path: str, texts: Collection[str]) -> Any:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    content = Path(path).read_bytes()
+    content.decode("utf-8")  # its error names the place
+    if not content.strip(b"\xef\xbb\xbf \r\n\t"):
+        raise ValueError("it is empty; wanted a line of names and rows")
+    delimiter = _delimiter(path)
+    names = column_names(_first_line(path), delimiter)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two columns are named {twice[0]!r}; wanted each name once")
+    point = _decimal_point(content[:_LOOKED_AT], delimiter)
+    types = dict.fromkeys(texts, pa.string())
+    table = _parsed(content, delimiter, point, types)
+    whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
+    if whole:
+        written = _parsed(content, delimiter, point, dict.fromkeys(whole, pa.string()), whole)
+        for name in whole:
+            padded = compute.match_substring_regex(written[name], r"^\s*[+-]?0\d")
+            if compute.any(padded).as_py():
+                types[name] = pa.string()
+    for field in table.schema:
+        if pa.types.is_time(field.type):  # a time of day is no date, and no number
+            types[field.name] = pa.string()
+        if pa.types.is_binary(field.type):
+            raise ValueError(f"column {field.name!r} is not text in UTF-8")
+    return _parsed(content, delimiter, point, types)
+
+
+def _parsed(
+    content: bytes,
+    delimiter: str,
+    point: str,
+    types: Mapping[str, Any],
+    columns: Collection[str] = (),
+) -> Any:
+    from pyarrow import csv as arrow
+
+    # One thread: an error in one of several ends the process in pyarrow 26.
+    return arrow.read_csv(
+        io.BytesIO(content),
+        read_options=arrow.ReadOptions(use_threads=False),
+        parse_options=arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=arrow.ConvertOptions(
+            strings_can_be_null=True,
+            decimal_point=point,
+            column_types=dict(types),
+            include_columns=list(columns),
+        ),
+    )
+
+
+def _decimal_point(beginning: bytes, delimiter: str) -> str:
+    """A comma where that reads more columns as numbers; commas that part cells are none."""
+    import pyarrow as pa
+
+    if delimiter == ",":
+        return "."
+    # Whole lines only; one that is cut may be quoted, and is then left to the whole file.
+    head = beginning[: beginning.rfind(b"\n") + 1] or beginning
+    found = {}
+    for point in (".", ","):
+        try:
+            table = _parsed(head, delimiter, point, {})
+        except pa.ArrowInvalid:
+            return "."
+        found[point] = sum(pa.types.is_floating(field.type) for field in table.schema)
+    return "," if found[","] > found["."] else "."
+
+
+def as_arrow(frame: Any) -> Any:
+    """A frame of any library, or a dict of columns, as an Arrow table."""
+    import narwhals as nw
+    import pyarrow as pa
+
+    if isinstance(frame, Mapping):
+        return pa.table(dict(frame))
+    return nw.from_native(frame, eager_only=True).to_arrow()
+
+
+def write_frame(path: str, frame: Any) -> None:
+    """An Arrow table to ``.csv``, ``.tsv`` or ``.parquet``, whole or not at all; ``-`` is CSV on
+    the standard output.
+
+    Texts are written as they are, so that what is read again is the same. A missing cell is
+    empty, a number has all the digits that tell it from others.
+    """
+    ending = Path(path).suffix.lower()
+    if ending == ".parquet":
+        from pyarrow import parquet
+
+        write_atomically(path, lambda stream: parquet.write_table(frame, stream))
+        return
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n", delimiter="\t" if ending == ".tsv" else ",")
+    writer.writerow(frame.column_names)
+    columns = [[_cell(value) for value in column.to_pylist()] for column in frame.columns]
+    writer.writerows(zip(*columns, strict=True))
+    write_texts(path, [stream.getvalue().removesuffix("\n")])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dt.datetime):
+        return value.isoformat(" ")
+    return str(value)

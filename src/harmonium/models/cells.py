@@ -1,0 +1,222 @@
+"""P of single cells of a table, given what is known of their rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from harmonium.compute.random import random_generator
+from harmonium.contract.checks import check_choice
+from harmonium.data.columns import Column
+from harmonium.data.columns.binned import Binned
+from harmonium.data.columns.categorical import Categorical
+from harmonium.models.codec import Codec, ValueCodec
+from harmonium.models.energy_model import EnergyModel
+from harmonium.models.frames import FrameCodec
+from harmonium.models.marginals import posterior_marginals
+from harmonium.models.question import Question, blanks, with_weights
+
+__all__ = ["CellMarginal", "CellQuestions"]
+
+Array = NDArray[np.float64]
+
+#: Rows asked about at once; bounds memory.
+_ROWS_AT_ONCE = 4096
+#: Cells of numbers are compared on a grid this fine, in standard deviations.
+_CELL = 0.02
+
+
+@dataclass(frozen=True)
+class CellMarginal:
+    """P(cell = state) for the cells of one column.
+
+    ``shares (n, n_states)`` rows of probabilities, NaN where a cell was not asked about;
+    ``values (n,)`` what the cells hold, as the column takes it: NaN or None where missing.
+    """
+
+    column: Column
+    values: NDArray[Any]
+    shares: Array
+
+    @property
+    def asked(self) -> NDArray[np.bool_]:
+        """Which cells were asked about ``(n,)``."""
+        return ~np.isnan(self.shares[:, 0])
+
+    @property
+    def width(self) -> float | None:
+        """Of the cell round a number whose mass is told: the column's resolution or 2% of its
+        standard deviation, the larger; None for labels."""
+        if not isinstance(self.column, Binned):
+            return None
+        column = self.column
+        masses, centres = column.marginal.mass(column.ends[:-1], column.ends[1:]), column.centres()
+        mean = (masses @ centres) / masses.sum()
+        std = float(np.sqrt(masses @ (centres - mean) ** 2 / masses.sum()))
+        return max(column.resolution or 0.0, _CELL * std)
+
+    def log_mass(self) -> Array:
+        """log P of what the cells hold, in nats ``(n,)``: of labels the label's, of numbers that
+        of the cell of :attr:`width` round them; NaN where not asked."""
+        weights = self.column.cell_weights(self.values, self.width)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Array = np.logaddexp.reduce(np.log(self.shares) + weights, axis=1)
+        return np.where(self.asked, np.minimum(found, 0.0), np.nan)
+
+    def alternative(self, rank: int) -> tuple[Array, Array]:
+        """The `rank`-th most probable state other than the cell's own, by :meth:`log_mass` of its
+        typical value, and that log mass: NaN where there is none, ``(n,)`` each."""
+        n_states = self.column.n_states
+        if rank >= n_states:
+            nothing = np.full(len(self.shares), np.nan)
+            return nothing, nothing
+        typical = self.column.values(np.arange(float(n_states)))
+        within = np.exp(self.column.cell_weights(typical, self.width))
+        rows = np.flatnonzero(self.asked)
+        masses = self.shares[rows] @ within.T
+        own = self.column.states(self.values)[rows]
+        known = np.flatnonzero(~np.isnan(own))
+        masses[known, own[known].astype(np.int64)] = -1.0  # last of all
+        states = np.argsort(-masses, axis=1, kind="stable")[:, rank - 1]
+        found = np.full((2, len(self.shares)), np.nan)
+        with np.errstate(divide="ignore"):
+            log = np.log(np.clip(masses[np.arange(len(rows)), states], 0.0, 1.0))
+        found[:, rows] = states, log
+        return found[0], found[1]
+
+    def interval(self, level: float) -> tuple[Array, Array]:
+        """Ends of the central interval of numbers that holds `level`, ``(n,)`` each, on the
+        column's steps; NaN where not asked.
+
+        A value that is a mass of its own, as rounded ones are, is inside where the middle of its
+        mass is: intervals then hold `level` on average, neither always more nor always less.
+        """
+        assert isinstance(self.column, Binned)
+        ends = np.full((2, len(self.shares)), np.nan)
+        rows = np.flatnonzero(self.asked)
+        shares = self.shares[rows] / self.shares[rows].sum(1, keepdims=True)
+        middle = _quantile(self.column, shares, np.full(len(rows), 0.5))
+        for end, u in enumerate(((1 - level) / 2, (1 + level) / 2)):
+            found = _quantile(self.column, shares, np.full(len(rows), u))
+            half = (self.column.resolution or self.column.width) / 2
+            below = _share_below(self.column, shares, found - half)
+            upto = _share_below(self.column, shares, found + half)
+            own_middle = (below + upto) / 2
+            step = self.column.resolution or 0.0
+            if end == 0:
+                inner = np.maximum(_quantile(self.column, shares, upto + 1e-9), found + step)
+                ends[end, rows] = np.where(own_middle < u, inner, found)
+            else:
+                inner = np.minimum(_quantile(self.column, shares, below - 1e-9), found - step)
+                ends[end, rows] = np.where(own_middle > u, inner, found)
+        crossed = ends[0, rows] > ends[1, rows]
+        ends[:, rows[crossed]] = middle[crossed]
+        return ends[0], ends[1]
+
+    def sets(self, level: float) -> list[list[Any] | None]:
+        """The fewest labels that hold a share `level`, the most probable first; None where not
+        asked."""
+        labels = self.column.values(np.arange(float(self.column.n_states)))
+        order = np.argsort(-self.shares, axis=1, kind="stable")
+        held = np.cumsum(np.take_along_axis(self.shares, order, 1), axis=1)
+        counts = (held < level - 1e-12).sum(1) + 1
+        return [
+            labels[states[:count]].tolist() if asked else None
+            for states, count, asked in zip(order, counts, self.asked, strict=True)
+        ]
+
+
+def _quantile(column: Binned, shares: Array, u: Array) -> Array:
+    """The number below which a share `u (n,)` lies, on the column's steps."""
+    below = np.cumsum(shares, axis=1)
+    u = np.clip(u, 0.0, 1.0)
+    states = np.minimum((below < u[:, None]).sum(1), shares.shape[1] - 1)
+    at = np.arange(len(shares))
+    share = shares[at, states]
+    inside = np.clip((u - below[at, states] + share) / np.maximum(share, 1e-300), 0.0, 1.0)
+    values = column.quantile(states.astype(np.float64), inside)
+    if column.resolution is None:
+        return values
+    return np.round(np.round(values / column.resolution) * column.resolution, 12)
+
+
+def _share_below(column: Binned, shares: Array, x: Array) -> Array:
+    """P(number < x) for each of ``x (n,)``."""
+    low, high = column.ends[:-1], column.ends[1:]
+    part = column.marginal.mass(low, np.clip(x[:, None], low, high))
+    whole = column.marginal.mass(low, high)
+    found: Array = (shares * np.clip(part / whole, 0.0, 1.0)).sum(1)
+    return found
+
+
+class CellQuestions(EnergyModel):
+    """Questions about single cells, of models whose rows are tables."""
+
+    def cell_marginals(
+        self, X: Any, *, of: str = "missing", random_state: Any = 0
+    ) -> list[CellMarginal]:
+        """P(cell = state) given what is known of the rest of its row, a column at a time.
+
+        Parameters
+        ----------
+        X : rows as for :meth:`score_samples`, with holes.
+        of : ``"missing"``: of the missing cells; ``"known"``: of the known ones, each given all
+            the others.
+        random_state : for rows of which too much is open for exact sums.
+
+        Returns a :class:`~harmonium.models.cells.CellMarginal` for each modelled column, in
+        the order of the columns. Exact where what is open of a row, the cell itself counted,
+        has at most 1,024 joint states, as with no or one hole; else means over Gibbs chains.
+        Costs ``"known"`` a weight a state of each column a row.
+        """
+        check_is_fitted(self)
+        check_choice("of", of, ("missing", "known"))
+        codec, generator = self._codec(X), random_generator(random_state)
+        table = codec.read(X, blanks=of == "missing" or not isinstance(codec, FrameCodec))
+        states = np.array(table, dtype=np.float64)
+        energy = self.build_energy(torch.float64)
+
+        def answered(question: Question) -> Array:
+            parts = torch.split(torch.arange(len(states)), _ROWS_AT_ONCE)
+            found = [
+                posterior_marginals(question.select(part), energy, generator) for part in parts
+            ]
+            return np.concatenate(found)
+
+        never = codec.state_weights("mean") if isinstance(codec, ValueCodec) else {}
+        shares: list[Array] = []
+        if of == "missing":
+            every = answered(with_weights(blanks(states, codec, "mean"), never, codec))
+            asked = np.isnan(states)
+            shares = [np.where(asked[:, j, None], every[:, j], np.nan) for j in range(codec.n_own)]
+        else:
+            for j in range(codec.n_own):
+                left = states.copy()
+                left[:, j] = np.nan
+                own = {j: never[j]} if j in never else {}
+                every = answered(with_weights(blanks(left, codec, "mean"), own, codec))
+                known = states[:, j] < codec.sizes[j] - (j in never)
+                shares.append(np.where(known[:, None], every[:, j], np.nan))
+        return _by_column(codec, states, shares)
+
+
+def _by_column(codec: Codec, states: Array, shares: list[Array]) -> list[CellMarginal]:
+    """In the order of the columns, with what their cells hold."""
+    if isinstance(codec, FrameCodec):
+        values = codec.layout.schema.read_values(codec.like)
+        found = [
+            CellMarginal(column, values[column.name], share[:, : column.n_states])
+            for column, share in zip(codec.layout.columns, shares, strict=True)
+        ]
+        return [found[codec.layout.order.index(j)] for j in range(len(found))]
+    return [
+        CellMarginal(
+            Categorical(str(j), list(map(float, range(size)))), states[:, j], share[:, :size]
+        )
+        for j, (size, share) in enumerate(zip(codec.sizes, shares, strict=True))
+    ]

@@ -1,0 +1,107 @@
+"""Every number that the fit of an RBM is run with: its plan, its prior, its metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from harmonium.contract.energy import Metric
+from harmonium.learning.ascent import Gaussian, Plain, Prior
+from harmonium.learning.plan import Plan, Wanted, n_held_of
+from harmonium.models.rbm.centring import Centred, CentredPull
+from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.units.base import Units
+
+__all__ = ["RBMParameters", "is_grouped", "metric_for", "plan_for", "prior_along", "prior_for"]
+
+#: Precision of the Gaussian prior on W behind weight_decay="auto".
+_PRIOR_PRECISION = 2.0
+#: ... but never less decay than this: below, chains stop mixing on large tables.
+_LEAST_DECAY = 4e-4
+#: Fewer rows than this are learned at half the rate.
+_FEW_ROWS = 5000
+#: Share of the rate that chains follow, for few rows.
+_SLOWER = 0.4
+#: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
+_SO_FEW = 100
+#: The fastest where chains follow only a part of the objective, or none of it.
+_FASTEST = 2.0
+#: Rows that tell well enough which parameters are best; more are better learned from.
+_MOST_HELD = 2000
+
+
+@dataclass(frozen=True)
+class RBMParameters(Wanted):
+    """What a fit reads of the model's parameters, checked; named as they are."""
+
+    n_components: int
+    learner: str
+    n_updates: int | str
+    batch_size: int | str
+    learning_rate: float | str
+    n_chains: int | str
+    n_gibbs: int
+    centered: bool
+    weight_decay: float | str
+    discriminative: float
+    temperature: float
+
+
+def plan_for(wanted: RBMParameters, n_rows: int, followed: float | None = None) -> Plan:
+    """Every number the user left to us; docs/design_notes.md has the measurements behind them.
+    `followed` is the rate that chains follow, where it was looked for."""
+
+    def chosen(name: str, automatic: Any) -> Any:
+        value = getattr(wanted, name)
+        return automatic if value == "auto" else value
+
+    n_held = n_held_of(wanted.validation_fraction, n_rows, _MOST_HELD)
+    n_kept = n_rows - n_held
+    rate = 0.05 if n_kept < _FEW_ROWS else 0.1
+    if followed is not None:  # few rows are known before noise has averaged out
+        rate = followed * (_SLOWER if n_kept < _FEW_ROWS else 1.0)
+    # The chains' part of the objective goes on at this rate, the rest by what it weighs beside.
+    rate /= max(1.0 - wanted.discriminative, rate / _FASTEST)
+    return Plan(
+        n_updates=int(chosen("n_updates", 100_000)),
+        batch_size=min(int(chosen("batch_size", 100)), n_kept),
+        rate=float(chosen("learning_rate", rate)),
+        n_chains=int(chosen("n_chains", 100)),
+        n_gibbs=wanted.n_gibbs,
+        n_held=n_held,
+        time_limit=wanted.time_limit,
+    )
+
+
+def prior_for(wanted: RBMParameters, energy: RBMEnergy, n_rows: int) -> Gaussian:
+    """On the weights: of fixed width for ``"auto"``, so weaker the more rows there are. Few rows
+    also pull the biases to where independent columns have them, as strongly as one row."""
+    if wanted.weight_decay != "auto":
+        return Gaussian({"weights": float(wanted.weight_decay)})
+    precisions: dict[str, float | Tensor] = {
+        "weights": max(_PRIOR_PRECISION / n_rows, _LEAST_DECAY)
+    }
+    if n_rows < _SO_FEW:
+        precisions["visible_bias"] = 1.0 / n_rows
+    return Gaussian(precisions, {"visible_bias": energy.base_bias})
+
+
+def prior_along(prior: Gaussian, energy: RBMEnergy, metric: Metric) -> Prior:
+    """The prior whose pull on weights takes the biases along, for tables of labels and bins."""
+    if not isinstance(metric, Centred) or not is_grouped(energy.units):
+        return prior
+    precisions = dict(prior.precisions)
+    decay = float(precisions.pop("weights", 0.0))
+    return CentredPull(decay, metric, Gaussian(precisions, prior.centres))
+
+
+def is_grouped(units: Units) -> bool:
+    """Whether most statistics are those of labels and bins."""
+    n_plain = sum(size == 2 for size in units.sizes)
+    return 2 * n_plain < units.n_statistics
+
+
+def metric_for(wanted: RBMParameters, energy: RBMEnergy) -> Metric:
+    return Centred(energy.base_mean, energy.n_hidden) if wanted.centered else Plain()
