@@ -264,3 +264,14 @@ def test_a_fit_with_holes_goes_on_to_the_same_bits(frame, tmp_path, missing, mon
     np.testing.assert_array_equal(resumed.components_, whole.components_)
     np.testing.assert_array_equal(resumed.intercept_visible_, whole.intercept_visible_)
     np.testing.assert_array_equal(resumed.score_samples(frame), whole.score_samples(frame))
+
+
+def test_hidden_units_of_a_row_do_not_depend_on_its_neighbours(informed, frame):
+    """A cell whose being missing is a state stays so where another row has a real hole."""
+    told = frame[frame["shade"].isna()].head(1)
+    assert told[[name for name in frame if name not in ABSENT]].notna().all(axis=None)
+    unknown = frame.tail(1).copy()
+    other = next(name for name in frame if name not in ABSENT)
+    unknown[other] = np.nan if frame[other].dtype.kind == "f" else None
+    together = informed.transform(pd.concat([told, unknown], ignore_index=True))
+    np.testing.assert_allclose(together[0], informed.transform(told)[0], **CLOSE)

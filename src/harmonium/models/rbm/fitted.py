@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harmonium.compute.device import device_for
 from harmonium.contract.checks import check_integer
+from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.schema import Schema
 from harmonium.data.tables import Table, check_states, one_row
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains
@@ -21,17 +22,12 @@ from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.frames import FrameCodec, Layout, framed
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.given import check_state
 from harmonium.models.rbm.mixture import RBMBases
 from harmonium.sampling.gibbs import Schedule
 from harmonium.sampling.paths import Bases
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
-
-if TYPE_CHECKING:
-    pass
-
-from harmonium.contract.estimates import LogZ, check_history
-from harmonium.models.rbm.given import check_state
 
 __all__ = ["Fitted"]
 

@@ -19,9 +19,10 @@ from harmonium.data.tables import Table, has_holes
 from harmonium.models.answers import answer
 from harmonium.models.blocks import by_rows
 from harmonium.models.codec import ValueCodec
-from harmonium.models.question import blanks, with_weights
+from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import SummedOut
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.fitted import Fitted
 from harmonium.models.rbm.hidden import (
     check_hidden,
     draw_hidden,
@@ -31,8 +32,6 @@ from harmonium.models.rbm.hidden import (
 
 if TYPE_CHECKING:
     from harmonium.models.network.model import MarkovNetwork
-
-from harmonium.models.rbm.fitted import Fitted
 
 __all__ = ["N_FILLINGS", "LatentQuestions"]
 
@@ -75,24 +74,19 @@ class LatentQuestions(TransformerMixin, Fitted):
             self._check(V), lambda rows: weigh(torch.from_numpy(rows)).cpu()
         )
 
-    def filled_rows(self, X: Any, n_draws: int, random_state: Any) -> tuple[Table, int]:
+    def _filled_rows(self, X: Any, n_draws: int, random_state: Any) -> tuple[Table, int]:
         """Rows as states, of which those with holes are drawn `n_draws` times each given what is
         seen; and how many rows stand for each one."""
         check_is_fitted(self)
-        if not self._check_holes(X):
+        if self._layout is None and not has_holes(X):  # sparse rows stay so
             return self._check(X), 1
         codec = self._codec()
-        values = np.array(codec.read(X, blanks=True), dtype=np.float64)
-        question = blanks(values, codec, "sample", n_draws)
-        if isinstance(codec, ValueCodec):
-            question = with_weights(question, codec.state_weights("sample"), codec)
+        states = np.array(codec.read(X, blanks=self._layout is None), dtype=np.float64)
+        if not np.isnan(states).any():
+            return states, 1
+        question = blanks(states, codec, "sample", n_draws)
         found = answer(question, self._answerers(codec), random_generator(random_state))
         return found[:, : codec.n_own], n_draws
-
-    def _check_holes(self, X: Any) -> bool:
-        if self._layout is None:
-            return has_holes(X)
-        return bool(np.isnan(self._layout.states(X)).any())
 
     def _of_rows(
         self,
@@ -104,7 +98,7 @@ class LatentQuestions(TransformerMixin, Fitted):
         """A `question` put to blocks of rows, with the attributes to be summed out; of rows with
         holes the mean over `n_draws` fillings."""
         check_is_fitted(self)
-        table, n_each = self.filled_rows(X, n_draws, random_state)
+        table, n_each = self._filled_rows(X, n_draws, random_state)
         energy = self.build_energy(torch.float64)
         beside = self._beside(energy)
         found = by_rows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +18,8 @@ from harmonium.models.blocks import by_rows
 from harmonium.models.frames import FrameCodec
 from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import SummedOut
-from harmonium.models.scoring import log_weights_of_frame
-
-if TYPE_CHECKING:
-    pass
-
 from harmonium.models.rbm.latents import N_FILLINGS, LatentQuestions
+from harmonium.models.scoring import log_weights_of_frame
 
 __all__ = ["Questions"]
 
@@ -75,7 +71,7 @@ class Questions(LatentQuestions):
             return (torch.softmax(weights, 1) @ beside.states).cpu()
 
         # Given the seen cells y is drawn with the others: a mean of P(y given x) over x.
-        table, n_each = self.filled_rows(X, N_FILLINGS, random_state or 0)
+        table, n_each = self._filled_rows(X, N_FILLINGS, random_state or 0)
         found = by_rows(table, posterior)
         return found.reshape(len(found) // n_each, n_each, -1).mean(1)
 
