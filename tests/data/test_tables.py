@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 
 import harmonium as hm
-from harmonium.data.tables import as_array, check_states, one_row
+from harmonium.data.tables import as_array, check_states, has_holes, one_row
 
 ROWS = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
 
@@ -48,3 +48,15 @@ def test_a_sparse_cell_that_is_given_twice_holds_the_sum() -> None:
     halves = sparse.csr_matrix(([1.0, 0.5, 0.5], [2, 0, 0], [0, 1, 3]), shape=(2, 3))
     held = check_states(hm.RBM(2), halves, reset=True)
     np.testing.assert_array_equal(held.toarray(), [[0, 0, 1], [1, 0, 0]])
+
+
+def test_every_library_s_word_for_missing_is_a_hole() -> None:
+    assert not has_holes(ROWS)
+    for nothing in (None, float("nan"), np.float32("nan"), pd.NA, pd.NaT):
+        assert has_holes(np.array([[0, nothing, 1]], dtype=object))
+    model = hm.RBM.from_parameters(np.ones((3, 2)), np.zeros(3), np.zeros(2))
+    numbered = pd.DataFrame(
+        {j: pd.array([0, None][: 1 + j % 2] * 2, dtype="Int64")[:2] for j in range(3)}
+    )
+    plain = numbered.astype(float).to_numpy()
+    np.testing.assert_array_equal(model.score_samples(numbered), model.score_samples(plain))

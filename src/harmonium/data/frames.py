@@ -15,7 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Cells", "Form", "as_number", "build", "day", "is_frame", "read_columns", "rows_of"]
+from harmonium.data.tables import is_missing
+
+__all__ = [
+    "Cells",
+    "Form",
+    "as_lists",
+    "as_number",
+    "build",
+    "day",
+    "is_frame",
+    "names_of",
+    "read_columns",
+]
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _DAY_MS = 86_400_000.0
@@ -63,17 +75,8 @@ def is_frame(X: Any) -> bool:
     return True
 
 
-def rows_of(X: Any, index: NDArray[np.int64] | None) -> Any:
-    """The rows of a frame at `index`, as a frame of its library; None: all."""
-    if isinstance(X, Mapping):
-        kept = {name: np.asarray(values) for name, values in X.items()}
-        return kept if index is None else {name: own[index] for name, own in kept.items()}
-    if index is None:
-        return X
-    return nw.from_native(X, eager_only=True)[index.tolist()].to_native()
-
-
-def _names(X: Any) -> list[Any]:
+def names_of(X: Any) -> list[Any]:
+    """The columns' names of a frame; none of what has no names."""
     if isinstance(X, Mapping):
         return list(X)
     names = getattr(X, "column_names", None)
@@ -88,7 +91,7 @@ def read_columns(X: Any, what: str = "X") -> tuple[str, dict[str, Cells], int]:
     """
     if not is_frame(X):
         raise TypeError(f"{what} must be a frame (pandas, Polars, Arrow, a dict), got {type(X)}")
-    names = _names(X)
+    names = names_of(X)
     for name in names:
         if not isinstance(name, str):
             raise ValueError(f"{what}: column names must be strings, got {name!r}")
@@ -167,17 +170,13 @@ def _check_finite(name: str, values: NDArray[np.float64]) -> None:
 
 def _objects(values: Sequence[Any]) -> NDArray[Any]:
     out = np.empty(len(values), dtype=object)
-    out[:] = [None if value is None or value != value else value for value in values]
+    out[:] = [None if is_missing(value) else value for value in values]
     return out
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 
 def _from_list(name: str, values: Any, text: str = "object") -> Cells:
     """A column of Python objects: what they are is told from what they are, all alike."""
-    items = [None if _is_missing(value) else value for value in values]
+    items = [None if is_missing(value) else value for value in values]
     types = {type(value) for value in items} - {type(None)}
     if all(issubclass(one, str) for one in types):
         return Cells(name, _objects(items), Form("label", text))
@@ -223,6 +222,12 @@ def as_number(value: Any) -> float:
 def day(days: float) -> dt.date:
     """The date that is so many days after 1 January 1970."""
     return (_EPOCH + dt.timedelta(days=days)).date()
+
+
+def as_lists(frame: Any, what: str = "X") -> dict[str, list[Any]]:
+    """The columns of a frame of any library as lists of Python values, None where missing."""
+    _, columns, _ = read_columns(frame, what)
+    return {name: _outside(one.values, one.form) for name, one in columns.items()}
 
 
 def _outside(values: NDArray[Any], form: Form) -> list[Any]:

@@ -16,6 +16,7 @@ __all__ = [
     "check_states",
     "dense_rows",
     "has_holes",
+    "is_missing",
     "one_row",
 ]
 
@@ -39,9 +40,13 @@ def has_holes(X: Any) -> bool:
     values = np.asarray(as_array(X))
     if values.dtype.kind == "f":
         return bool(np.isnan(values).any())
-    if values.dtype.kind != "O":
-        return False
-    return any(value is None or value != value for value in values.reshape(-1).tolist())
+    return values.dtype.kind == "O" and any(map(is_missing, values.reshape(-1).tolist()))
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a Python value stands for none: None, NaN, NaT or pandas' NA."""
+    # NA is neither equal to itself nor not.
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 
 def _without_tensors(X: Any) -> Any:

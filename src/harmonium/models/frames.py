@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harmonium.contract.noise import BitFlip, Cells, NoiseChannel, Replace, check_channel
 from harmonium.data.columns import Column
-from harmonium.data.frames import is_frame
+from harmonium.data.frames import is_frame, names_of
 from harmonium.data.schema import Schema
 from harmonium.data.tables import as_array
 from harmonium.models.codec import ValueCodec
@@ -115,7 +115,7 @@ def is_wanted(X: Any, visible: Any) -> bool:
         return True
     if not is_frame(X):
         return False
-    names = list(getattr(X, "columns", X)) if not hasattr(X, "column_names") else []
+    names = names_of(X)
     # Columns numbered by pandas alone are an array's.
     numbered = bool(names) and not any(isinstance(name, str) for name in names)
     return not (numbered and np.asarray(X).dtype.kind in "biuf")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.data.frames import is_frame
+from harmonium.data.frames import is_frame, names_of
 from harmonium.data.schema import Schema
 from harmonium.data.tables import Table
 from harmonium.models.frames import Layout, framed
@@ -83,9 +83,7 @@ def read_holes(
 
 def keep_names(estimator: Any, X: Table) -> None:
     """Learn scikit-learn's ``feature_names_in_`` of a frame; forget those of another fit."""
-    names = list(X) if isinstance(X, dict) else getattr(X, "columns", None)
-    names = getattr(X, "column_names", names)
-    if names is not None:
-        estimator.feature_names_in_ = np.array([str(name) for name in names], dtype=object)
+    if is_frame(X):
+        estimator.feature_names_in_ = np.array(list(map(str, names_of(X))), dtype=object)
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_

@@ -9,9 +9,9 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.data.frames import build, is_frame, read_columns
+from harmonium.data.frames import build, is_frame, names_of, read_columns
 from harmonium.data.schema import Schema
-from harmonium.data.tables import as_array
+from harmonium.data.tables import as_array, is_missing
 from harmonium.models.cells import CellMarginal
 
 __all__ = [
@@ -37,11 +37,8 @@ class TellsCells(Protocol):
 
 def column_names(X: Any) -> list[str]:
     """Of a frame's columns, or an array's numbers; ``ValueError`` for what is no table."""
-    if isinstance(X, Mapping):
-        return [str(name) for name in X]
     if is_frame(X):
-        names = getattr(X, "column_names", None)
-        return [str(name) for name in (X.columns if names is None else names)]
+        return list(map(str, names_of(X)))
     shape = np.shape(as_array(X))
     if len(shape) != 2:
         raise ValueError(
@@ -111,7 +108,7 @@ def filled_constants(table: Any, schema: Schema | None) -> Any:
     if not is_frame(table):
         for name, value in constants.items():
             own = table[:, int(name)]
-            own[[one is None or one != one for one in own.tolist()]] = value
+            own[list(map(is_missing, own.tolist()))] = value
         return table
     library, cells, _ = read_columns(table)
     if not any(cells[name].missing.any() for name in constants if name in cells):

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.data.frames import build, read_columns
+from harmonium.data.frames import as_lists
 from harmonium.data.schema import Schema
+from harmonium.questions.over_models import n_rows_of
 
 __all__ = ["cell_log_proba", "column_proba", "expected_cells", "labels_of"]
 
@@ -27,7 +28,8 @@ def column_proba(model: Any, X: Any, name: str) -> NDArray[np.float64]:
     none of labels.
     """
     labels = labels_of(model.schema_, name)
-    frame, n_rows = _columns(X)
+    frame = as_lists(X)
+    n_rows = n_rows_of(frame)
     if not n_rows:
         raise ValueError("X has no rows; wanted at least one")
     scores = [model.score_samples({**frame, name: [label] * n_rows}) for label in labels]
@@ -69,15 +71,9 @@ def cell_log_proba(model: Any, X: Any) -> NDArray[np.float64]:
 def expected_cells(model: Any, X: Any, rows: Any, columns: Any) -> list[Any]:
     """What each cell (row ``rows[k]``, column named ``columns[k]``) should be given the rest of its
     row, a value for each: numbers their mean, labels the most probable."""
-    frame, _ = _columns(X)
+    frame = as_lists(X)
     asked = {name: [values[int(row)] for row in rows] for name, values in frame.items()}
     for k, name in enumerate(columns):
         asked[name][k] = None
     filled = model.complete(asked, how="mean", random_state=0)
     return [filled[name][k] for k, name in enumerate(columns)]
-
-
-def _columns(X: Any) -> tuple[dict[str, list[Any]], int]:
-    """A frame of any library as lists of Python values by column."""
-    _, cells, n_rows = read_columns(X)
-    return build("dict", {name: (one.values, one.form) for name, one in cells.items()}), n_rows

@@ -11,7 +11,8 @@ from sklearn.base import clone
 
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_number
-from harmonium.data.frames import is_frame, read_columns, rows_of
+from harmonium.data.frames import is_frame
+from harmonium.questions.over_models import n_rows_of, picked
 
 __all__ = ["Missingness", "compare_missing"]
 
@@ -48,11 +49,11 @@ def compare_missing(
     if not is_frame(X):
         raise ValueError(f"X must be a frame, got {type(X).__name__}")
     generator = random_generator(random_state)
-    order = generator.permutation(read_columns(X)[2])
+    order = generator.permutation(n_rows_of(X))
     n_test = max(1, round(test_size * len(order)))
     if len(order) - n_test < 2:
         raise ValueError(f"X has {len(order)} rows; wanted at least three")
-    known, asked = rows_of(X, order[n_test:]), rows_of(X, order[:n_test])
+    known, asked = picked(X, order[n_test:]), picked(X, order[:n_test])
     hidden: NDArray[np.bool_] | None = None
     scores = []
     seed = int(generator.integers(2**31))

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.data.frames import build, read_columns
+from harmonium.data.frames import as_lists, read_columns
 from harmonium.questions.coding import Array, Coded, coded_frames
+from harmonium.questions.over_models import n_rows_of
 
 __all__ = [
     "Detection",
@@ -38,10 +39,10 @@ _MOST_LABELS = 250
 def with_holes_of(new: Any, real: Any, random_state: int = 0) -> dict[str, list[Any]]:
     """The new rows with cells missing where they are in real rows drawn at random, for models
     that take holes for chance and so draw none. A dict of columns."""
-    _, cells, n_new = read_columns(new, "new")
+    made = as_lists(new, "new")
+    n_new = n_rows_of(made)
     _, theirs, n_real = read_columns(real, "real")
     drawn = np.random.default_rng(random_state).integers(0, max(n_real, 1), n_new)
-    made = build("dict", {name: (one.values, one.form) for name, one in cells.items()})
     found: dict[str, list[Any]] = {}
     for name, values in made.items():
         hole = theirs[name].missing[drawn] if name in theirs else np.zeros(n_new, dtype=bool)

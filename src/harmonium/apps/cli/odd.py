@@ -37,6 +37,7 @@ def odd(
 
     from harmonium.data.frame_files import write_frame
     from harmonium.data.kinds import Frames, kind_of
+    from harmonium.questions.over_models import picked
 
     if out is not None:
         options.check_csv(out, ".tsv", ".parquet")
@@ -51,7 +52,7 @@ def odd(
     cells: dict[str, Any] = {}
     chosen = rows
     if isinstance(kind, Frames):
-        chosen = _picked(rows, order)
+        chosen = picked(rows, order)
         cells = _cells(fitted, chosen)
     if out is None:
         _show(fitted, chosen, order, scores[order], cells)
@@ -63,13 +64,6 @@ def odd(
     table = {name: pa.array(own, from_pandas=True) for name, own in columns.items()}
     write_frame(out, pa.table(table))
     print(f"{out}: {len(order)} of {len(scores)} {kind.what}, the oddest first")
-
-
-def _picked(rows: Any, order: Any) -> Any:
-    """Some rows of an Arrow table, or of a dict of columns."""
-    if hasattr(rows, "take"):
-        return rows.take(order)
-    return {name: values[order] for name, values in rows.items()}
 
 
 def _one(fitted: Any) -> Any:

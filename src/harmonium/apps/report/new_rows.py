@@ -9,7 +9,7 @@ import numpy as np
 
 from harmonium.apps.pages.blocks import Block, Caution, Picture, Table, Text
 from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
-from harmonium.data.frames import build, read_columns
+from harmonium.data.frames import as_lists
 from harmonium.questions.copies import CopyCheck, check_copies, nearest_rows
 from harmonium.questions.quality import (
     Detection,
@@ -24,7 +24,7 @@ from harmonium.questions.quality import (
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
 
-__all__ = ["as_columns", "new_rows", "rows_table", "some_rows"]
+__all__ = ["new_rows", "rows_table", "some_rows"]
 
 Columns = dict[str, list[Any]]
 
@@ -36,13 +36,6 @@ _FEWEST = 50
 #: A tree that tells new rows this well shows a reader that they are not real.
 _TOLD_APART = 0.8
 _ALPHA = 1e-3
-
-
-def as_columns(frame: Any) -> Columns:
-    """A frame of any library as lists of Python values by column."""
-    _, cells, _ = read_columns(frame)
-    columns: Columns = build("dict", {name: (one.values, one.form) for name, one in cells.items()})
-    return columns
 
 
 def rows_table(columns: Columns) -> Table:
@@ -67,13 +60,13 @@ def new_rows(
     if n < _FEWEST:
         words = f"{n} real rows tell little of new ones; wanted at least {_FEWEST}."
         return [Text(words)], []
-    drawn = as_columns(model.sample(n, random_state=seed))
+    drawn = as_lists(model.sample(n, random_state=seed))
     words = f"{n:,} new rows beside {n:,} real ones that the model has not seen."
     if model.missing != "informative" and any(None in real[name] for name in names):
         drawn = with_holes_of(drawn, real, seed)
         words += " New rows have no cell missing; here they were given the holes of real rows."
     real, drawn = _labelled(real, model), _labelled(drawn, model)
-    learned = None if train is None else _labelled(as_columns(train), model)
+    learned = None if train is None else _labelled(as_lists(train), model)
     compared = [drawn] if learned is None else [drawn, some_rows(learned, n, seed)]
     told = [detect(real, rows, names, seed) for rows in compared]
     shapes = [column_shapes(real, rows, names) for rows in compared]

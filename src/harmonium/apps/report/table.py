@@ -9,7 +9,8 @@ from harmonium.apps.report.description import Description, fact_tables
 from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.learning import held_out, learning_curves, overfitting
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
-from harmonium.apps.report.new_rows import as_columns, new_rows, rows_table, some_rows
+from harmonium.apps.report.new_rows import new_rows, rows_table, some_rows
+from harmonium.data.frames import as_lists
 from harmonium.questions.unit_columns import UnitColumn, unit_columns
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ def describe(model: RBM, data: Any, seed: int, *, train: Any = None) -> Descript
     if data is not None:
         likely.append(score_row(model, data, log_z))
     sections.append(Section("How likely", [Table(("", "nats"), likely)]))
-    drawn = as_columns(model.sample(_N_DRAWN, random_state=seed))
+    drawn = as_lists(model.sample(_N_DRAWN, random_state=seed))
     sections.append(Section("New rows", [rows_table(drawn)]))
     if data is not None:
-        blocks, found = new_rows(model, some_rows(as_columns(data), _N_ROWS, seed), seed, train)
+        blocks, found = new_rows(model, some_rows(as_lists(data), _N_ROWS, seed), seed, train)
         sections.append(Section("New rows beside real ones", blocks))
         cautions += found
     sections.append(Section("What hidden units speak of", _units(model)))

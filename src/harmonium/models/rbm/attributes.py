@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from harmonium.contract.energy import Evidence
-from harmonium.data.tables import Table, as_array
+from harmonium.data.tables import Table, as_array, is_missing
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -191,14 +191,8 @@ def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
         return np.isnan(values) if values.dtype.kind == "f" else np.isnat(values)
     if values.dtype.kind != "O":
         return np.zeros(values.shape, dtype=bool)
-    flat = [_is_missing(value) for value in values.reshape(-1)]
+    flat = [is_missing(value) for value in values.reshape(-1)]
     return np.array(flat, dtype=bool).reshape(values.shape)
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
-        return True
-    return isinstance(value, float) and bool(value != value)
 
 
 def joint_units(own: Units, attributes: Attributes | None) -> Units:
