@@ -143,18 +143,23 @@ class Schema:
         unknown or not of their type, and for categories never met (`handle_unknown` "missing"
         makes those missing).
         """
-        cells, n_rows = self._checked(frame, what)
-        states = np.empty((n_rows, len(self.columns)))
+        return self.states_of(self.read_values(frame, what=what), handle_unknown)
+
+    def states_of(
+        self, values: Mapping[str, NDArray[Any]], handle_unknown: str = "error"
+    ) -> NDArray[np.float64]:
+        """:meth:`read` of what :meth:`read_values` gave."""
+        states = np.empty((len(next(iter(values.values()), ())), len(self.columns)))
         for j, column in enumerate(self.columns):
-            states[:, j] = column.states(cells[column.name].values, handle_unknown)
+            states[:, j] = column.states(values[column.name], handle_unknown)
         return states
 
     def read_values(self, frame: Any, *, what: str = "X") -> dict[str, NDArray[Any]]:
         """Values of the modelled columns as :class:`Column` takes them, checked like `read`."""
-        cells, _ = self._checked(frame, what)
+        cells = self._checked(frame, what)
         return {name: cells[name].values for name in self.names}
 
-    def _checked(self, frame: Any, what: str) -> tuple[dict[str, Cells], int]:
+    def _checked(self, frame: Any, what: str) -> dict[str, Cells]:
         _, cells, n_rows = read_columns(frame, what)
         lacking = [name for name in self.names if name not in cells]
         if lacking:
@@ -173,7 +178,7 @@ class Schema:
                 "date" in (was, now) and was != now
             ):
                 raise ValueError(f"{what}: column {column.name!r} holds {now}s; wanted {was}s")
-        return cells, n_rows
+        return cells
 
     def write(
         self,

@@ -71,11 +71,19 @@ class Layout:
             return Bernoulli(n_plain)
         return Mixed([Bernoulli(n_plain), Categorical(groups)]) if n_plain else Categorical(groups)
 
-    def states(self, X: Any, handle_unknown: str = "error") -> Array:
+    def values(self, X: Any) -> dict[str, NDArray[Any]]:
+        """Values of the columns of a frame, or an array, by name."""
+        return self.schema.read_values(framed(X, self))
+
+    def states(self, X: Any) -> Array:
         """States of every variable ``(n, n_variables)``; NaN where a cell is missing, unless that
         is a state."""
-        frame = framed(X, self)
-        states = self.schema.read(frame, handle_unknown=handle_unknown)[:, self.order]
+        return self.arranged(self.schema.states_of(self.values(X)))
+
+    def arranged(self, cells: Array) -> Array:
+        """States of the schema's columns ``(n, n_columns)`` as the variables have them: the
+        inverse of :meth:`cells`."""
+        states = cells[:, self.order]
         for j, (column, more) in enumerate(zip(self.columns, self.absent, strict=True)):
             if more:
                 states[np.isnan(states[:, j]), j] = column.n_states

@@ -26,30 +26,33 @@ def layout_of(
     is ``"informative"``, a missing cell is a state of columns that have some; it may also be the
     list of the columns where it is.
     """
-    schema, absent = _decided(X, visible, missing)
+    schema, absent, cells = _decided(X, visible, missing)
     layout = Layout.of(schema, absent, not is_frame(X))
     names = [repr(column.name) for column in layout.columns]
-    table, observed = read_holes(layout.states(X), names)
+    table, observed = read_holes(layout.arranged(cells), names)
     return layout, table, observed
 
 
 def reading_of(X: Any, visible: Any, missing: Any) -> dict[str, Any]:
     """`visible` and `missing` that read any of the rows of `X` as all of them are read."""
-    schema, absent = _decided(X, visible, missing)
+    schema, absent, _ = _decided(X, visible, missing)
     found: dict[str, Any] = {"visible": Schema.from_facts(schema.to_facts())}  # without the rows
     if missing != "at-random":
         found["missing"] = [c.name for c, more in zip(schema.columns, absent, strict=True) if more]
     return found
 
 
-def _decided(X: Any, visible: Any, missing: Any) -> tuple[Schema, NDArray[np.bool_]]:
-    """What the columns are, and in which of them being missing is a state."""
+def _decided(
+    X: Any, visible: Any, missing: Any
+) -> tuple[Schema, NDArray[np.bool_], NDArray[np.float64]]:
+    """What the columns are, in which of them being missing is a state, and their states."""
     frame = framed(X)
     if not is_frame(X) and isinstance(visible, dict):
         visible = {str(name): kind for name, kind in visible.items()}
     schema = visible if isinstance(visible, Schema) else Schema.infer(frame, visible)
+    cells = schema.read(frame)
     if missing == "informative":
-        return schema, np.asarray(np.isnan(schema.read(frame)).any(0))
+        return schema, np.asarray(np.isnan(cells).any(0)), cells
     wanted = [] if missing == "at-random" else list(missing)
     unknown = [name for name in wanted if name not in schema.names]
     if unknown:
@@ -57,7 +60,7 @@ def _decided(X: Any, visible: Any, missing: Any) -> tuple[Schema, NDArray[np.boo
             f"missing: no modelled column is named {unknown[0]!r}; wanted some of "
             f"{list(schema.names)}"
         )
-    return schema, np.array([name in wanted for name in schema.names], dtype=bool)
+    return schema, np.array([name in wanted for name in schema.names], dtype=bool), cells
 
 
 def read_holes(
@@ -67,18 +70,14 @@ def read_holes(
     which nothing is known, by its number or its name."""
     states = np.asarray(states)
     observed = ~np.isnan(states)
-    if observed.all():
-        observed_or_none = None
-    else:
-        observed_or_none = observed
-        if not observed.any(0).all():
-            empty = int(np.argmin(observed.any(0)))
-            raise ValueError(
-                f"X: every value of column {empty if names is None else names[empty]} is missing"
-            )
+    if len(states) and not observed.any(0).all():
+        empty = int(np.argmin(observed.any(0)))
+        raise ValueError(
+            f"X: every value of column {empty if names is None else names[empty]} is missing"
+        )
     table = np.where(observed, states, 0)
     kind = np.uint8 if table.max(initial=0) <= 255 else np.int32
-    return table.astype(kind), observed_or_none
+    return table.astype(kind), None if observed.all() else observed
 
 
 def keep_names(estimator: Any, X: Table) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from harmonium.models.frames import FrameCodec, Layout
 from harmonium.sampling.seen import BaseGiven, log_weight_seen
 from harmonium.units.space import LIMITS
 
-__all__ = ["check_resolution", "log_weights_of", "log_weights_of_frame"]
+__all__ = ["FrameRows", "check_resolution", "log_weights_of", "log_weights_of_frame"]
 
 Array = NDArray[np.float64]
 
@@ -61,8 +62,9 @@ def log_weights_of(
     """
     if isinstance(codec, FrameCodec):
         widths = check_resolution(resolution, codec.layout)
-        found = log_weights_of_frame(codec.layout, build(), X, widths, generator)[0]
-        return np.where(np.isnan(codec.read(X)).all(1), np.nan, found)
+        rows = FrameRows.read(codec.layout, X)
+        found = log_weights_of_frame(rows, build(), widths, generator)[0]
+        return np.where(np.isnan(rows.states).all(1), np.nan, found)
     if resolution is not None:
         raise ValueError("resolution is for models of frames, got states without numbers")
     if has_holes(X) and isinstance(energy := build(), BaseGiven):
@@ -77,10 +79,24 @@ def log_weights_of(
     return by_rows(codec.read(X), lambda rows: weigh(torch.from_numpy(rows)).cpu())
 
 
+@dataclass(frozen=True)
+class FrameRows:
+    """Rows of a frame, read: values by column, and states ``(n, n_variables)``, NaN in holes."""
+
+    layout: Layout
+    values: dict[str, NDArray[Any]]
+    states: Array
+
+    @classmethod
+    def read(cls, layout: Layout, X: Any) -> Self:
+        """The rows of a frame, or of an array that stands for one."""
+        values = layout.values(X)
+        return cls(layout, values, layout.arranged(layout.schema.states_of(values)))
+
+
 def log_weights_of_frame(
-    layout: Layout,
+    rows: FrameRows,
     energy: Energy,
-    X: Any,
     resolution: Mapping[str, float],
     generator: np.random.Generator,
     hidden: NDArray[np.bool_] | None = None,
@@ -92,9 +108,8 @@ def log_weights_of_frame(
     variables of the energy, which no frame knows, are summed out, as holes are: exactly up
     to 1,024 joint states of a row, else by annealing.
     """
-    states = layout.states(X)
+    layout, states, values = rows.layout, rows.states, rows.values
     veiled = np.zeros(states.shape, dtype=bool) if hidden is None else hidden[:, layout.order]
-    values = layout.schema.read_values(X)
     n = len(states)
     extra = np.zeros(n)
     options: list[Array] = []  # log weight of each state that a variable may be in: (n, size)

@@ -13,7 +13,7 @@ from tests.support.statistics import ALPHA, assert_drawn_from
 from tests.support.table_oracle import TableOracle, rows_of, small_frame, small_model
 
 import harmonium as hm
-from harmonium.models.scoring import log_weights_of_frame
+from harmonium.models.scoring import FrameRows, log_weights_of_frame
 from harmonium.units.space import LIMITS
 
 CLOSE = {"atol": 1e-9, "rtol": 0}
@@ -124,7 +124,7 @@ def test_annealed_scores_of_holes_are_as_exact_ones(model, frame, monkeypatch, r
     exact = model.score_samples(rows, resolution=resolution)
     log_z = model.log_partition("exact").value
     monkeypatch.setitem(LIMITS, "answer", 1)
-    given = (model._layout, model.build_energy(torch.float64), rows, resolution)
+    given = (FrameRows.read(model._layout, rows), model.build_energy(torch.float64), resolution)
     value, error = log_weights_of_frame(*given, np.random.default_rng(0))
     assert (error > 0).sum() >= len(rows) - 2  # chains have met them
     assert (np.abs(value - log_z - exact) <= LIMIT * error + 1e-9).all()

@@ -19,7 +19,7 @@ from harmonium.models.frames import FrameCodec
 from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import SummedOut
 from harmonium.models.rbm.latents import N_FILLINGS, LatentQuestions
-from harmonium.models.scoring import log_weights_of_frame
+from harmonium.models.scoring import FrameRows, log_weights_of_frame
 
 __all__ = ["Questions"]
 
@@ -39,14 +39,15 @@ class Questions(LatentQuestions):
         check_is_fitted(self)
         if self._layout is None:
             raise ValueError("score_cells is for models that were fitted on a frame")
-        wanted = (len(self._layout.states(X)), len(self._layout.columns))
+        rows = FrameRows.read(self._layout, X)
+        wanted = rows.states.shape
         if cells.dtype != bool or cells.shape != wanted:
             raise ValueError(f"cells must be bool of shape {wanted}, got {cells.shape}")
         energy = self.build_energy(torch.float64)
         found = []
         for hidden in (None, cells):
             source = random_generator(random_state)
-            found.append(log_weights_of_frame(self._layout, energy, X, {}, source, hidden)[0])
+            found.append(log_weights_of_frame(rows, energy, {}, source, hidden)[0])
         return found[0] - found[1]
 
     # -- attributes ------------------------------------------------------------
