@@ -21,6 +21,7 @@ __all__ = [
     "draw_ones",
     "draw_state",
     "exp",
+    "place_of",
     "sigmoid",
     "softplus",
     "uniform",
@@ -42,6 +43,15 @@ _E2, _E3, _E4, _E5, _E6 = (np.float32(1 / d) for d in (2.0, 6.0, 24.0, 120.0, 72
 
 # 2 * atanh(s) = log((1+s)/(1-s)): odd Taylor coefficients for log1p on [0, 1], s in [0, 1/3].
 _L3, _L5, _L7, _L9, _L11, _L13 = (np.float32(2.0 / d) for d in (3, 5, 7, 9, 11, 13))
+
+
+@njit(inline="always")
+def place_of(value, start, stop):  # type: ignore[no-untyped-def]
+    """The place of a label of state `value` whose units are `start` to `stop`."""
+    place = start + np.int64(value)
+    if place < start or place >= stop:
+        raise ValueError("a label's state is not one that it has")
+    return place
 
 
 @njit(inline="always")

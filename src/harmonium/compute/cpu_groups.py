@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from harmonium.compute.cpu import exp, uniform
+from harmonium.compute.cpu import exp, place_of, uniform
 
 __all__ = ["add_outer", "draw", "log_partition", "softmax", "sum_rows"]
 
@@ -17,14 +17,6 @@ _LEAST = np.float32(-80.0)
 _ZERO = np.float32(0.0)
 #: fastmath, except that there are infinities.
 _MATH = {"contract", "reassoc", "nsz", "arcp"}
-
-
-@njit(inline="always")
-def _place(value, start, stop):  # type: ignore[no-untyped-def]
-    place = start + np.int64(value)
-    if place < start or place >= stop:
-        raise ValueError("a group's state is not one that it has")
-    return place
 
 
 @njit(inline="always")
@@ -105,7 +97,7 @@ def sum_rows(x, starts, weights, out):  # type: ignore[no-untyped-def]
     """Add the row of `weights` of each group's state to each row of `out`."""
     for row in range(x.shape[0]):
         for group in range(len(starts) - 1):
-            place = _place(x[row, group], starts[group], starts[group + 1])
+            place = place_of(x[row, group], starts[group], starts[group + 1])
             for j in range(out.shape[1]):
                 out[row, j] += weights[place, j]
 
@@ -115,6 +107,6 @@ def add_outer(x, starts, other, out):  # type: ignore[no-untyped-def]
     """Add each row of `other` to the row of `out` of each group's state."""
     for row in range(x.shape[0]):
         for group in range(len(starts) - 1):
-            place = _place(x[row, group], starts[group], starts[group + 1])
+            place = place_of(x[row, group], starts[group], starts[group + 1])
             for j in range(out.shape[1]):
                 out[place, j] += other[row, j]

@@ -185,16 +185,12 @@ class Cells(NoiseChannel):
             raise ValueError(
                 "noise: Cells is for models of frames, which know their columns' rates"
             )
-        starts = np.concatenate([[0], np.cumsum(sizes)])
-        table = np.full((int(starts[-1]) + 1, max(sizes)), -np.inf)
-        for start, size, rate in zip(starts[:-1], sizes, self.rates, strict=True):
-            changed = np.broadcast_to((self.p * rate)[:, None], (size, size))
-            with np.errstate(divide="ignore"):
-                table[start : start + size, :size] = np.log(changed + (1 - self.p) * np.eye(size))
-        table[-1] = 0.0
-        blank = np.isnan(values)
-        rows = np.where(blank, len(table) - 1, np.where(blank, 0.0, values) + starts[:-1])
-        return Likelihood(rows.astype(np.int32), table, None)
+        with np.errstate(divide="ignore"):
+            tables = [
+                np.log((1 - self.p) * np.eye(len(rate)) + self.p * rate[:, None])
+                for rate in self.rates
+            ]
+        return _read_by(tables, np.arange(len(tables)), values)
 
     def clean_words(
         self, noisy: Sequence[str], known: Sequence[str]
@@ -268,20 +264,23 @@ def _same_or_not(size: int, kept: float, changed: float) -> Array:
 def _read_states(
     values: Array, sizes: Sequence[int], table_of: Callable[[int], Array]
 ) -> Likelihood:
-    """Readings that are states: for each number of states a table ``[read, clean]``, one below
-    another, and each reading a row of its variable's own."""
-    own = np.asarray(sizes)
-    distinct = np.unique(own)
-    width = int(distinct[-1])
-    starts = np.concatenate([[0], np.cumsum(distinct)[:-1]])
-    table = np.full((int(distinct.sum()) + 1, width), -np.inf)
-    for size, start in zip(distinct.tolist(), starts.tolist(), strict=True):
-        table[start : start + size, :size] = table_of(size)
-    table[-1] = 0.0
-    first = starts[np.searchsorted(distinct, own)]
+    """Readings that are states, of variables that differ by their number of states alone."""
+    distinct, which = np.unique(np.asarray(sizes), return_inverse=True)
+    return _read_by([table_of(size) for size in distinct.tolist()], which, values)
+
+
+def _read_by(tables: Sequence[Array], which: NDArray[np.intp], values: Array) -> Likelihood:
+    """Readings that are states: square tables ``[read, clean]``, one below another, and each
+    reading a row of that which is its variable's."""
+    sizes = [len(own) for own in tables]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    stacked = np.full((int(starts[-1]) + 1, max(sizes)), -np.inf)
+    for own, start, size in zip(tables, starts[:-1], sizes, strict=True):
+        stacked[start : start + size, :size] = own
+    stacked[-1] = 0.0
     blank = np.isnan(values)
-    rows = np.where(blank, len(table) - 1, np.where(blank, 0.0, values) + first)
-    return Likelihood(rows.astype(np.int32), table, None)
+    rows = np.where(blank, len(stacked) - 1, np.where(blank, 0.0, values) + starts[which])
+    return Likelihood(rows.astype(np.int32), stacked, None)
 
 
 def _rounded(sigma: float, n_states: int) -> Array:

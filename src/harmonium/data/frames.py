@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from harmonium.data.tables import is_missing
+from harmonium.data.missing import is_missing
 
 __all__ = [
     "Cells",

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from harmonium.data.missing import is_missing
+
 __all__ = [
     "Table",
     "as_array",
@@ -16,7 +18,6 @@ __all__ = [
     "check_states",
     "dense_rows",
     "has_holes",
-    "is_missing",
     "one_row",
 ]
 
@@ -41,12 +42,6 @@ def has_holes(X: Any) -> bool:
     if values.dtype.kind == "f":
         return bool(np.isnan(values).any())
     return values.dtype.kind == "O" and any(map(is_missing, values.reshape(-1).tolist()))
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a Python value stands for none: None, NaN, NaT or pandas' NA."""
-    # NA is neither equal to itself nor not.
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 
 def _without_tensors(X: Any) -> Any:

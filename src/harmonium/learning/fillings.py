@@ -20,7 +20,7 @@ from harmonium.contract.energy import Chains, Energy, Generator
 from harmonium.contract.evidence import Evidence
 from harmonium.learning.checkpoint import State
 from harmonium.learning.rows import Batch
-from harmonium.sampling.completions import are_few, completions
+from harmonium.sampling.completions import are_few, completions, weighing
 from harmonium.units.space import states_of
 
 __all__ = ["Fillings"]
@@ -131,10 +131,7 @@ def _drawn(energy: Energy, x: Tensor, free: Tensor, generator: Generator) -> Ten
             rows[:, places] = states[draws.categorical(weights.contiguous(), generator)]
         return found
 
-    def weigh(states: Tensor) -> Tensor:
-        return energy.log_weight(states.to(energy.device, energy.dtype))
-
-    for part in completions(weigh, x.double().cpu(), Evidence(free.cpu()), energy.sizes):
+    for part in completions(weighing(energy), x.double().cpu(), Evidence(free.cpu()), energy.sizes):
         relative = part.log_weights - part.log_weights.max(1, keepdim=True).values
         chosen = draws.categorical(relative.to(x.device, torch.float32), generator).cpu()
         there, own = part.rows.to(x.device), part.places.to(x.device)

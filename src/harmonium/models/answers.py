@@ -250,8 +250,7 @@ class GibbsChains(Answerer):
         """One chain a row."""
         energy, schedule = self.energy, self.schedule
         question = question.to(energy.device, energy.dtype)
-        drawn = energy.base_sample(len(question.start), generator)
-        x = torch.where(question.unread, drawn, question.start)
+        x = question.begun(energy, generator)
         lost = question.unread.any(1)
         if schedule.n_settle is None:
             lost[:] = True

@@ -27,8 +27,6 @@ Array = NDArray[np.float64]
 
 #: Rows asked about at once; bounds memory.
 _ROWS_AT_ONCE = 4096
-#: Cells of numbers are compared on a grid this fine, in standard deviations.
-_CELL = 0.02
 
 
 @dataclass(frozen=True)
@@ -54,11 +52,7 @@ class CellMarginal:
         standard deviation, the larger; None for labels."""
         if not isinstance(self.column, Binned):
             return None
-        column = self.column
-        masses, centres = column.marginal.mass(column.ends[:-1], column.ends[1:]), column.centres()
-        mean = (masses @ centres) / masses.sum()
-        std = float(np.sqrt(masses @ (centres - mean) ** 2 / masses.sum()))
-        return max(column.resolution or 0.0, _CELL * std)
+        return max(self.column.resolution or 0.0, self.column.grain)
 
     def log_mass(self) -> Array:
         """log P of what the cells hold, in nats ``(n,)``: of labels the label's, of numbers that

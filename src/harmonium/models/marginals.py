@@ -11,7 +11,7 @@ from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Chains, Energy
 from harmonium.models.answers import Enumeration, not_answered, refuse_impossible
 from harmonium.models.question import Question
-from harmonium.sampling.completions import are_few, completions
+from harmonium.sampling.completions import are_few, completions, weighing
 from harmonium.sampling.gibbs import Schedule, equilibrate, mean_marginals
 from harmonium.units.space import LIMITS
 
@@ -56,10 +56,9 @@ def posterior_marginals(
         if len(part):
             n = schedule.n_chains
             many = question.select(part).repeated(n).to(energy.device, energy.dtype)
-            drawn = energy.base_sample(len(many.start), source)
-            x = torch.where(many.unread, drawn, many.start)
+            begun = Chains(many.begun(energy, source))
             chains = equilibrate(
-                energy, Chains(x), schedule.n_lead_in, 0, source, evidence=many.evidence
+                energy, begun, schedule.n_lead_in, 0, source, evidence=many.evidence
             )
             mean, _ = mean_marginals(
                 energy, chains, schedule.n_sweeps, source, evidence=many.evidence
@@ -76,10 +75,7 @@ def _wide(marginals: Tensor, most: int) -> Tensor:
 
 
 def _summed(question: Question, energy: Energy, found: Tensor) -> Tensor:
-    def weigh(states: Tensor) -> Tensor:
-        return energy.log_weight(states.to(energy.device, energy.dtype))
-
-    for part in completions(weigh, question.start, question.evidence, energy.sizes):
+    for part in completions(weighing(energy), question.start, question.evidence, energy.sizes):
         refuse_impossible(question.select(part.rows), part.log_weights)
         share = torch.softmax(part.log_weights, 1)
         for k in range(part.places.shape[1]):

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harmonium.contract.energy import Evidence
+from harmonium.contract.energy import Energy, Evidence, Generator
 from harmonium.contract.evidence import TableReadings
 from harmonium.contract.noise import Likelihood
 from harmonium.models.codec import Codec, ValueCodec
@@ -58,6 +58,12 @@ class Question:
         """Each row `n` times, in a row."""
         index = torch.arange(len(self.start)).repeat_interleave(n)
         return replace(self.select(index), n_draws=1)
+
+    def begun(self, energy: Energy, generator: Generator) -> Tensor:
+        """States that a chain a row begins at, ``(n, n_variables)``; the question's tensors must
+        be where the energy's are."""
+        drawn = energy.base_sample(len(self.start), generator)
+        return torch.where(self.unread, drawn, self.start)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Question:
         """The same where an energy's tensors are."""

@@ -14,7 +14,8 @@ from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.joint import JointDistribution
 from harmonium.data.frames import is_frame
-from harmonium.questions.answers import (
+from harmonium.questions.over_models import OverModels, n_rows_of, own_parameters
+from harmonium.questions.tables_like import (
     TellsCells,
     by_name,
     column_names,
@@ -22,7 +23,6 @@ from harmonium.questions.answers import (
     frame_like,
     schema_of,
 )
-from harmonium.questions.over_models import OverModels, n_rows_of, own_parameters
 
 __all__ = ["Imputer"]
 

@@ -14,19 +14,19 @@ from harmonium.contract.checks import check_integer, check_number
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.warning import warn_caller
 from harmonium.models.cells import CellMarginal
-from harmonium.questions.answers import (
-    TellsCells,
-    by_name,
-    numbers_like,
-    schema_of,
-    values_like,
-)
 from harmonium.questions.over_models import (
     OverModels,
     Reading,
     n_rows_of,
     own_parameters,
     picked,
+)
+from harmonium.questions.tables_like import (
+    TellsCells,
+    by_name,
+    numbers_like,
+    schema_of,
+    values_like,
 )
 
 __all__ = ["NoveltyDetector"]

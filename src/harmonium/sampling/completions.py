@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harmonium.contract.energy import Energy
 from harmonium.contract.evidence import Evidence
 from harmonium.units.space import states_of
 
-__all__ = ["Completions", "are_few", "completions"]
+__all__ = ["Completions", "are_few", "completions", "weighing"]
 
 #: Numbers in one block of enumerated states, and rows of them that are weighed together.
 _BLOCK_ELEMENTS, _ROWS_AT_ONCE = 2**22, 2048
@@ -36,6 +37,11 @@ class Completions:
     states: Tensor
     log_weights: Tensor
     n_first: int
+
+
+def weighing(energy: Energy) -> Callable[[Tensor], Tensor]:
+    """What :func:`completions` takes of an energy."""
+    return lambda states: energy.log_weight(states.to(energy.device, energy.dtype))
 
 
 def are_few(free: Tensor, sizes: Sequence[int], most: int) -> Tensor:

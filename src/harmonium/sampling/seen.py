@@ -17,7 +17,7 @@ from torch import Tensor
 from harmonium.contract.energy import Chains, Energy, Evidence, Generator
 from harmonium.contract.evidence import TableReadings
 from harmonium.sampling.annealing import anneal_step, temperatures
-from harmonium.sampling.completions import are_few, completions
+from harmonium.sampling.completions import are_few, completions, weighing
 from harmonium.units.space import LIMITS
 
 __all__ = ["BaseGiven", "countable", "log_weight_seen"]
@@ -92,11 +92,8 @@ def log_weight_seen(
 
 
 def _summed(energy: Energy, x: Tensor, evidence: Evidence) -> Tensor:
-    def weigh(states: Tensor) -> Tensor:
-        return energy.log_weight(states.to(energy.device, energy.dtype))
-
     found = torch.empty(len(x), dtype=torch.float64)
-    for part in completions(weigh, x.double().cpu(), _on_cpu(evidence), energy.sizes):
+    for part in completions(weighing(energy), x.double().cpu(), _on_cpu(evidence), energy.sizes):
         found[part.rows] = torch.logsumexp(part.log_weights, 1)
     return found.to(x.device)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harmonium.apps.cli.options import read_value
-from harmonium.data.infer import KINDS
-from harmonium.data.kinds import Frames, Kind
+
+if TYPE_CHECKING:  # loaded where they are used: every command starts by way of this file
+    from harmonium.data.kinds import Kind
 
 __all__ = ["read_columns", "read_given", "split_given"]
 
@@ -18,6 +19,8 @@ def read_columns(words: list[str], frame: Any) -> dict[str, Any]:
     `frame` is the Arrow table whose columns they are.
     """
     import pyarrow as pa
+
+    from harmonium.data.infer import KINDS
 
     found: dict[str, Any] = {}
     for word in words:
@@ -42,6 +45,8 @@ def read_columns(words: list[str], frame: Any) -> dict[str, Any]:
 
 def split_given(words: list[str], kind: Kind) -> tuple[list[str], list[str]]:
     """``--given`` words about columns of the model's tables, and the others."""
+    from harmonium.data.kinds import Frames
+
     if not isinstance(kind, Frames) or kind.schema is None:
         return [], words
     names = set(kind.schema.all_names)
@@ -54,6 +59,8 @@ def read_given(words: list[str], kind: Kind) -> dict[str, Any]:
 
     A label that holds commas or dots is itself before it is anything else.
     """
+    from harmonium.data.kinds import Frames
+
     assert isinstance(kind, Frames)
     assert kind.schema is not None
     columns = {column.name: column for column in kind.schema.columns}

@@ -139,12 +139,16 @@ class Binned(Column):
         weights[np.isnan(x[:, 0])] = 0.0
         return weights
 
+    @property
+    def grain(self) -> float:
+        """2% of the standard deviation: a cell this wide tells numbers of a column apart."""
+        mean = self._mass @ self._centres / self._mass.sum()
+        return _CELL * math.sqrt(self._mass @ (self._centres - mean) ** 2 / self._mass.sum())
+
     def peaks(self) -> Array:
         """Of cells of 2% of the column's spread, or of its steps where these are wider."""
-        mean = self._mass @ self._centres / self._mass.sum()
-        spread = math.sqrt(self._mass @ (self._centres - mean) ** 2 / self._mass.sum())
         typical = self.values(np.arange(float(self.n_states)))
-        return np.diagonal(self.cell_weights(typical, max(self.width, _CELL * spread))).copy()
+        return np.diagonal(self.cell_weights(typical, max(self.width, self.grain))).copy()
 
     def allowed(self, condition: Any) -> tuple[Array, Any]:
         pieces = self._pieces(condition)

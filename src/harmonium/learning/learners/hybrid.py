@@ -37,10 +37,9 @@ class Conditional(Protocol):
 
 def labelled_part(batch: Batch, conditional: Conditional) -> Batch | None:
     """The rows whose y is known; None where there are none."""
-    observed = getattr(batch, "observed", None)
-    if observed is None:
+    if batch.observed is None:
         return batch
-    known = conditional.labelled(observed)
+    known = conditional.labelled(batch.observed)
     if not bool(known.any()):
         return None
     return Batch(batch.x[known], None if batch.weight is None else batch.weight[known])

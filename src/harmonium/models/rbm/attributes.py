@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from harmonium.contract.energy import Evidence
-from harmonium.data.tables import Table, as_array, is_missing
+from harmonium.data.missing import is_missing
+from harmonium.data.tables import Table, as_array
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli

@@ -8,13 +8,13 @@ from typing import Any
 from torch import Tensor
 
 from harmonium.contract.energy import Metric
-from harmonium.learning.ascent import Gaussian, Plain, Prior
+from harmonium.learning.ascent import Ascent, Gaussian, Plain, Prior
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.models.rbm.centring import Centred, CentredPull
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
 
-__all__ = ["RBMParameters", "is_grouped", "metric_for", "plan_for", "prior_along", "prior_for"]
+__all__ = ["RBMParameters", "ascent_of", "is_grouped", "metric_for", "plan_for", "prior_for"]
 
 #: Precision of the Gaussian prior on W behind weight_decay="auto".
 _PRIOR_PRECISION = 2.0
@@ -88,15 +88,6 @@ def prior_for(wanted: RBMParameters, energy: RBMEnergy, n_rows: int) -> Gaussian
     return Gaussian(precisions, {"visible_bias": energy.base_bias})
 
 
-def prior_along(prior: Gaussian, energy: RBMEnergy, metric: Metric) -> Prior:
-    """The prior whose pull on weights takes the biases along, for tables of labels and bins."""
-    if not isinstance(metric, Centred) or not is_grouped(energy.units):
-        return prior
-    precisions = dict(prior.precisions)
-    decay = float(precisions.pop("weights", 0.0))
-    return CentredPull(decay, metric, Gaussian(precisions, prior.centres))
-
-
 def is_grouped(units: Units) -> bool:
     """Whether most statistics are those of labels and bins."""
     n_plain = sum(size == 2 for size in units.sizes)
@@ -105,3 +96,18 @@ def is_grouped(units: Units) -> bool:
 
 def metric_for(wanted: RBMParameters, energy: RBMEnergy) -> Metric:
     return Centred(energy.base_mean, energy.n_hidden) if wanted.centered else Plain()
+
+
+def ascent_of(wanted: RBMParameters, energy: RBMEnergy, prior: Gaussian) -> Ascent:
+    """How an energy climbs."""
+    metric = metric_for(wanted, energy)
+    return Ascent(energy, _along(prior, energy, metric), metric)
+
+
+def _along(prior: Gaussian, energy: RBMEnergy, metric: Metric) -> Prior:
+    """The prior whose pull on weights takes the biases along, for tables of labels and bins."""
+    if not isinstance(metric, Centred) or not is_grouped(energy.units):
+        return prior
+    precisions = dict(prior.precisions)
+    decay = float(precisions.pop("weights", 0.0))
+    return CentredPull(decay, metric, Gaussian(precisions, prior.centres))

@@ -17,7 +17,6 @@ from torch import Tensor
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.energy import Chains
 from harmonium.data.tables import Table, dense_rows
-from harmonium.learning.ascent import Ascent, Gaussian
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
 from harmonium.learning.hybrid_watch import HybridWatching
@@ -32,10 +31,10 @@ from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.models.rbm.paired import begin_paired, may_pair
 from harmonium.models.rbm.plan import (
     RBMParameters,
+    ascent_of,
     is_grouped,
     metric_for,
     plan_for,
-    prior_along,
     prior_for,
 )
 from harmonium.models.rbm.stiff import (
@@ -134,12 +133,6 @@ def fit_energy(
         verbose=wanted.verbose,
     )
     return result, energy
-
-
-def ascent_of(wanted: RBMParameters, energy: RBMEnergy, prior: Gaussian) -> Ascent:
-    """How an energy climbs."""
-    metric = metric_for(wanted, energy)
-    return Ascent(energy, prior_along(prior, energy, metric), metric)
 
 
 def _followed(

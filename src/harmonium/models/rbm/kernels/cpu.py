@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from harmonium.compute.cpu import draw_ones, draw_state, sigmoid, uniform
+from harmonium.compute.cpu import draw_ones, draw_state, place_of, sigmoid, uniform
 
 __all__ = [
     "Half",
@@ -67,15 +67,6 @@ class Means(NamedTuple):
 
 
 @njit(inline="always")
-def _label(value, start, stop):  # type: ignore[no-untyped-def]
-    """The place of a label of state `value` whose units are `start` to `stop`."""
-    place = start + np.int64(value)
-    if place < start or place >= stop:
-        raise ValueError("a label's state is not one that it has")
-    return place
-
-
-@njit(inline="always")
 def _find_ones(row, starts, places):  # type: ignore[no-untyped-def]
     """Fill `places` with the units that are 1; returns how many there are."""
     count = 0
@@ -84,7 +75,7 @@ def _find_ones(row, starts, places):  # type: ignore[no-untyped-def]
         count += 1 if row[i] != _ZERO else 0
     for group in range(len(starts) - 1):
         value = row[starts[0] + group]
-        places[count] = _label(value, starts[group], starts[group + 1])
+        places[count] = place_of(value, starts[group], starts[group + 1])
         count += 1
     return count
 
@@ -99,7 +90,7 @@ def one_hot(x, starts, out):  # type: ignore[no-untyped-def]
         for i in range(plain, out.shape[1]):
             out[row, i] = _ZERO
         for group in range(len(starts) - 1):
-            out[row, _label(x[row, plain + group], starts[group], starts[group + 1])] = _ONE
+            out[row, place_of(x[row, plain + group], starts[group], starts[group + 1])] = _ONE
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.data.frames import build, is_frame, names_of, read_columns
+from harmonium.data.missing import is_missing
 from harmonium.data.schema import Schema
-from harmonium.data.tables import as_array, is_missing
+from harmonium.data.tables import as_array
 from harmonium.models.cells import CellMarginal
 
 __all__ = [
