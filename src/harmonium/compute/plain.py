@@ -17,6 +17,7 @@ __all__ = [
     "log_partition_groups",
     "one_hot_groups",
     "random_words",
+    "smoothing",
     "softmax_groups",
     "softplus_change",
     "uniform",
@@ -98,3 +99,9 @@ def one_hot_groups(x: Tensor, starts: Tensor) -> Tensor:
     """Each group's state ``(n, n_groups)`` as a one among zeros, ``(n, starts[-1])``."""
     found = x.new_zeros((len(x), int(starts[-1])))
     return found.scatter_(1, x.long() + starts[:-1].to(x.device), 1.0)
+
+
+def smoothing(n: int, strength: float) -> Tensor:
+    """``I + strength * D'D`` with D the second differences of `n` levels, float64 ``(n, n)``."""
+    differences = torch.diff(torch.eye(n, dtype=torch.float64), n=2, dim=0)
+    return torch.eye(n, dtype=torch.float64) + strength * (differences.T @ differences)

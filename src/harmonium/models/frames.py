@@ -66,10 +66,11 @@ class Layout:
     def units(self) -> Units:
         """What the variables are."""
         n_plain = sum(size == 2 for size in self.sizes)
-        groups = self.sizes[n_plain:]
-        if not groups:
+        if n_plain == len(self.sizes):
             return Bernoulli(n_plain)
-        return Mixed([Bernoulli(n_plain), Categorical(groups)]) if n_plain else Categorical(groups)
+        n_levels = [column.n_states if column.ordered else 0 for column in self.columns[n_plain:]]
+        groups = Categorical(self.sizes[n_plain:], n_levels)
+        return Mixed([Bernoulli(n_plain), groups]) if n_plain else groups
 
     def values(self, X: Any) -> dict[str, NDArray[Any]]:
         """Values of the columns of a frame, or an array, by name."""

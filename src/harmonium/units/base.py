@@ -30,6 +30,9 @@ class Units(ABC):
     #: Statistics of each variable.
     widths: tuple[int, ...]
 
+    #: Statistics that are levels in order: the first of each run and the one after its last.
+    runs: tuple[tuple[int, int], ...] = ()
+
     @property
     def n_variables(self) -> int:
         return len(self.sizes)

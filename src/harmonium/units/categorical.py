@@ -1,4 +1,4 @@
-"""Units of several states without order: softmax groups."""
+"""Units of several states: softmax groups, their states in order or not."""
 
 from __future__ import annotations
 
@@ -18,15 +18,20 @@ __all__ = ["Categorical"]
 
 class Categorical(Units):
     """Variables of ``sizes[i]`` states each; the statistic of a state is its place in a group
-    of as many zeros with a one, inputs are log-weights of the states."""
+    of as many zeros with a one, inputs are log-weights of the states.
+
+    The first ``n_levels[i]`` states of a variable are levels in order; none by default.
+    """
 
     plain = False
 
-    def __init__(self, sizes: Sequence[int]) -> None:
+    def __init__(self, sizes: Sequence[int], n_levels: Sequence[int] = ()) -> None:
         self.sizes = tuple(sizes)
         self.n_statistics = sum(self.sizes)
         self._starts = torch.tensor(list(accumulate(self.sizes, initial=0)))
         self.widths = self.sizes
+        firsts = accumulate(self.sizes, initial=0)
+        self.runs = tuple((k, k + n) for k, n in zip(firsts, n_levels, strict=False) if n)
 
     def _groups(self, inputs: Tensor) -> tuple[Tensor, ...]:
         return torch.split(inputs, list(self.sizes), dim=1)

@@ -27,6 +27,11 @@ class Mixed(Units):
         self.n_statistics = sum(part.n_statistics for part in self.parts)
         self._variables = _slices([part.n_variables for part in self.parts])
         self._statistics = _slices([part.n_statistics for part in self.parts])
+        self.runs = tuple(
+            (place.start + first, place.start + stop)
+            for part, place in zip(self.parts, self._statistics, strict=True)
+            for first, stop in part.runs
+        )
 
     def _inputs(self, inputs: Tensor) -> list[tuple[Units, Tensor]]:
         places = zip(self.parts, self._statistics, strict=True)

@@ -55,6 +55,10 @@ def _energy() -> RBMEnergy:
     return RBMEnergy(torch.randn(7, 5), bias.clone(), torch.randn(5), bias.clone(), units)
 
 
+def _offsets(metric: Centred) -> tuple[torch.Tensor, torch.Tensor]:
+    return metric.visible_mean, metric.hidden_mean
+
+
 def test_the_compiled_step_takes_biases_along_as_the_plain_one():
     """One step with the pull and one with weights' pull alone, from the same random bits: they
     differ by what the biases gain, which leaves the centred ones as they were."""
@@ -64,8 +68,8 @@ def test_the_compiled_step_takes_biases_along_as_the_plain_one():
         energy = _energy()
         metric = Centred(energy.base_mean, 5)
         prior = Gaussian({"weights": 0.3})
-        pull = CentredPull(0.3, metric, Gaussian()) if along else prior
-        expected = CentredPull(0.3, metric, Gaussian()).along(energy.parameters(), 0.4)
+        pull = CentredPull(0.3, _offsets(metric), Gaussian()) if along else prior
+        expected = CentredPull(0.3, _offsets(metric), Gaussian()).along(energy.parameters(), 0.4)
         generator = np.random.Generator(np.random.SFC64(0))
         step = fused_step(energy, energy.updates, Persistent(Chains(x.clone()), 1), pull, metric)
         assert step is not None
@@ -81,7 +85,7 @@ def test_a_pull_leaves_centred_biases_as_they_were():
     energy = _energy()
     metric = Centred(energy.base_mean, 5)
     before = {name: value.clone() for name, value in energy.parameters().items()}
-    CentredPull(0.3, metric, Gaussian()).pull(energy.parameters(), 0.4)
+    CentredPull(0.3, _offsets(metric), Gaussian()).pull(energy.parameters(), 0.4)
     after = energy.parameters()
     torch.testing.assert_close(after["weights"], before["weights"] / 1.12)
     for parameters in (before, after):

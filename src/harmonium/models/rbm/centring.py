@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from harmonium.compute.bands import smooth
+from harmonium.compute.plain import smoothing
 from harmonium.contract.energy import Metric, Parameters
 from harmonium.learning.ascent import Gaussian, Prior
 
@@ -50,40 +54,72 @@ class Centred(Metric):
 
 
 class CentredPull(Prior):
-    """A Gaussian prior of `precision` on the weights of a centred machine, beside one on `biases`.
+    """A Gaussian prior on the weights of a machine, its biases measured from `offsets`, beside
+    one on the `biases`.
 
-    Weights that shrink while biases stay move every unit's mean: a pull on them alone comes to
-    rest where the model's means are precision * W @ hidden_mean away from the data's, which is
-    much where rows are few. Here the biases move along, so that the centred ones are as they were.
+    It has `precision` round zero, and `roughness` (a precision too) on the second differences of
+    the weights of each of the ``runs`` of levels in order, so that neighbouring levels speak
+    alike (Eilers, Marx 1996). Weights that change while biases stay move every unit's mean: a
+    pull on them alone comes to rest where the model's means are precision * W @ hidden_mean away
+    from the data's, which is much where rows are few. Here the biases move along, so that the
+    centred ones are as they were. ``offsets`` are the visible and the hidden units' means.
     """
 
-    def __init__(self, precision: float, centred: Centred, biases: Gaussian) -> None:
-        self.precision, self.centred, self.biases = precision, centred, biases
+    def __init__(
+        self,
+        precision: float,
+        offsets: tuple[Tensor, Tensor],
+        biases: Gaussian,
+        roughness: float = 0.0,
+        runs: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        self.precision, self.offsets, self.biases = precision, offsets, biases
+        self.roughness = roughness
+        self.runs = torch.tensor([run for run in runs if run[1] - run[0] > 2]).reshape(-1, 2)
 
     def value(self, parameters: Parameters) -> float:
-        square = float((parameters["weights"].double() ** 2).sum())
-        return self.biases.value(parameters) - 0.5 * self.precision * square
+        weights = parameters["weights"].double()
+        rough = sum(
+            float((torch.diff(weights[first:stop], n=2, dim=0) ** 2).sum())
+            for first, stop in self.runs.tolist()
+        )
+        square = self.precision * float((weights**2).sum()) + self.roughness * rough
+        return self.biases.value(parameters) - 0.5 * square
 
     def gradient(self, parameters: Parameters) -> Parameters:
-        own = {"weights": -self.precision * parameters["weights"]}
-        return {**own, **self.biases.gradient(parameters)}
+        weights = parameters["weights"]
+        own = -self.precision * weights
+        for first, stop in self.runs.tolist() if self.roughness else ():
+            penalty = smoothing(stop - first, self.roughness).to(weights)
+            own[first:stop] -= penalty @ weights[first:stop] - weights[first:stop]
+        return {"weights": own, **self.biases.gradient(parameters)}
 
     def pull(self, parameters: Parameters, rate: float) -> None:
         """Implicit, as :class:`~harmonium.learning.ascent.Gaussian`'s: no rate is too large."""
         moved = self.along(parameters, rate)
         parameters["weights"].mul_(1.0 / (1.0 + rate * self.precision))
-        self.pull_biases(parameters, moved, rate)
+        self.pull_rest(parameters, moved, rate)
 
     def along(self, parameters: Parameters, rate: float) -> Parameters:
-        """What the biases gain when the weights are pulled."""
+        """What the biases gain when the weights are pulled to zero."""
         share = rate * self.precision / (1.0 + rate * self.precision)
-        return {
-            "visible_bias": share * (parameters["weights"] @ self.centred.hidden_mean),
-            "hidden_bias": share * (self.centred.visible_mean @ parameters["weights"]),
-        }
+        visible, hidden = self._carried(parameters["weights"])
+        return {"visible_bias": share * visible, "hidden_bias": share * hidden}
 
-    def pull_biases(self, parameters: Parameters, moved: Parameters, rate: float) -> None:
-        """The rest of a pull whose weights have been: biases gain what :meth:`along` gave."""
+    def _carried(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """What the weights add to either side's inputs, on average."""
+        visible_mean, hidden_mean = self.offsets
+        return weights @ hidden_mean, visible_mean @ weights
+
+    def pull_rest(self, parameters: Parameters, moved: Parameters, rate: float) -> None:
+        """The rest of a pull whose weights have been pulled to zero: biases gain what
+        :meth:`along` gave, and weights of levels in order become smoother."""
         for name, change in moved.items():
             parameters[name].add_(change)
+        if self.roughness and len(self.runs):
+            before = self._carried(parameters["weights"])
+            smooth(parameters["weights"], self.runs, rate * self.roughness)
+            after = self._carried(parameters["weights"])
+            for name, old, new in zip(("visible_bias", "hidden_bias"), before, after, strict=True):
+                parameters[name].add_(old - new)
         self.biases.pull(parameters, rate)

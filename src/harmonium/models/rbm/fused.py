@@ -109,7 +109,7 @@ class _Fused:
 
 @dataclass
 class _Along:
-    """A step that pulls weights alone, the biases moved along."""
+    """A step that pulls weights to zero alone, then the rest of the pull."""
 
     energy: Energy
     alone: FusedStep
@@ -119,7 +119,7 @@ class _Along:
         parameters = self.energy.parameters()
         moved = self.prior.along(parameters, rate)
         self.alone(x, rate, generator)
-        self.prior.pull_biases(parameters, moved, rate)
+        self.prior.pull_rest(parameters, moved, rate)
 
 
 def _swept(learner: ChainLearner, x: Tensor) -> Chains | None:

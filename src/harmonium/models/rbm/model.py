@@ -64,7 +64,11 @@ class RBM(Questions):
     centered : use the centred gradient (Montavon, Müller 2012).
     weight_decay : strength of the pull of W to zero (half its square is subtracted from the
         mean log-likelihood); ``"auto"`` is a Gaussian prior of fixed width, 2 over the number
-        of rows, and at least 4e-4, without which chains stop mixing.
+        of rows, and at least 4e-4, without which chains stop mixing; for tables of labels and
+        numbers what does best on held-out rows in short runs before the fit.
+    smoothing : strength of the pull that makes weights of levels in order a straight line (half
+        the square of their second differences is subtracted); ``"auto"`` likewise. Columns of
+        numbers and grades have such levels, rows of 0 and 1 have none.
     discriminative : share d in [0, 1] of the objective that tells classes apart: (1 - d) * mean
         log P(x, y) + d * mean log P(y | x) (Larochelle, Bengio 2008). Above 0 it wants `y`, a
         label or at most 12 yes/no attributes. The larger, the better are classes told apart
@@ -116,6 +120,7 @@ class RBM(Questions):
         n_gibbs: int = 1,
         centered: bool = True,
         weight_decay: float | str = "auto",
+        smoothing: float | str = "auto",
         discriminative: float = 0.0,
         temperature: float = 1.0,
         validation_fraction: float | str = "auto",
@@ -137,6 +142,7 @@ class RBM(Questions):
         self.n_gibbs = n_gibbs
         self.centered = centered
         self.weight_decay = weight_decay
+        self.smoothing = smoothing
         self.discriminative = discriminative
         self.temperature = temperature
         self.validation_fraction = validation_fraction

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from harmonium.contract.energy import Metric
@@ -20,6 +21,9 @@ __all__ = ["RBMParameters", "ascent_of", "is_grouped", "metric_for", "plan_for",
 _PRIOR_PRECISION = 2.0
 #: ... but never less decay than this: below, chains stop mixing on large tables.
 _LEAST_DECAY = 4e-4
+#: Precision of the prior on second differences along levels in order, behind smoothing="auto"
+#: where held-out rows are not asked.
+_SMOOTHING = 3.0
 #: Fewer rows than this are learned at half the rate.
 _FEW_ROWS = 5000
 #: Share of the rate that chains follow, for few rows.
@@ -45,6 +49,7 @@ class RBMParameters(Wanted):
     n_gibbs: int
     centered: bool
     weight_decay: float | str
+    smoothing: float | str
     discriminative: float
     temperature: float
 
@@ -98,16 +103,27 @@ def metric_for(wanted: RBMParameters, energy: RBMEnergy) -> Metric:
     return Centred(energy.base_mean, energy.n_hidden) if wanted.centered else Plain()
 
 
-def ascent_of(wanted: RBMParameters, energy: RBMEnergy, prior: Gaussian) -> Ascent:
-    """How an energy climbs."""
+def ascent_of(wanted: RBMParameters, energy: RBMEnergy, prior: Gaussian, n_rows: int) -> Ascent:
+    """How an energy climbs on `n_rows` rows."""
     metric = metric_for(wanted, energy)
-    return Ascent(energy, _along(prior, energy, metric), metric)
+    if not is_grouped(energy.units):
+        return Ascent(energy, prior, metric)
+    return Ascent(energy, _along(wanted, energy, prior, metric, n_rows), metric)
 
 
-def _along(prior: Gaussian, energy: RBMEnergy, metric: Metric) -> Prior:
+def _along(
+    wanted: RBMParameters, energy: RBMEnergy, prior: Gaussian, metric: Metric, n_rows: int
+) -> Prior:
     """The prior whose pull on weights takes the biases along, for tables of labels and bins."""
-    if not isinstance(metric, Centred) or not is_grouped(energy.units):
+    asked = wanted.smoothing
+    smoothing = _SMOOTHING / n_rows if isinstance(asked, str) else float(asked)
+    if isinstance(metric, Centred):
+        offsets = (metric.visible_mean, metric.hidden_mean)
+    elif smoothing and energy.units.runs:
+        offsets = (torch.zeros_like(energy.visible_bias), torch.zeros_like(energy.hidden_bias))
+    else:
         return prior
     precisions = dict(prior.precisions)
     decay = float(precisions.pop("weights", 0.0))
-    return CentredPull(decay, metric, Gaussian(precisions, prior.centres))
+    biases = Gaussian(precisions, prior.centres)
+    return CentredPull(decay, offsets, biases, smoothing, energy.units.runs)

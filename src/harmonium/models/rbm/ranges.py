@@ -44,6 +44,7 @@ RANGES: Mapping[str, Range] = {
     "n_chains": _AT_LEAST_ONE,
     "learning_rate": or_else("auto", positive),
     "weight_decay": or_else("auto", number(0.0)),
+    "smoothing": or_else("auto", number(0.0)),
     "n_gibbs": integer(1),
     "centered": check_flag,
     "discriminative": number(0.0, 1.0),

@@ -6,17 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
-from torch import Tensor
 
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.energy import Chains
-from harmonium.data.tables import Table, dense_rows
+from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
 from harmonium.learning.hybrid_watch import HybridWatching
@@ -26,6 +23,7 @@ from harmonium.learning.learners.hybrid import Conditional, Hybrid
 from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import RowSource, Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood, Watching
+from harmonium.models.rbm.blank import blank_energy, initial_bias
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, followed_rate, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.models.rbm.paired import begin_paired, may_pair
@@ -45,10 +43,10 @@ from harmonium.models.rbm.stiff import (
     rows_to_sum,
     weighted_chains,
 )
+from harmonium.models.rbm.trials import Ground, is_tried, tried
 from harmonium.sampling.gibbs import mean_marginals
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
-from harmonium.units.mixed import Mixed
 from harmonium.units.space import LIMITS
 
 __all__ = [
@@ -58,11 +56,6 @@ __all__ = [
     "check_learner",
     "fit_energy",
 ]
-
-Array: TypeAlias = NDArray[np.float64]
-
-#: Standard deviation of the first weights: small enough for a known log Z, enough to part units.
-_INITIAL_SCALE = 0.01
 
 
 @dataclass(frozen=True)
@@ -92,11 +85,17 @@ def fit_energy(
     n_rows = n_rows_of(rows)
     plan = plan_for(wanted, n_rows, _followed(wanted, table, weights, start))
     base = initial_bias(table, weights, n_rows, start.units, start.observed)
-    energy = _blank_energy(wanted, start, base, streams.noise)
+    blank = partial(blank_energy, wanted.n_components, start.units, base, start.device)
+    energy = blank(streams.noise)
     generator = generator_for(start.device, streams.noise)
-    prior = prior_for(wanted, energy, n_rows - plan.n_held)
-    ascent = ascent_of(wanted, energy, prior)
     split = Split.drawn(rows, plan.n_held, streams.split)
+    if start.given is None and is_tried(wanted, plan, start.units):
+        began = time.perf_counter()
+        wanted = tried(wanted, Ground(rows, split, plan, blank, streams.seeds))
+        plan = plan_after(plan, time.perf_counter() - began)
+    n_kept = n_rows - plan.n_held
+    prior = prior_for(wanted, energy, n_kept)
+    ascent = ascent_of(wanted, energy, prior, n_kept)
     exact = energy.log2_states() <= np.log2(LIMITS["watch"])
     watching: Watching = partial(Likelihood, energy, exact=exact)
     learner: Learner
@@ -173,7 +172,7 @@ def begin_running(
     source = random_generator(wanted.random_state)
     if energy is None:
         base = initial_bias(table, None, table.shape[0], start.units)
-        energy = _blank_energy(wanted, start, base, source)
+        energy = blank_energy(wanted.n_components, start.units, base, start.device, source)
     generator = generator_for(start.device, source)
     learner = LEARNERS[wanted.learner].start(energy, plan_for(wanted, table.shape[0]), generator)
     return RunningFit(energy, metric_for(wanted, energy), learner, source, generator)
@@ -202,74 +201,3 @@ def base_bias_of(energy: RBMEnergy) -> NDArray[np.float64]:
     x[::2] = torch.from_numpy(generator.integers(0, 2, x[::2].shape)).to(x)
     mean, _ = mean_marginals(energy, Chains(x), 50, source)
     return torch.logit(mean.mean(0), eps=1e-4).cpu().numpy()
-
-
-def initial_bias(
-    table: Any,
-    weights: NDArray[np.float64] | None,
-    n_rows: int,
-    units: Units,
-    observed: NDArray[np.bool_] | None = None,
-) -> Tensor:
-    """Where learning and annealing start: visible biases that match the base rates of rows that
-    weigh as much as `n_rows`, each column's over the rows in which it is `observed`."""
-    share = np.full(table.shape[0], 1.0 / table.shape[0]) if weights is None else weights
-    share = share / share.sum()
-    if observed is None:
-        rates = _mean_statistics(table, share, units)
-        return units.base_inputs(torch.from_numpy(rates), n_rows)
-    rates, known = _mean_observed(table, share, units, observed)
-    return units.base_inputs(torch.from_numpy(rates), torch.from_numpy(known * n_rows))
-
-
-def _mean_observed(
-    table: NDArray[Any], share: NDArray[np.float64], units: Units, observed: NDArray[np.bool_]
-) -> tuple[Array, Array]:
-    """Each statistic's mean over the rows that are known of its column, and their share."""
-    total, known = np.zeros(units.n_statistics), np.zeros(units.n_statistics)
-    step = max(1, 2**22 // units.n_statistics)
-    for start in range(0, len(share), step):
-        block = slice(start, start + step)
-        rows = np.where(observed[block], table[block], 0).astype(np.float64)
-        seen = np.repeat(observed[block], units.widths, axis=1)
-        total += share[block] @ (units.statistics(torch.from_numpy(rows)).numpy() * seen)
-        known += share[block] @ seen
-    return total / np.maximum(known, np.finfo(np.float64).tiny), known
-
-
-def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> NDArray[np.float64]:
-    """The statistics' mean over rows, each with its share; rows of 0 and 1 stay as they are
-    stored, sparse ones sparse."""
-    parts = units.parts if isinstance(units, Mixed) else (units,)
-    if not isinstance(parts[0], Bernoulli):
-        return _mean_observed(table, share, units, np.ones(table.shape, dtype=bool))[0]
-    n_plain = parts[0].n_variables
-    # All columns as they are: a slice of a sparse table would be a copy of it.
-    plain: Any = table if n_plain == table.shape[1] else table[:, :n_plain]
-    if sparse.issparse(plain):
-        mean = np.asarray(plain.T @ share, dtype=np.float64).reshape(-1)
-    else:  # in blocks: a product would copy the whole table as float64
-        step = max(1, 2**22 // n_plain)
-        blocks = [slice(start, start + step) for start in range(0, len(share), step)]
-        mean = np.sum([share[b] @ plain[b].astype(np.float64) for b in blocks], axis=0)
-    if not isinstance(units, Mixed):
-        return mean
-    rest = dense_rows(table[:, n_plain:], slice(None)).astype(np.float64)
-    beside = share @ Mixed(units.parts[1:]).statistics(torch.from_numpy(rest)).numpy()
-    return np.concatenate([mean, beside])
-
-
-def _blank_energy(
-    wanted: RBMParameters, start: Start, base_bias: Tensor, generator: np.random.Generator
-) -> RBMEnergy:
-    device = start.device
-    shape = (len(base_bias), wanted.n_components)
-    weights = torch.from_numpy(generator.normal(0.0, _INITIAL_SCALE, shape).astype(np.float32))
-    bias = base_bias.to(device, torch.float32)
-    return RBMEnergy(
-        weights.to(device),
-        bias.clone(),
-        torch.zeros(wanted.n_components, device=device),
-        bias.clone(),
-        start.units,
-    )

@@ -1,0 +1,139 @@
+"""How strong the prior on the weights of a table is best, by rows that are held out.
+
+Few rows know little of many levels and labels, and how little differs from table to table: a
+short run for each of some strengths says which. Runs differ in nothing else, their random numbers
+included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harmonium.compute.random import generator_for
+from harmonium.contract.stopping import StopReason
+from harmonium.learning.fit import fit
+from harmonium.learning.learners import LEARNERS
+from harmonium.learning.plan import Plan, Streams
+from harmonium.learning.rows import RowSource, Split
+from harmonium.learning.watch import Likelihood
+from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.plan import RBMParameters, ascent_of, is_grouped, prior_for
+from harmonium.units.base import Units
+from harmonium.units.space import LIMITS
+
+__all__ = ["Ground", "is_tried", "tried"]
+
+#: Precisions for all rows together: of the weights, and of second differences along levels.
+_DECAYS = (0.2, 2.0)
+_SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+_FIRST = 2
+#: Updates of a run, as a share of the fit's, at most, and so few that nothing is told by them.
+_SHARE, _MOST, _FEWEST = 1 / 33, 2000, 300
+#: Held-out rows below which their figure is chance.
+_FEWEST_HELD = 10
+#: Of a time limit.
+_SHARE_OF_TIME = 1 / 30
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every run learns from: rows, how they are split, the whole fit's plan, what makes an
+    energy that knows nothing, and the seeds of the fit's random numbers."""
+
+    rows: RowSource
+    split: Split
+    plan: Plan
+    blank: Callable[[np.random.Generator], RBMEnergy]
+    seeds: tuple[int, int, int, int]
+
+
+def is_tried(wanted: RBMParameters, plan: Plan, units: Units) -> bool:
+    """Whether runs say how strong the prior is: where that was left to us, of tables of labels
+    and bins, in a fit that is long beside them."""
+    free = wanted.weight_decay == "auto" or (wanted.smoothing == "auto" and bool(units.runs))
+    long = _n_updates(plan) >= _FEWEST and plan.n_held >= _FEWEST_HELD
+    return free and long and is_grouped(units) and wanted.learner in ("pcd", "pt")
+
+
+def tried(wanted: RBMParameters, ground: Ground) -> RBMParameters:
+    """What is wanted, with the strengths that did best. Takes four to seven runs of up to 2,000
+    updates each, at most about a fifth of the fit's.
+
+    Ctrl-C ends the fit (``KeyboardInterrupt``): nothing has been learned yet that could be kept.
+    """
+    found: dict[tuple[float | str, float | str], float] = {}
+    units = ground.blank(np.random.default_rng(0)).units
+
+    def score(decay: float, smoothing: float) -> float:
+        one = _with(wanted, decay, smoothing, len(ground.split.kept))
+        key = (one.weight_decay, one.smoothing)
+        if key not in found:
+            found[key] = _score(one, ground)
+        return found[key]
+
+    best, smoothing = _DECAYS[0], _SMOOTHINGS[_FIRST]
+    if wanted.smoothing == "auto" and units.runs:
+        smoothing = _climbed(lambda one: score(best, one))
+    if wanted.weight_decay == "auto":
+        best = max(_DECAYS, key=lambda decay: score(decay, smoothing))
+    return _with(wanted, best, smoothing, len(ground.split.kept))
+
+
+def _climbed(score: Callable[[float], float]) -> float:
+    """The strength from which no neighbour is better: up first, else down."""
+    best = _FIRST
+    for step in (1, -1):
+        moved = False
+        while 0 <= best + step < len(_SMOOTHINGS):
+            if score(_SMOOTHINGS[best + step]) <= score(_SMOOTHINGS[best]):
+                break
+            best, moved = best + step, True
+        if moved:
+            break
+    return _SMOOTHINGS[best]
+
+
+def _with(wanted: RBMParameters, decay: float, smoothing: float, n_rows: int) -> RBMParameters:
+    """These strengths, a row, where they were left to us."""
+    if wanted.weight_decay == "auto":
+        wanted = replace(wanted, weight_decay=decay / n_rows)
+    if wanted.smoothing == "auto":
+        wanted = replace(wanted, smoothing=smoothing / n_rows)
+    return wanted
+
+
+def _n_updates(plan: Plan) -> int:
+    return min(int(_SHARE * plan.n_updates), _MOST)
+
+
+def _score(wanted: RBMParameters, ground: Ground) -> float:
+    """The held-out figure of a short run, in nats."""
+    streams = Streams.of(ground.seeds)
+    limit = ground.plan.time_limit
+    plan = replace(
+        ground.plan,
+        n_updates=_n_updates(ground.plan),
+        time_limit=None if limit is None else _SHARE_OF_TIME * limit,
+    )
+    energy = ground.blank(streams.noise)
+    generator = generator_for(energy.device, streams.noise)
+    n_kept = len(ground.split.kept)
+    exact = energy.log2_states() <= math.log2(LIMITS["watch"])
+    result = fit(
+        ascent_of(wanted, energy, prior_for(wanted, energy, n_kept), n_kept),
+        LEARNERS[wanted.learner].start(energy, plan, generator),
+        ground.rows,
+        ground.split,
+        plan,
+        streams=streams,
+        generator=generator,
+        watching=lambda held, shown, source: Likelihood(energy, held, shown, source, exact=exact),
+    )
+    if result.reason is StopReason.INTERRUPTED:
+        raise KeyboardInterrupt
+    failed = result.reason in (StopReason.LOST, StopReason.DIVERGED)
+    return -math.inf if failed else result.followed[0]
