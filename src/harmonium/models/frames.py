@@ -198,7 +198,7 @@ class FrameCodec(ValueCodec):
         weights, within = {}, {}
         for name, wanted in _condition(condition).items():
             if name not in names:
-                raise ValueError(f"condition: no column is named {name!r}; wanted some of {names}")
+                raise ValueError(f"condition: {self.layout.schema.refusal(name)}")
             j = names.index(name)
             column = self.layout.columns[j]
             share, within[name] = column.allowed(wanted)
