@@ -175,6 +175,19 @@ class FrameCodec(ValueCodec):
         """Exact states only: what a condition leaves open is :meth:`conditioned`'s."""
         return np.full(self.n_own, np.nan)
 
+    def say(self, variable: int, state: float) -> str:
+        if variable >= self.n_own:
+            return f"attribute {variable - self.n_own}: {state:g}"
+        column = self.layout.columns[variable]
+        if state >= column.n_states:
+            return f"{column.name!r}: missing"
+        (value,) = column.values(np.array([state])).tolist()
+        return (
+            f"{column.name!r}: about {value:g}"
+            if column.is_number
+            else f"{column.name!r}: {value!r}"
+        )
+
     def begin(self, values: Array) -> Array:
         return values
 
