@@ -17,6 +17,8 @@ __all__ = ["KINDS", "LEFT_OUT", "LeftOut", "decide"]
 LEFT_OUT = ("identifier", "constant", "empty")
 KINDS = (*LABELS, *NUMBERS, "identifier")
 
+#: A density is told at some 500 points of a column's range, which float64 must tell apart.
+_LEAST_SPREAD = 1e-12
 #: Fewer values than this may all differ by chance.
 _FEWEST_IDENTIFIERS = 20
 
@@ -88,6 +90,12 @@ def decide(cells: Cells, wanted: Any = None, handle_unknown: str = "error") -> C
                 "apart; wanted smaller ones, or kind 'identifier'"
                 if too_large
                 else f"column {cells.name!r} holds labels; kind {kind!r} wants numbers"
+            )
+        top, spread = float(np.abs(present).max()), float(np.ptp(present))
+        if 0 < spread < _LEAST_SPREAD * top:
+            raise ValueError(
+                f"column {cells.name!r} varies by {spread:g} around {present[0]:g}, too little "
+                "beside it for float64; wanted differences from one of its values"
             )
         return NUMBERS[kind].fit(cells.name, cells.values)  # type: ignore[no-any-return]
     return LeftOut(cells.name, kind)

@@ -214,7 +214,7 @@ class Schema:
             if (column.is_number and one.values.dtype.kind != "f") or (
                 "date" in (was, now) and was != now
             ):
-                raise ValueError(f"{what}: column {column.name!r} holds {now}s; wanted {was}s")
+                raise ValueError(f"{what}: column {column.name!r} holds {one.told}; wanted {was}s")
         return cells
 
     def write(
