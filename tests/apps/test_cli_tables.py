@@ -144,6 +144,11 @@ def test_columns_and_missing_are_told(folder):
     assert model.missing == "informative"
     done = run("odd", out, folder / "new.csv", "-n", 2)
     assert done.returncode == 0, done.stderr
+    assert "oddest cells" in done.stdout
+    done = run("odd", out, folder / "new.csv", "-o", folder / "cells.csv")
+    assert done.returncode == 0, done.stderr
+    rows = _table((folder / "cells.csv").read_text())
+    assert all(float(row["log P(job | rest)"]) <= 0 for row in rows)
 
 
 def test_classes_share_one_schema(folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -96,3 +97,11 @@ def test_a_small_file_does_not_fill_the_memory(tmp_path, monkeypatch):
     write_frame(str(path), pa.table({"a": [0] * 2**20}))
     with pytest.raises(ValueError, match="unpacks to"):
         read_frame(str(path))
+
+
+def test_an_index_that_pandas_wrote_is_no_column(tmp_path):
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "z"]}, index=[7, 5, 9])
+    frame.to_parquet(tmp_path / "rows.parquet")
+    assert read_frame(str(tmp_path / "rows.parquet")).column_names == ["a", "b"]
+    frame.rename_axis("key").to_parquet(tmp_path / "named.parquet")
+    assert read_frame(str(tmp_path / "named.parquet")).column_names == ["a", "b", "key"]

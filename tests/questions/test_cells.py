@@ -223,7 +223,7 @@ def test_columns_where_missing_is_a_state_are_named() -> None:
     X = people(60, holes=0.2)
     model = quick(missing=["job"], n_updates=20).fit(X)
     assert model.complete(X).notna().all().all()
-    with pytest.raises(ValueError, match="missing: no modelled column is named 'wage'"):
+    with pytest.raises(ValueError, match="missing: no column is named 'wage'"):
         quick(missing=["wage"]).fit(X)
     for wrong in ("never", 3, [1]):
         with pytest.raises(ValueError, match="missing must be"):

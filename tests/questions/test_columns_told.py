@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.support.table_oracle import TableOracle, small_frame, small_model
 
 import harmonium as hm
 from harmonium.questions.cells import cell_log_proba, column_proba, expected_cells
@@ -77,7 +78,35 @@ def test_an_odd_cell_is_found_and_mended(model):
 def test_wrong_columns_and_models(model, people):
     with pytest.raises(ValueError, match="'pay' is none of labels; wanted one of job, ok"):
         column_proba(model, people, "pay")
-    told = hm.RBM(2, n_updates=10, missing="informative", random_state=0)
-    told.fit({"a": [0, 1, None, 1] * 10, "b": ["x", "y", "x", "y"] * 10})
-    with pytest.raises(ValueError, match="at-random"):
-        cell_log_proba(told, {"a": [1], "b": ["x"]})
+
+
+def test_where_missing_is_a_state_cells_are_told_by_enumeration():
+    rows = small_frame(80).astype({"n": "float64"})
+    rows.loc[::4, ["shade", "n"]] = None
+    rows.loc[::3, "yes"] = None
+    absent = ("shade", "yes", "n")
+    model = small_model(rows, missing="informative")
+    oracle = TableOracle(model, absent)
+    asked = rows.head(13)
+    states, found = oracle.read(asked), cell_log_proba(model, asked)
+    cells = {one.column.name: one for one in model.cell_marginals(asked, of="known")}
+    places = np.argwhere(~np.isnan(found))
+    named = [oracle.names[j] for j in places[:, 1]]
+    expected = expected_cells(model, asked, places[:, 0], named)
+    assert asked[list(absent)].isna().any().all()
+    for (i, j), value in zip(places, expected, strict=True):
+        column, name = oracle.columns[j], oracle.names[j]
+        rest = states[i].copy()
+        rest[j] = np.nan
+        p = oracle.given(rest)
+        shares = np.bincount(oracle.states[:, j], p, column.n_states + (name in absent))
+        shares = shares[: column.n_states] / shares[: column.n_states].sum()
+        own = asked[name].to_numpy()[[i]]
+        inside = np.exp(column.cell_weights(own, cells[name].width))[0]
+        assert found[i, j] == pytest.approx(np.log(shares @ inside), abs=1e-6)
+        if column.is_number:
+            assert value == pytest.approx(shares @ column.centres())
+        else:
+            assert value == column.categories[shares.argmax()]
+    gone = asked[oracle.names].isna().to_numpy()
+    np.testing.assert_array_equal(np.isnan(found), gone)

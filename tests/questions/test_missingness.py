@@ -47,3 +47,13 @@ def test_what_cannot_be_compared_is_refused() -> None:
         hm.compare_missing(model, np.zeros((4, 2)))
     with pytest.raises(ValueError, match="test_size"):
         hm.compare_missing(model, frame(60, told=True), test_size=0.0)
+
+
+def test_labels_that_only_unseen_rows_have_are_asked_of_neither() -> None:
+    """Each of many rare labels is in the rows learned from or in the others, not in both."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": rng.normal(size=120), "y": rng.normal(size=120)})
+    rows["rare"] = [f"r{i}" if i % 12 == 0 else "common" for i in range(120)]
+    rows.loc[::3, "y"] = np.nan
+    found = hm.compare_missing(hm.RBM(2, n_updates=20), rows, random_state=1)
+    assert np.isfinite([found.at_random, found.informative, found.std_error]).all()

@@ -127,6 +127,7 @@ def test_holes_are_those_of_real_rows(real):
     share = np.mean([one is None for one in holed["pay"]])
     assert 0.05 < share < 0.15
     assert None not in holed["age"]
+    assert None not in with_holes_of(new, real, 0, ["age"])["pay"]
 
 
 def test_wrong_frames_are_named(real):

@@ -78,10 +78,12 @@ class TableOracle:
         self.rates = {
             self.names[j]: np.exp(own - logsumexp(own)) for j, own in zip(order, each, strict=False)
         }
-        v = np.hstack(parts).astype(float)
+        #: Statistics of each joint state, in the order of the model's parameters.
+        self.statistics = v = np.hstack(parts).astype(float)
         log_weights = v @ bias + np.logaddexp(0, v @ weights + model.intercept_hidden_).sum(1)
         self.log_p = log_weights - logsumexp(log_weights)
         self.p = np.exp(self.log_p)
+        self.weights, self.bias = weights, bias
         self.hidden = 1 / (1 + np.exp(-(v @ weights + model.intercept_hidden_)))
 
     def __getitem__(self, name: str) -> NDArray[np.int64]:

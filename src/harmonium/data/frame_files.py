@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ __all__ = ["FRAME_ENDINGS", "as_arrow", "has_names", "read_frame", "write_frame"
 #: Endings of files that hold tables with names.
 FRAME_ENDINGS = (".csv", ".tsv", ".parquet")
 
+_INDEX = re.compile(r"__index_level_\d+__")
 #: What parts the cells of a line; the one that makes most of the first line, in this order.
 _DELIMITERS = (",", ";", "\t")
 #: Lines that are looked at to tell a decimal comma: as many bytes from the file's beginning.
@@ -67,7 +69,9 @@ def _read_parquet(path: str) -> Any:
         n_bytes = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
         n_bytes = max(n_bytes, 8 * about.num_rows * about.num_columns)
         check_unpacked("it", n_bytes, Path(path).stat().st_size)
-        return file.read()
+        table = file.read()
+    # pandas writes an index without a name as columns that nobody named.
+    return table.drop_columns([one for one in table.column_names if _INDEX.fullmatch(one)])
 
 
 def _first_line(path: str) -> str:

@@ -59,6 +59,12 @@ class Cells:
             return np.isnan(self.values)
         return np.array([value is None for value in self.values], dtype=bool)
 
+    @property
+    def told(self) -> str:
+        """What the cells are, in the plural."""
+        too_large = self.form.kind == "integer" and self.values.dtype.kind != "f"
+        return f"{self.form.kind}s beyond 2^53" if too_large else f"{self.form.kind}s"
+
 
 def is_frame(X: Any) -> bool:
     """Whether `X` is a pandas or Polars frame, an Arrow table, or a dict of columns."""
@@ -193,6 +199,8 @@ def _from_list(name: str, values: Any, text: str = "object") -> Cells:
         plain = not any(issubclass(one, dt.datetime) for one in types)
         return Cells(name, _numbers(name, days), Form("date", "date" if plain else text))
     mixed = ", ".join(sorted(one.__name__ for one in types))
+    if len(types) == 1:
+        raise ValueError(f"column {name!r} holds {mixed}; wanted numbers, labels or dates")
     raise ValueError(f"column {name!r} mixes {mixed}; wanted values of one type")
 
 

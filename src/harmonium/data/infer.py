@@ -17,6 +17,8 @@ __all__ = ["KINDS", "LEFT_OUT", "LeftOut", "decide"]
 LEFT_OUT = ("identifier", "constant", "empty")
 KINDS = (*LABELS, *NUMBERS, "identifier")
 
+#: A density is told at some 500 points of a column's range, which float64 must tell apart.
+_LEAST_SPREAD = 1e-12
 #: Fewer values than this may all differ by chance.
 _FEWEST_IDENTIFIERS = 20
 
@@ -31,21 +33,37 @@ class LeftOut:
 
     def describe(self) -> str:
         """Why it is left out, in a few words."""
+        return f"{self._why()}, left out"
+
+    def refusal(self, form: str) -> str:
+        """What a question about it is told: why it is left out, and how to keep it. `form` is
+        what :class:`~harmonium.data.frames.Form` calls its values."""
+        kind = {"label": "categorical", "integer": "count"}.get(form, "quantile")
+        keep = {
+            "identifier": f"to keep it fit with visible={{{self.name!r}: {kind!r}}}",
+            "constant": "to keep it name all values that it may have, "
+            f"visible={{{self.name!r}: [{self.value!r}, ...]}}",
+            "empty": "to keep it fit to rows in which it is known",
+        }[self.kind]
+        return f"column {self.name!r} was left out, being {self._why()}; {keep}"
+
+    def _why(self) -> str:
         return {
-            "identifier": "a value of its own in each row, left out",
-            "constant": f"always {self.value!r}, left out",
-            "empty": "all missing, left out",
+            "identifier": "a value of its own in each row",
+            "constant": f"always {self.value!r}",
+            "empty": "all missing",
         }[self.kind]
 
 
-def decide(cells: Cells, wanted: Any = None) -> Column | LeftOut:
-    """The column of `cells`; `wanted` is a kind, categories in order, or None to look.
+def decide(cells: Cells, wanted: Any = None, handle_unknown: str = "error") -> Column | LeftOut:
+    """The column of `cells`; `wanted` is a kind, categories in order, or None to look. Values
+    that are none of the categories told are refused, unless `handle_unknown` is "missing".
 
     Raises ``ValueError`` naming the column where values and kind do not fit.
     """
     present = cells.values[~cells.missing]
     if isinstance(wanted, list | tuple):
-        return _with_categories(cells, list(wanted))
+        return _with_categories(cells, list(wanted), handle_unknown)
     if wanted not in (None, "auto", *KINDS):
         raise ValueError(f"visible: column {cells.name!r} cannot be {wanted!r}; wanted {KINDS}")
     kind = None if wanted == "auto" else wanted
@@ -73,16 +91,22 @@ def decide(cells: Cells, wanted: Any = None) -> Column | LeftOut:
                 if too_large
                 else f"column {cells.name!r} holds labels; kind {kind!r} wants numbers"
             )
+        top, spread = float(np.abs(present).max()), float(np.ptp(present))
+        if 0 < spread < _LEAST_SPREAD * top:
+            raise ValueError(
+                f"column {cells.name!r} varies by {spread:g} around {present[0]:g}, too little "
+                "beside it for float64; wanted differences from one of its values"
+            )
         return NUMBERS[kind].fit(cells.name, cells.values)  # type: ignore[no-any-return]
     return LeftOut(cells.name, kind)
 
 
-def _with_categories(cells: Cells, categories: list[Any]) -> Column:
+def _with_categories(cells: Cells, categories: list[Any], handle_unknown: str) -> Column:
     """Labels in the order told; two are a yes and no, more are levels."""
     column: Column = LABELS["bernoulli" if len(categories) == 2 else "ordinal"](
         cells.name, categories
     )
-    column.states(cells.values)  # every value must be among them
+    column.states(cells.values, handle_unknown)  # its error, where a value is not among them
     return column
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harmonium.contract.storage import write_bytes
 from harmonium.data.columns import Column, from_facts
+from harmonium.data.columns.base import check_unknown
 from harmonium.data.columns.binned import Binned
 from harmonium.data.frames import Cells, Form, build, day, read_columns
 from harmonium.data.infer import KINDS, LEFT_OUT, LeftOut, decide
@@ -31,6 +32,9 @@ class Schema:
     ----------
     columns : the modelled columns, in the frame's order.
     left_out : those that are not: identifiers, constants, all-missing ones.
+    handle_unknown : what a label is that was never met: ``"error"``, or ``"missing"``, where
+        every question counts the cell as missing (as the state that missing is, where it is
+        one). It may be set at any time, on ``model.schema_`` too, and is saved with the model.
     """
 
     def __init__(
@@ -39,14 +43,16 @@ class Schema:
         forms: Mapping[str, Form],
         library: str,
         frame: Mapping[str, Cells] | None = None,
+        handle_unknown: str = "error",
     ) -> None:
         self._decided = dict(columns)
         self._forms = dict(forms)
         self._library = library
         self._frame = frame
+        self.handle_unknown = handle_unknown
 
     @classmethod
-    def infer(cls, frame: Any, visible: Any = None) -> Schema:
+    def infer(cls, frame: Any, visible: Any = None, handle_unknown: str = "error") -> Schema:
         """The schema of a frame (pandas, Polars, Arrow, a dict of columns).
 
         Parameters
@@ -54,10 +60,13 @@ class Schema:
         visible : None or "auto" to look at types and values; a kind for all columns
             ("bernoulli", "categorical", "ordinal", "count", "quantile", "identifier");
             ``{column: kind}``; ``{column: [categories in order]}``.
+        handle_unknown : "error" or "missing": what labels are that are none of the categories,
+            here and in questions; see the attribute.
 
         Raises ``TypeError`` for what is no frame, ``ValueError`` naming the column and what is
         wrong with it. Cost: a sort of each column, and about 0.1 s a column of numbers.
         """
+        check_unknown(handle_unknown)
         library, cells, n_rows = read_columns(frame)
         if not cells:
             raise ValueError("X has no columns; wanted at least one")
@@ -76,8 +85,20 @@ class Schema:
             raise ValueError(
                 f"visible must be 'auto', one of {KINDS} or a dict of columns, got {visible!r}"
             )
-        decided = {name: decide(one, wanted.get(name)) for name, one in cells.items()}
-        return cls(decided, {name: one.form for name, one in cells.items()}, library, cells)
+        decided = {
+            name: decide(one, wanted.get(name), handle_unknown) for name, one in cells.items()
+        }
+        forms = {name: one.form for name, one in cells.items()}
+        return cls(decided, forms, library, cells, handle_unknown)
+
+    @property
+    def handle_unknown(self) -> str:
+        return self._handle_unknown
+
+    @handle_unknown.setter
+    def handle_unknown(self, value: str) -> None:
+        check_unknown(value)
+        self._handle_unknown = value
 
     def __getitem__(self, name: str) -> Column | LeftOut:
         if name not in self._decided:
@@ -91,7 +112,15 @@ class Schema:
                 "schema holds no frame any more; wanted Schema.infer(frame, "
                 f"visible={{{name!r}: {wanted!r}}})"
             )
-        self._decided[name] = decide(self._frame[name], wanted)
+        self._decided[name] = decide(self._frame[name], wanted, self.handle_unknown)
+
+    def refusal(self, name: Any) -> str:
+        """What a question about a column that is not modelled is told: that it was left out, why
+        and how to keep it, or that there is none of that name."""
+        one = self._decided.get(name)
+        if isinstance(one, LeftOut):
+            return one.refusal(self._forms[name].kind)
+        return f"no column is named {name!r}; wanted some of {list(self.names)}"
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -127,7 +156,10 @@ class Schema:
 
     def __str__(self) -> str:
         wide = max(len(name) for name in self._decided)
-        return "\n".join(f"{name:<{wide}}  {kind:<11}  {w}" for name, kind, w in self.described())
+        lines = [f"{name:<{wide}}  {kind:<11}  {w}" for name, kind, w in self.described()]
+        if self.handle_unknown == "missing":
+            lines.append("labels never met count as missing")
+        return "\n".join(lines)
 
     def _described(self, name: str, one: Column | LeftOut) -> str:
         if self._forms[name].kind == "date" and isinstance(one, Binned):
@@ -135,29 +167,34 @@ class Schema:
         return one.describe()
 
     def read(
-        self, frame: Any, *, handle_unknown: str = "error", what: str = "X"
+        self, frame: Any, *, handle_unknown: str | None = None, what: str = "X"
     ) -> NDArray[np.float64]:
         """States of the modelled columns ``(n, n_columns)``, NaN where missing.
 
         Columns may stand in another order. Raises ``ValueError`` for columns that are missing,
         unknown or not of their type, and for categories never met (`handle_unknown` "missing"
-        makes those missing).
+        makes those missing; None: as the schema's attribute says).
         """
-        return self.states_of(self.read_values(frame, what=what), handle_unknown)
+        return self.states_of(self.read_values(frame, what=what, handle_unknown=handle_unknown))
 
-    def states_of(
-        self, values: Mapping[str, NDArray[Any]], handle_unknown: str = "error"
-    ) -> NDArray[np.float64]:
+    def states_of(self, values: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """:meth:`read` of what :meth:`read_values` gave."""
         states = np.empty((len(next(iter(values.values()), ())), len(self.columns)))
         for j, column in enumerate(self.columns):
-            states[:, j] = column.states(values[column.name], handle_unknown)
+            states[:, j] = column.states(values[column.name])
         return states
 
-    def read_values(self, frame: Any, *, what: str = "X") -> dict[str, NDArray[Any]]:
-        """Values of the modelled columns as :class:`Column` takes them, checked like `read`."""
+    def read_values(
+        self, frame: Any, *, what: str = "X", handle_unknown: str | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Values of the modelled columns as :class:`Column` takes them, checked like `read`;
+        labels never met are missing in them where they count as that."""
+        handle_unknown = self.handle_unknown if handle_unknown is None else handle_unknown
+        check_unknown(handle_unknown)
         cells = self._checked(frame, what)
-        return {name: cells[name].values for name in self.names}
+        if handle_unknown == "error":
+            return {name: cells[name].values for name in self.names}
+        return {column.name: _met(column, cells[column.name].values) for column in self.columns}
 
     def _checked(self, frame: Any, what: str) -> dict[str, Cells]:
         _, cells, n_rows = read_columns(frame, what)
@@ -177,7 +214,7 @@ class Schema:
             if (column.is_number and one.values.dtype.kind != "f") or (
                 "date" in (was, now) and was != now
             ):
-                raise ValueError(f"{what}: column {column.name!r} holds {now}s; wanted {was}s")
+                raise ValueError(f"{what}: column {column.name!r} holds {one.told}; wanted {was}s")
         return cells
 
     def write(
@@ -261,7 +298,8 @@ class Schema:
             )
             outside = [form.kind, form.dtype, form.categories, form.ordered]
             columns.append({**facts, "form": outside})
-        return {"library": self._library, "columns": columns}
+        found = {"library": self._library, "columns": columns}
+        return found | {"handle_unknown": self.handle_unknown}
 
     @classmethod
     def from_facts(cls, facts: Any) -> Schema:
@@ -284,7 +322,8 @@ class Schema:
             decided[name] = (
                 LeftOut(name, one["kind"], one.get("value")) if left else from_facts(one)
             )
-        return cls(decided, forms, facts["library"])
+        # Files of an earlier time do not say it.
+        return cls(decided, forms, facts["library"], None, facts.get("handle_unknown", "error"))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it as JSON, whole or not at all."""
@@ -298,3 +337,13 @@ class Schema:
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{str(path)!r} is no schema: {error}") from None
         return cls.from_facts(facts)
+
+
+def _met(column: Column, values: NDArray[Any]) -> NDArray[Any]:
+    """Values with those missing that are no state of the column."""
+    unknown = np.isnan(column.states(values, "missing"))
+    if not unknown.any():
+        return values
+    found = values.copy()
+    found[unknown] = np.nan if values.dtype.kind == "f" else None
+    return found

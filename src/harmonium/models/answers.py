@@ -161,11 +161,11 @@ def refuse_impossible(question: Question, weights: Tensor) -> None:
     if not impossible.any():
         return
     row = int(impossible.nonzero()[0])
-    known = {
-        int(v): f"{float(question.start[row, v]):g}"
-        for v in (~question.free[row]).nonzero().reshape(-1)[:10]
-    }
-    raise ValueError(f"X: what is known of a row ({known}, ...) has probability zero")
+    places = (~question.free[row]).nonzero().reshape(-1).tolist()
+    known = [question.say(place, float(question.start[row, place])) for place in places[:10]]
+    if len(places) > len(known):
+        known.append("...")
+    raise ValueError(f"X: what is known of a row ({', '.join(known)}) has probability zero")
 
 
 def _pick(

@@ -62,6 +62,13 @@ class CellMarginal:
             found: Array = np.logaddexp.reduce(np.log(self.shares) + weights, axis=1)
         return np.where(self.asked, np.minimum(found, 0.0), np.nan)
 
+    def expected(self) -> NDArray[Any]:
+        """Of numbers the mean, of labels the most probable ``(n,)``; missing where not asked."""
+        if self.column.is_number:
+            return self.shares @ self.column.centres() / self.shares.sum(1)
+        best = np.where(self.asked, self.shares.argmax(1), np.nan)
+        return self.column.values(best)
+
     def alternative(self, rank: int) -> tuple[Array, Array]:
         """The `rank`-th most probable state other than the cell's own, by :meth:`log_mass` of its
         typical value, and that log mass: NaN where there is none, ``(n,)`` each."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,10 @@ class Codec(ABC):
         """One checked row ``(n_own,)``, NaN where free; None is free everywhere."""
 
     @abstractmethod
+    def say(self, variable: int, state: float) -> str:
+        """A variable and its state, as an error names them to the user."""
+
+    @abstractmethod
     def begin(self, values: Array) -> Array:
         """Where chains start, as ``(n, n_own)``: what is known, a guess for what is not, NaN
         for what is best drawn from the base."""
@@ -74,7 +78,7 @@ class TableCodec(Codec):
     """Rows of numbers, as they are.
 
     `check` makes rows of what a user gives, blanks allowed or not; `check_row` makes one row of
-    a condition.
+    a condition. `names` are what a user calls the columns; None: their numbers.
     """
 
     def __init__(
@@ -83,8 +87,9 @@ class TableCodec(Codec):
         check: Callable[[Any, bool], Table],
         check_row: Callable[[Any], Array],
         beside: tuple[int, ...] = (),
+        names: Sequence[Any] | None = None,
     ) -> None:
-        self.sizes, self.beside = sizes, beside
+        self.sizes, self.beside, self._names = sizes, beside, names
         self._check, self._check_row = check, check_row
 
     def read(self, X: Any, *, blanks: bool = False) -> Table:
@@ -96,6 +101,11 @@ class TableCodec(Codec):
 
     def read_condition(self, condition: Any) -> Array:
         return np.full(self.n_own, np.nan) if condition is None else self._check_row(condition)
+
+    def say(self, variable: int, state: float) -> str:
+        names = range(self.n_own) if self._names is None else self._names
+        name = names[variable] if variable < self.n_own else variable
+        return f"{name!r}: {state:g}"
 
     def begin(self, values: Array) -> Array:
         return values

@@ -176,6 +176,19 @@ class FrameCodec(ValueCodec):
         """Exact states only: what a condition leaves open is :meth:`conditioned`'s."""
         return np.full(self.n_own, np.nan)
 
+    def say(self, variable: int, state: float) -> str:
+        if variable >= self.n_own:
+            return f"attribute {variable - self.n_own}: {state:g}"
+        column = self.layout.columns[variable]
+        if state >= column.n_states:
+            return f"{column.name!r}: missing"
+        (value,) = column.values(np.array([state])).tolist()
+        return (
+            f"{column.name!r}: about {value:g}"
+            if column.is_number
+            else f"{column.name!r}: {value!r}"
+        )
+
     def begin(self, values: Array) -> Array:
         return values
 
@@ -199,7 +212,7 @@ class FrameCodec(ValueCodec):
         weights, within = {}, {}
         for name, wanted in _condition(condition).items():
             if name not in names:
-                raise ValueError(f"condition: no column is named {name!r}; wanted some of {names}")
+                raise ValueError(f"condition: {self.layout.schema.refusal(name)}")
             j = names.index(name)
             column = self.layout.columns[j]
             share, within[name] = column.allowed(wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,7 @@ class Question:
     elsewhere, but for what is ``unread`` (bool, same shape), which begins at draws from the base.
     ``how``: ``"mode"`` the most probable filling of the first ``n_own`` variables together, all
     others summed out; ``"mean"``; or ``"sample"``, ``n_draws`` independent draws of each row.
+    ``say`` names a variable and its state in errors.
     """
 
     start: Tensor
@@ -37,6 +38,7 @@ class Question:
     evidence: Evidence
     how: str
     n_own: int
+    say: Callable[[int, float], str]
     n_draws: int = 1
 
     @property
@@ -93,6 +95,7 @@ def blanks(values: Array, codec: Codec, how: str, n_draws: int = 1) -> Question:
         Evidence(torch.from_numpy(np.isnan(values))),
         how,
         own,
+        codec.say,
         n_draws,
     )
 
@@ -132,6 +135,7 @@ def readings(values: Array, likelihood: Likelihood, codec: Codec, how: str) -> Q
         Evidence(torch.from_numpy(free), known),
         how,
         own,
+        codec.say,
     )
 
 

@@ -56,10 +56,7 @@ def _decided(
     wanted = [] if missing == "at-random" else list(missing)
     unknown = [name for name in wanted if name not in schema.names]
     if unknown:
-        raise ValueError(
-            f"missing: no modelled column is named {unknown[0]!r}; wanted some of "
-            f"{list(schema.names)}"
-        )
+        raise ValueError(f"missing: {schema.refusal(unknown[0])}")
     return schema, np.array([name in wanted for name in schema.names], dtype=bool), cells
 
 

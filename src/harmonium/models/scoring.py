@@ -37,7 +37,10 @@ def check_resolution(resolution: Any, layout: Layout) -> dict[str, float]:
     if not isinstance(resolution, Mapping):
         raise ValueError(f"resolution must be a dict {{column: width}}, got {resolution!r}")
     numbers = {column.name for column in layout.columns if column.is_number}
+    left_out = {one.name for one in layout.schema.left_out}
     for name, width in resolution.items():
+        if name in left_out:
+            raise ValueError(f"resolution: {layout.schema.refusal(name)}")
         if name not in numbers:
             raise ValueError(
                 f"resolution: {name!r} is no column of numbers; wanted some of {sorted(numbers)}"

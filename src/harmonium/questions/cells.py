@@ -45,6 +45,8 @@ def column_proba(model: Any, X: Any, name: str) -> NDArray[np.float64]:
 def labels_of(schema: Schema, name: str) -> list[Any]:
     """The labels of a column; ``ValueError`` where it has none."""
     able = [column.name for column in schema.columns if not column.is_number]
+    if name in {one.name for one in schema.left_out}:
+        raise ValueError(schema.refusal(name))
     if name not in able:
         raise ValueError(f"column {name!r} is none of labels; wanted one of {', '.join(able)}")
     return list(schema[name].categories)  # type: ignore[union-attr]
@@ -56,24 +58,19 @@ def cell_log_proba(model: Any, X: Any) -> NDArray[np.float64]:
     Columns are those of ``model.schema_.names``. Of a number it is the mass of a cell around it
     as wide as the column's resolution, and at least 2% of the standard deviation of its bins'
     means, so that columns compare. Exact where a row has few holes beside the cell. Costs a
-    weight for each state of each column. Raises ``ValueError`` for a model that takes a missing
-    cell for a state: a hole is then no sum over what may stand there.
+    weight for each state of each column. Where being missing is a state, other cells that are
+    missing are known to be so, and of the cell itself that it is not missing is given.
     """
-    if getattr(model, "missing", "at-random") == "informative":
-        raise ValueError(
-            "model: cells given the rest are for missing='at-random', this one learned with "
-            "'informative'"
-        )
     told = {one.column.name: one.log_mass() for one in model.cell_marginals(X, of="known")}
     return np.column_stack([told[name] for name in model.schema_.names])
 
 
 def expected_cells(model: Any, X: Any, rows: Any, columns: Any) -> list[Any]:
-    """What each cell (row ``rows[k]``, column named ``columns[k]``) should be given the rest of its
-    row, a value for each: numbers their mean, labels the most probable."""
+    """What each known cell (row ``rows[k]``, column named ``columns[k]``) should be given the rest
+    of its row, as :func:`cell_log_proba` takes it, a value for each: numbers their mean, labels
+    the most probable."""
     frame = as_lists(X)
-    asked = {name: [values[int(row)] for row in rows] for name, values in frame.items()}
-    for k, name in enumerate(columns):
-        asked[name][k] = None
-    filled = model.complete(asked, how="mean", random_state=0)
-    return [filled[name][k] for k, name in enumerate(columns)]
+    cells = model.cell_marginals(frame, of="known", random_state=0)
+    told = {one.column.name: one.expected() for one in cells}
+    written = model.schema_.write_values(told, n_rows_of(frame), frame)
+    return [written[name][int(row)] for row, name in zip(rows, columns, strict=True)]

@@ -96,6 +96,8 @@ class OverModels(BaseEstimator, ABC):
 
     def rows(self, X: Any) -> Any:
         """`X` as something that rows can be picked from: a table, images, a list of texts."""
+        if X is None:
+            raise TypeError("X must be rows or texts, got None")
         if isinstance(X, Mapping) and not sparse.issparse(X):  # one sparse form is a dict, too
             return {name: list(own) for name, own in X.items()}
         if isinstance(X, str | bytes):

@@ -36,16 +36,28 @@ _N_FOLDS = 5
 _MOST_LABELS = 250
 
 
-def with_holes_of(new: Any, real: Any, random_state: int = 0) -> dict[str, list[Any]]:
+def with_holes_of(
+    new: Any, real: Any, random_state: int = 0, columns: Sequence[str] | None = None
+) -> dict[str, list[Any]]:
     """The new rows with cells missing where they are in real rows drawn at random, for models
-    that take holes for chance and so draw none. A dict of columns."""
+    that take holes for chance and so draw none. A dict of columns.
+
+    columns : those that get holes; None: all. Columns whose holes the model draws itself, as with
+        ``missing="informative"``, want none of these.
+
+    Holes stand together as they do in real rows, but whatever stands in the row: where cells are
+    missing more often for some values than for others, new rows with these holes differ from
+    real ones though the model were perfect, and a detector may tell them apart by that. Only a
+    model with ``missing="informative"`` gives rows the holes that go with their content.
+    """
     made = as_lists(new, "new")
     n_new = n_rows_of(made)
     _, theirs, n_real = read_columns(real, "real")
     drawn = np.random.default_rng(random_state).integers(0, max(n_real, 1), n_new)
     found: dict[str, list[Any]] = {}
     for name, values in made.items():
-        hole = theirs[name].missing[drawn] if name in theirs else np.zeros(n_new, dtype=bool)
+        given = name in theirs and (columns is None or name in columns)
+        hole = theirs[name].missing[drawn] if given else np.zeros(n_new, dtype=bool)
         found[name] = [None if gone else v for gone, v in zip(hole, values, strict=True)]
     return found
 

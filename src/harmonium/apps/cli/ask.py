@@ -19,6 +19,7 @@ def score(
         str | None, typer.Option("-o", "--out", help="log P of each row: .npy, .npz or .csv")
     ] = None,
     key: options.Key = None,
+    unknown: options.Unknown = None,
 ) -> None:
     """Mean log-likelihood, in nats: of rows with the error of log Z, of texts with perplexity."""
     import numpy as np
@@ -31,7 +32,7 @@ def score(
         if Path(out).suffix.lower() not in (".npy", ".npz", ".csv"):
             raise ValueError(f"--out must end in .npy, .npz or .csv, got {out!r}")
         check_place(out, "--out")
-    fitted = options.load_model(model)
+    fitted = options.load_model(model, unknown)
     kind = kind_of(fitted)
     rows = kind.read(data, key)
     scores = fitted.score_samples(rows)
@@ -58,11 +59,12 @@ def complete(
     key: options.Key = None,
     seed: options.Seed = None,
     shape: options.Shape = None,
+    unknown: options.Unknown = None,
 ) -> None:
     """Fill the blanks: NaN or empty cells of rows, ___ in texts, the mask of images."""
     from harmonium.data.kinds import Images, kind_of
 
-    fitted = options.load_model(model)
+    fitted = options.load_model(model, unknown)
     kind = kind_of(fitted)
     place = kind.check_out(out)
     row_shape = options.row_shape(shape, kind.what, place)
@@ -87,11 +89,12 @@ def correct(
     key: options.Key = None,
     seed: options.Seed = None,
     shape: options.Shape = None,
+    unknown: options.Unknown = None,
 ) -> None:
     """The clean row, text or image behind each noisy one."""
     from harmonium.data.kinds import Images, kind_of
 
-    fitted = options.load_model(model)
+    fitted = options.load_model(model, unknown)
     kind = kind_of(fitted)
     place = kind.check_out(out)
     row_shape = options.row_shape(shape, kind.what, place)
@@ -103,13 +106,17 @@ def correct(
 
 
 def encode(
-    model: options.Fitted, data: options.Data, out: options.Out = None, key: options.Key = None
+    model: options.Fitted,
+    data: options.Data,
+    out: options.Out = None,
+    key: options.Key = None,
+    unknown: options.Unknown = None,
 ) -> None:
     """P(h = 1 given v) of each row."""
     from harmonium.data.kinds import Rows, kind_of
 
     place = Rows().check_out(out)
-    fitted = options.load_model(model)
+    fitted = options.load_model(model, unknown)
     transform = options.hidden(fitted, model, "transform")
     Rows().write(place, transform(kind_of(fitted).read(data, key)))
 

@@ -28,6 +28,7 @@ def classify(
         ),
     ] = None,
     key: options.Key = None,
+    unknown: options.Unknown = None,
 ) -> None:
     """Which class does each row, text or image belong to? Or: which attributes has it?
 
@@ -40,7 +41,7 @@ def classify(
         options.check_csv(out)
     if labels_key is not None and labels is None:
         raise ValueError("--labels-key wants --labels")
-    fitted = options.load_model(model)
+    fitted = options.load_model(model, unknown)
     if column is not None:
         if labels is not None:
             raise ValueError("--labels and --column say both what is true; give one")

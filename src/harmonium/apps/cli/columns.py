@@ -68,7 +68,7 @@ def read_given(words: list[str], kind: Kind) -> dict[str, Any]:
     for word in words:
         name, _, text = word.partition("=")
         if name not in columns:
-            raise ValueError(f"--given: column {name!r} is left out of the model, got {word!r}")
+            raise ValueError(f"--given: {kind.schema.refusal(name)}, got {word!r}")
         if name in condition:
             raise ValueError(f"--given: column {name!r} is given twice")
         column = columns[name]

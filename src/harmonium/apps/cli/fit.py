@@ -50,6 +50,7 @@ def fit(
         str | None,
         typer.Option(help="tables: at-random, or informative: a missing cell says something"),
     ] = None,
+    unknown: options.Unknown = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="a constructor parameter: name=value")
     ] = None,
@@ -67,7 +68,7 @@ def fit(
     known = set(estimator.get_params(deep=False)) - ({"factors"} if entry.structure else set())
     chosen = _chosen(known, {"n_levels": levels, "random_state": seed, "missing": missing}, entry)
     estimator.set_params(verbose=0 if quiet else 1, **chosen, **_set(known, set_))
-    rows = _rows(entry, estimator, data, key, columns, labels is not None)
+    rows = _rows(entry, estimator, data, key, labels is not None, columns=columns, unknown=unknown)
     if labels is not None:
         _fit_classes(estimator, rows, read_labels(labels, labels_key), out)
         return
@@ -80,25 +81,34 @@ def _rows(
     estimator: Any,
     data: str,
     key: str | None,
-    columns: list[str] | None,
     classes: bool,
+    **told: Any,
 ) -> Any:
-    """DATA to learn from, the estimator having been told of the columns of a table."""
+    """DATA to learn from, the estimator having been `told` of the columns of a table, by words of
+    :func:`_set_columns`."""
     from harmonium.data.kinds import Frames, kind_to_learn
 
     kind = kind_to_learn(entry, estimator, data)
     if isinstance(kind, Frames):
         rows = kind.read(data, key)
-        _set_columns(estimator, rows, columns, classes)
+        _set_columns(estimator, rows, classes, **told)
         return rows
-    if columns:
+    given = [name for name, value in told.items() if value]
+    if given:
         raise ValueError(
-            f"--columns wants a table whose first line names its columns, not {data!r}"
+            f"--{given[0]} wants a table whose first line names its columns, not {data!r}"
         )
     return kind.read(data, key) if classes else kind.stream(data, key)
 
 
-def _set_columns(estimator: Any, frame: Any, columns: list[str] | None, classes: bool) -> None:
+def _set_columns(
+    estimator: Any,
+    frame: Any,
+    classes: bool,
+    *,
+    columns: list[str] | None,
+    unknown: str | None,
+) -> None:
     """Tell the estimator what the columns of a table are, as far as they are not for it to see.
 
     Models of several `classes` have one schema, or what they say could not be compared.
@@ -109,8 +119,10 @@ def _set_columns(estimator: Any, frame: Any, columns: list[str] | None, classes:
     if columns and estimator.visible != "auto":
         raise ValueError("--columns and --set visible=... say both what columns are; give one")
     visible: Any = read_columns(columns, frame) if columns else estimator.visible
-    if classes:
-        visible = Schema.infer(frame, visible)
+    if unknown not in (None, "error", "missing"):
+        raise ValueError(f"--unknown must be error or missing, got {unknown!r}")
+    if classes or unknown is not None:
+        visible = Schema.infer(frame, visible, unknown or "error")
     estimator.set_params(visible=visible)
 
 

@@ -27,6 +27,7 @@ def odd(
         int | None, typer.Option("-n", help=f"how many rows [{_N_SHOWN}; with --out all]", min=1)
     ] = None,
     key: options.Key = None,
+    unknown: options.Unknown = None,
 ) -> None:
     """The rows of DATA from the oddest on, and which cells make them odd.
 
@@ -41,7 +42,7 @@ def odd(
 
     if out is not None:
         options.check_csv(out, ".tsv", ".parquet")
-    fitted = options.load_model(model)
+    fitted = options.load_model(model, unknown)
     kind = kind_of(fitted)
     rows = kind.read(data, key)
     scores = np.asarray(fitted.score_samples(rows))
@@ -72,9 +73,7 @@ def _one(fitted: Any) -> Any:
 
     inside = models_inside(fitted)
     speaker = inside[0] if inside else fitted
-    if len(inside) > 1 or getattr(speaker, "missing", None) == "informative":
-        return None
-    return speaker
+    return None if len(inside) > 1 else speaker
 
 
 def _cells(fitted: Any, rows: Any) -> dict[str, Any]:

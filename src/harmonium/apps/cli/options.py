@@ -23,6 +23,7 @@ __all__ = [
     "Out",
     "Seed",
     "Shape",
+    "Unknown",
     "applying",
     "check_csv",
     "form_of",
@@ -61,6 +62,10 @@ Key = Annotated[str | None, typer.Option(help="which array of an .npz")]
 Shape = Annotated[str | None, typer.Option(help="HxW of a row seen as a picture")]
 Seed = Annotated[int | None, typer.Option(help="random seed")]
 How = Annotated[str | None, typer.Option(help="mode, mean (images' default) or sample")]
+Unknown = Annotated[
+    str | None,
+    typer.Option(help="tables: missing counts labels never met as missing; else an error"),
+]
 Levels = Annotated[int | None, typer.Option(help="images: bring gray values to so many levels")]
 Labels = Annotated[str | None, typer.Option(help="a label for each row of DATA")]
 LabelsKey = Annotated[str | None, typer.Option(help="which array of the labels' .npz")]
@@ -81,17 +86,39 @@ def form_of(path: str) -> tuple[Any, Form] | None:
     return None
 
 
-def load_model(path: str) -> Any:
-    """The model in a file: harmonium's own, or one of the field's formats."""
+def load_model(path: str, unknown: str | None = None) -> Any:
+    """The model in a file: harmonium's own, or one of the field's formats. `unknown` is what
+    labels count as that its table never had; None: as it was saved."""
     from harmonium.contract.storage import load
 
     found = form_of(path)
     if found is None:
-        return load(path)
+        fitted = load(path)
+        if unknown is not None:
+            _set_unknown(fitted, unknown)
+        return fitted
+    if unknown is not None:
+        raise ValueError(_UNKNOWN_WANTS)
     if not Path(path).is_file():
         raise FileNotFoundError(f"MODEL: no file at {path!r}")
     cls, form = found
     return getattr(cls, form.read)(path)
+
+
+_UNKNOWN_WANTS = "--unknown wants a model that was fitted on a table with names"
+
+
+def _set_unknown(fitted: Any, unknown: str) -> None:
+    """Say to the model, or the models inside it, what labels are that were never met."""
+    from harmonium.contract.storage import models_inside
+
+    if unknown not in ("error", "missing"):
+        raise ValueError(f"--unknown must be error or missing, got {unknown!r}")
+    for one in models_inside(fitted) or [fitted]:
+        schema = getattr(one, "schema_", None)
+        if schema is None:
+            raise ValueError(_UNKNOWN_WANTS)
+        schema.handle_unknown = unknown
 
 
 def question(model: Any, name: str) -> Callable[..., Any]:

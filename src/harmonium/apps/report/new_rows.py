@@ -62,9 +62,15 @@ def new_rows(
         return [Text(words)], []
     drawn = as_lists(model.sample(n, random_state=seed))
     words = f"{n:,} new rows beside {n:,} real ones that the model has not seen."
-    if model.missing != "informative" and any(None in real[name] for name in names):
-        drawn = with_holes_of(drawn, real, seed)
-        words += " New rows have no cell missing; here they were given the holes of real rows."
+    # Holes that are states of their own the model draws itself.
+    own = {"informative": names, "at-random": []}.get(str(model.missing), model.missing)
+    filled = [name for name in names if name not in own]
+    if any(None in real[name] for name in filled):
+        drawn = with_holes_of(drawn, real, seed, filled)
+        words += (
+            " New rows have no cell missing, but where that is a state; here they were given the "
+            "holes of real rows drawn at random, which is right only where holes are chance."
+        )
     real, drawn = _labelled(real, model), _labelled(drawn, model)
     learned = None if train is None else _labelled(as_lists(train), model)
     compared = [drawn] if learned is None else [drawn, some_rows(learned, n, seed)]

@@ -57,7 +57,9 @@ class Labels(Column):
                 row = int(np.flatnonzero(unknown)[0])
                 raise ValueError(
                     f"column {self.name!r}, row {row} is {_plain(values[row])!r}, a category "
-                    'never met; wanted one that was (or handle_unknown="missing")'
+                    "never met; wanted one that was. To count such as missing, fit with "
+                    'visible=hm.Schema.infer(frame, handle_unknown="missing"), or set '
+                    'model.schema_.handle_unknown = "missing"'
                 )
             states[unknown] = np.nan
         return states

@@ -53,6 +53,9 @@ class ImageCodec(Codec):
         one = np.asarray(condition)[None]
         return check_images(one, self.n_levels, blanks=True, name="condition").reshape(-1)
 
+    def say(self, variable: int, state: float) -> str:
+        return f"pixel {divmod(variable, self.shape[1])}: {state:g}"
+
     def begin(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """A blank pixel starts with its nearest known pixel's level."""
         found = values.copy()

@@ -116,7 +116,7 @@ def codec_of(estimator: Any, network: Structure) -> TableCodec:
         network.check_states(row[None, :], "condition")
         return row
 
-    return TableCodec(network.exact.sizes, check, check_row)
+    return TableCodec(network.exact.sizes, check, check_row, names=network.names)
 
 
 def patterns(known: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], frozenset[int]]]:

@@ -186,7 +186,7 @@ class RBM(Questions):
         if y is not None:
             self._attributes, joint, observed = Attributes.beside(table, y, observed)
         given = attributes_given_rows(self.discriminative, self._own_units(), self._attributes)
-        check_learner(self.learner, joint.shape[1], self.n_components)
+        check_learner(self.learner, self._units().sizes, self.n_components)
         self._running = None
         result, energy = fit_energy(
             asked(RBMParameters, vars(self)),
@@ -247,7 +247,7 @@ class RBM(Questions):
             )
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
-        check_learner(self.learner, table.shape[1], self.n_components)
+        check_learner(self.learner, self._units().sizes, self.n_components)
         wanted = replace(asked(RBMParameters, vars(self)), validation_fraction=0.0)
         start = Start(device_for(self.device), self._units())
         known = None if first else self.build_energy(torch.float32)

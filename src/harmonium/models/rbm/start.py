@@ -47,7 +47,7 @@ from harmonium.models.rbm.trials import Ground, is_tried, tried
 from harmonium.sampling.gibbs import mean_marginals
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
-from harmonium.units.space import LIMITS
+from harmonium.units.space import LIMITS, log2_states
 
 __all__ = [
     "Start",
@@ -181,12 +181,14 @@ def begin_running(
 # -- the first energy -------------------------------------------------------------------------
 
 
-def check_learner(learner: str, n_features: int, n_components: int) -> None:
-    """Refuse sums over more states than can be visited at each update."""
-    if learner == "exact" and min(n_features, n_components) > MAX_EXACT_LEARNING_UNITS:
+def check_learner(learner: str, sizes: Sequence[int], n_components: int) -> None:
+    """Refuse sums over more states than can be visited at each update. `sizes` are states of each
+    visible variable; one of k states is as many units of two as make k."""
+    n_visible = log2_states(sizes)
+    if learner == "exact" and min(n_visible, n_components) > MAX_EXACT_LEARNING_UNITS:
         raise ValueError(
-            f"learner='exact' wants a side of at most {MAX_EXACT_LEARNING_UNITS} units, "
-            f"got {n_features} visible and {n_components} hidden; use learner='pcd'"
+            f"learner='exact' wants a side of at most {MAX_EXACT_LEARNING_UNITS} units of two "
+            f"states, got {n_visible:g} visible and {n_components} hidden; use learner='pcd'"
         )
 
 
