@@ -106,3 +106,10 @@ def test_states_that_cannot_be_counted_are_not_listed():
     assert log2_states([2, 0]) == np.inf
     with pytest.raises(ValueError, match="counted"):
         next(states_of([2, 0]))
+
+
+def test_runs_of_levels_are_where_their_statistics_are():
+    groups = Categorical([3, 4, 2], [3, 0, 2])
+    assert groups.runs == ((0, 3), (7, 9))
+    assert Mixed([Bernoulli(2), groups, Categorical([5], [4])]).runs == ((2, 5), (9, 11), (11, 15))
+    assert Categorical([3, 2]).runs == Bernoulli(3).runs == ()

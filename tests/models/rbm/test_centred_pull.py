@@ -97,3 +97,59 @@ def test_a_pull_leaves_centred_biases_as_they_were():
         )
     for side in ("visible", "hidden"):
         torch.testing.assert_close(after[side], before[side], rtol=0, atol=1e-5)
+
+
+def _rough(metric: Centred, roughness: float) -> CentredPull:
+    return CentredPull(0.3, _offsets(metric), Gaussian(), roughness, ((3, 7),))
+
+
+def test_the_gradient_of_the_prior_is_that_of_its_value():
+    wide = {name: value.double() for name, value in _energy().parameters().items()}
+    prior = _rough(Centred(_energy().base_mean, 5), 0.7)
+    gradient = prior.gradient(wide)["weights"]
+    step = 1e-4
+    for i in range(7):
+        moved = [{**wide, "weights": wide["weights"].clone()} for _ in range(2)]
+        moved[0]["weights"][i, 2] += step
+        moved[1]["weights"][i, 2] -= step
+        slope = (prior.value(moved[0]) - prior.value(moved[1])) / (2 * step)
+        assert slope == pytest.approx(float(gradient[i, 2]), abs=1e-6)
+
+
+def test_a_pull_to_straight_lines_is_implicit_and_leaves_centred_biases():
+    """Of the two halves of the prior, the second at the place that the first led to."""
+    energy = _energy()
+    metric = Centred(energy.base_mean, 5)
+    before = {name: value.clone() for name, value in energy.parameters().items()}
+    _rough(metric, 2.5).pull(energy.parameters(), 0.4)
+    after = energy.parameters()
+    differences = np.diff(np.eye(4), n=2, axis=0)
+    shrunk = before["weights"].numpy() / 1.12
+    shrunk[3:] = np.linalg.solve(np.eye(4) + differences.T @ differences, shrunk[3:])
+    torch.testing.assert_close(after["weights"], torch.from_numpy(shrunk), rtol=0, atol=1e-5)
+    for one in ("visible", "hidden"):
+        mean = metric.hidden_mean if one == "visible" else metric.visible_mean
+        old, new = (
+            part[f"{one}_bias"]
+            + (part["weights"] @ mean if one == "visible" else mean @ part["weights"])
+            for part in (before, after)
+        )
+        torch.testing.assert_close(new, old, rtol=0, atol=1e-5)
+
+
+def test_the_compiled_step_makes_levels_smooth_as_the_plain_one():
+    x = torch.tensor([[0.0, 1.0], [2.0, 3.0]] * 10)
+    found = []
+    for roughness in (0.0, 2.5):
+        energy = _energy()
+        metric = Centred(energy.base_mean, 5)
+        pull = _rough(metric, roughness)
+        generator = np.random.Generator(np.random.SFC64(0))
+        step = fused_step(energy, energy.updates, Persistent(Chains(x.clone()), 1), pull, metric)
+        assert step is not None
+        step(x, 0.4, generator)
+        found.append(energy.parameters()["weights"].clone())
+    differences = np.diff(np.eye(4), n=2, axis=0)
+    smooth = np.linalg.solve(np.eye(4) + differences.T @ differences, found[0][3:].numpy())
+    torch.testing.assert_close(found[1][3:], torch.from_numpy(smooth).float(), rtol=0, atol=1e-5)
+    assert torch.equal(found[1][:3], found[0][:3])

@@ -26,6 +26,8 @@ _LEAST_DECAY = 4e-4
 _SMOOTHING = 3.0
 #: Fewer rows than this are learned at half the rate.
 _FEW_ROWS = 5000
+#: Updates of a fit; of few rows of labels and bins, which are over-learned before.
+_N_UPDATES, _FEW_UPDATES = 100_000, 15_000
 #: Share of the rate that chains follow, for few rows.
 _SLOWER = 0.4
 #: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
@@ -65,12 +67,15 @@ def plan_for(wanted: RBMParameters, n_rows: int, followed: float | None = None) 
     n_held = n_held_of(wanted.validation_fraction, n_rows, _MOST_HELD)
     n_kept = n_rows - n_held
     rate = 0.05 if n_kept < _FEW_ROWS else 0.1
-    if followed is not None:  # few rows are known before noise has averaged out
-        rate = followed * (_SLOWER if n_kept < _FEW_ROWS else 1.0)
+    n_updates = _N_UPDATES
+    if followed is not None and n_kept < _FEW_ROWS:  # known before noise has averaged out
+        rate, n_updates = followed * _SLOWER, _FEW_UPDATES
+    elif followed is not None:
+        rate = followed
     # The chains' part of the objective goes on at this rate, the rest by what it weighs beside.
     rate /= max(1.0 - wanted.discriminative, rate / _FASTEST)
     return Plan(
-        n_updates=int(chosen("n_updates", 100_000)),
+        n_updates=int(chosen("n_updates", n_updates)),
         batch_size=min(int(chosen("batch_size", 100)), n_kept),
         rate=float(chosen("learning_rate", rate)),
         n_chains=int(chosen("n_chains", 100)),

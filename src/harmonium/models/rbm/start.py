@@ -43,11 +43,11 @@ from harmonium.models.rbm.stiff import (
     rows_to_sum,
     weighted_chains,
 )
-from harmonium.models.rbm.trials import Ground, is_tried, tried
+from harmonium.models.rbm.trials import Ground, is_summed, tried
 from harmonium.sampling.gibbs import mean_marginals
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
-from harmonium.units.space import LIMITS, log2_states
+from harmonium.units.space import log2_states
 
 __all__ = [
     "Start",
@@ -89,14 +89,11 @@ def fit_energy(
     energy = blank(streams.noise)
     generator = generator_for(start.device, streams.noise)
     split = Split.drawn(rows, plan.n_held, streams.split)
-    if start.given is None and is_tried(wanted, plan, start.units):
-        began = time.perf_counter()
-        wanted = tried(wanted, Ground(rows, split, plan, blank, streams.seeds))
-        plan = plan_after(plan, time.perf_counter() - began)
-    n_kept = n_rows - plan.n_held
-    prior = prior_for(wanted, energy, n_kept)
-    ascent = ascent_of(wanted, energy, prior, n_kept)
-    exact = energy.log2_states() <= np.log2(LIMITS["watch"])
+    if start.given is None:
+        wanted, plan = tried(wanted, Ground(rows, split, plan, blank, streams.seeds))
+    prior = prior_for(wanted, energy, len(split.kept))
+    ascent = ascent_of(wanted, energy, prior, len(split.kept))
+    exact = is_summed(energy)
     watching: Watching = partial(Likelihood, energy, exact=exact)
     learner: Learner
     rate = plan.rate * (1.0 - wanted.discriminative)  # of what chains must follow
@@ -117,12 +114,9 @@ def fit_energy(
     if start.given is not None:
         learner = Hybrid(learner, start.given, wanted.discriminative)
         watching = HybridWatching(watching, energy, start.given, wanted.discriminative)
+    parts = (ascent, learner, rows, split, plan)
     result = fit(
-        ascent,
-        learner,
-        rows,
-        split,
-        plan,
+        *parts,
         streams=streams,
         generator=generator,
         watching=watching,

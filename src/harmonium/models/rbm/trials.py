@@ -8,8 +8,10 @@ included.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -22,17 +24,18 @@ from harmonium.learning.rows import RowSource, Split
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.plan import RBMParameters, ascent_of, is_grouped, prior_for
+from harmonium.models.rbm.stiff import plan_after
 from harmonium.units.base import Units
 from harmonium.units.space import LIMITS
 
-__all__ = ["Ground", "is_tried", "tried"]
+__all__ = ["Ground", "is_summed", "tried"]
 
 #: Precisions for all rows together: of the weights, and of second differences along levels.
 _DECAYS = (0.2, 2.0)
 _SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _FIRST = 2
 #: Updates of a run, as a share of the fit's, at most, and so few that nothing is told by them.
-_SHARE, _MOST, _FEWEST = 1 / 33, 2000, 300
+_SHARE, _MOST, _FEWEST = 1 / 5, 3000, 300
 #: Held-out rows below which their figure is chance.
 _FEWEST_HELD = 10
 #: Of a time limit.
@@ -51,7 +54,7 @@ class Ground:
     seeds: tuple[int, int, int, int]
 
 
-def is_tried(wanted: RBMParameters, plan: Plan, units: Units) -> bool:
+def _is_tried(wanted: RBMParameters, plan: Plan, units: Units) -> bool:
     """Whether runs say how strong the prior is: where that was left to us, of tables of labels
     and bins, in a fit that is long beside them."""
     free = wanted.weight_decay == "auto" or (wanted.smoothing == "auto" and bool(units.runs))
@@ -59,14 +62,22 @@ def is_tried(wanted: RBMParameters, plan: Plan, units: Units) -> bool:
     return free and long and is_grouped(units) and wanted.learner in ("pcd", "pt")
 
 
-def tried(wanted: RBMParameters, ground: Ground) -> RBMParameters:
-    """What is wanted, with the strengths that did best. Takes four to seven runs of up to 2,000
-    updates each, at most about a fifth of the fit's.
+def is_summed(energy: RBMEnergy) -> bool:
+    """Whether the watch of a fit sums every state at each look."""
+    return energy.log2_states() <= math.log2(LIMITS["watch"])
 
+
+def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
+    """What is wanted, with the strengths that did best, and the plan for the time that is left.
+
+    Takes four to seven runs of up to 3,000 updates each.
     Ctrl-C ends the fit (``KeyboardInterrupt``): nothing has been learned yet that could be kept.
     """
-    found: dict[tuple[float | str, float | str], float] = {}
     units = ground.blank(np.random.default_rng(0)).units
+    if not _is_tried(wanted, ground.plan, units):
+        return wanted, ground.plan
+    began = time.perf_counter()
+    found: dict[tuple[float | str, float | str], float] = {}
 
     def score(decay: float, smoothing: float) -> float:
         one = _with(wanted, decay, smoothing, len(ground.split.kept))
@@ -80,7 +91,8 @@ def tried(wanted: RBMParameters, ground: Ground) -> RBMParameters:
         smoothing = _climbed(lambda one: score(best, one))
     if wanted.weight_decay == "auto":
         best = max(_DECAYS, key=lambda decay: score(decay, smoothing))
-    return _with(wanted, best, smoothing, len(ground.split.kept))
+    plan = plan_after(ground.plan, time.perf_counter() - began)
+    return _with(wanted, best, smoothing, len(ground.split.kept)), plan
 
 
 def _climbed(score: Callable[[float], float]) -> float:
@@ -122,7 +134,6 @@ def _score(wanted: RBMParameters, ground: Ground) -> float:
     energy = ground.blank(streams.noise)
     generator = generator_for(energy.device, streams.noise)
     n_kept = len(ground.split.kept)
-    exact = energy.log2_states() <= math.log2(LIMITS["watch"])
     result = fit(
         ascent_of(wanted, energy, prior_for(wanted, energy, n_kept), n_kept),
         LEARNERS[wanted.learner].start(energy, plan, generator),
@@ -131,7 +142,7 @@ def _score(wanted: RBMParameters, ground: Ground) -> float:
         plan,
         streams=streams,
         generator=generator,
-        watching=lambda held, shown, source: Likelihood(energy, held, shown, source, exact=exact),
+        watching=partial(Likelihood, energy, exact=is_summed(energy)),
     )
     if result.reason is StopReason.INTERRUPTED:
         raise KeyboardInterrupt

@@ -1,0 +1,87 @@
+"""How strongly weights are pulled, said by held-out rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import harmonium as hm
+from harmonium.models.rbm import trials
+
+
+def _numbers(n: int, seed: int) -> pd.DataFrame:
+    """Three columns of numbers that follow one another loosely and smoothly."""
+    random = np.random.default_rng(seed)
+    first = random.normal(size=n)
+    second = first + random.normal(size=n)
+    third = np.sin(second) + 0.5 * random.normal(size=n)
+    return pd.DataFrame({"a": first, "b": second, "c": third})
+
+
+SETTINGS = {"n_components": 12, "n_updates": 3000, "random_state": 0}
+
+
+def test_smooth_levels_know_more_of_few_rows_than_rough_ones():
+    train, unseen = _numbers(400, 0), _numbers(3000, 1)
+    fitted = [
+        hm.RBM(**SETTINGS, **more).fit(train)
+        for more in ({}, {"smoothing": 0.0, "weight_decay": 2 / 360})
+    ]
+    smooth, rough = (model.score_samples(unseen) for model in fitted)
+    gain = smooth - rough
+    assert gain.mean() > 0.03 + 4 * gain.std() / len(gain) ** 0.5
+    bends = [
+        np.diff(model.components_, n=2, axis=1).std() / model.components_.std() for model in fitted
+    ]
+    assert bends[0] < bends[1] / 2
+
+
+def test_given_strengths_are_those_learned_with(monkeypatch):
+    train = _numbers(200, 0)
+
+    def never(*_):
+        raise AssertionError("a run was made")
+
+    monkeypatch.setattr(trials, "_score", never)
+    hm.RBM(**SETTINGS, smoothing=0.01, weight_decay=0.001).fit(train)
+    hm.RBM(**{**SETTINGS, "n_updates": 500}).fit(train)  # too short to be told anything by
+    rows = (np.random.default_rng(0).random((100, 6)) < 0.5).astype(float)
+    hm.RBM(**SETTINGS).fit(rows)  # 0 and 1
+    with pytest.raises(AssertionError, match="a run was made"):
+        hm.RBM(**SETTINGS).fit(train)
+
+
+def test_the_best_strength_is_found_from_where_the_search_begins(monkeypatch):
+    tried = []
+
+    def score(wanted, ground):
+        tried.append((wanted.weight_decay * 180, wanted.smoothing * 180))
+        decay, smoothing = tried[-1]
+        return -abs(np.log(smoothing / wished)) - (abs(decay - 2.0) if heavy else decay)
+
+    monkeypatch.setattr(trials, "_score", score)
+    kept = []
+    prior_for = trials.prior_for
+    monkeypatch.setattr(
+        "harmonium.models.rbm.start.prior_for",
+        lambda wanted, *more: kept.append(wanted) or prior_for(wanted, *more),
+    )
+    train = _numbers(200, 0)
+    for wished, heavy in ((0.3, False), (100.0, True), (3.0, False)):
+        tried.clear()
+        hm.RBM(**{**SETTINGS, "n_updates": 1500}).fit(train)
+        assert kept[-1].smoothing * 180 == pytest.approx(wished)
+        assert kept[-1].weight_decay * 180 == pytest.approx(2.0 if heavy else 0.2)
+        assert len(tried) == len(set(tried))
+
+
+def test_the_same_seed_finds_the_same_model_and_other_streams_are_untouched():
+    train = _numbers(200, 0)
+    first, again = (hm.RBM(**{**SETTINGS, "n_updates": 1500}).fit(train) for _ in range(2))
+    np.testing.assert_array_equal(first.components_, again.components_)
+
+
+def test_smoothing_must_be_a_number_or_auto():
+    with pytest.raises(ValueError, match="smoothing"):
+        hm.RBM(smoothing=-1.0).fit(_numbers(20, 0))
