@@ -91,8 +91,9 @@ def fit_energy(
     split = Split.drawn(rows, plan.n_held, streams.split)
     if start.given is None:
         wanted, plan = tried(wanted, Ground(rows, split, plan, blank, streams.seeds))
-    prior = prior_for(wanted, energy, len(split.kept))
-    ascent = ascent_of(wanted, energy, prior, len(split.kept))
+    n_kept = n_rows - plan.n_held
+    prior = prior_for(wanted, energy, n_kept)
+    ascent = ascent_of(wanted, energy, prior, n_kept)
     exact = is_summed(energy)
     watching: Watching = partial(Likelihood, energy, exact=exact)
     learner: Learner

@@ -20,7 +20,7 @@ from harmonium.contract.stopping import StopReason
 from harmonium.learning.fit import fit
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.plan import Plan, Streams
-from harmonium.learning.rows import RowSource, Split
+from harmonium.learning.rows import RowSource, Split, n_rows_of
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.plan import RBMParameters, ascent_of, is_grouped, prior_for
@@ -36,6 +36,8 @@ _SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _FIRST = 2
 #: Updates of a run, as a share of the fit's, at most, and so few that nothing is told by them.
 _SHARE, _MOST, _FEWEST = 1 / 5, 3000, 300
+#: Looks of a run at itself, which cost as much as many updates.
+_N_LOOKS = 8
 #: Held-out rows below which their figure is chance.
 _FEWEST_HELD = 10
 #: Of a time limit.
@@ -52,6 +54,11 @@ class Ground:
     plan: Plan
     blank: Callable[[np.random.Generator], RBMEnergy]
     seeds: tuple[int, int, int, int]
+
+    @property
+    def n_kept(self) -> int:
+        """Rows learned from, as often as their weights say."""
+        return n_rows_of(self.rows) - self.plan.n_held
 
 
 def _is_tried(wanted: RBMParameters, plan: Plan, units: Units) -> bool:
@@ -80,7 +87,7 @@ def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
     found: dict[tuple[float | str, float | str], float] = {}
 
     def score(decay: float, smoothing: float) -> float:
-        one = _with(wanted, decay, smoothing, len(ground.split.kept))
+        one = _with(wanted, decay, smoothing, ground.n_kept)
         key = (one.weight_decay, one.smoothing)
         if key not in found:
             found[key] = _score(one, ground)
@@ -92,7 +99,7 @@ def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
     if wanted.weight_decay == "auto":
         best = max(_DECAYS, key=lambda decay: score(decay, smoothing))
     plan = plan_after(ground.plan, time.perf_counter() - began)
-    return _with(wanted, best, smoothing, len(ground.split.kept)), plan
+    return _with(wanted, best, smoothing, ground.n_kept), plan
 
 
 def _climbed(score: Callable[[float], float]) -> float:
@@ -126,14 +133,17 @@ def _score(wanted: RBMParameters, ground: Ground) -> float:
     """The held-out figure of a short run, in nats."""
     streams = Streams.of(ground.seeds)
     limit = ground.plan.time_limit
+    n_updates = _n_updates(ground.plan)
     plan = replace(
         ground.plan,
-        n_updates=_n_updates(ground.plan),
+        n_updates=n_updates,
+        first_look=n_updates // _N_LOOKS,
+        least_gap=n_updates // _N_LOOKS,
         time_limit=None if limit is None else _SHARE_OF_TIME * limit,
     )
     energy = ground.blank(streams.noise)
     generator = generator_for(energy.device, streams.noise)
-    n_kept = len(ground.split.kept)
+    n_kept = ground.n_kept
     result = fit(
         ascent_of(wanted, energy, prior_for(wanted, energy, n_kept), n_kept),
         LEARNERS[wanted.learner].start(energy, plan, generator),
