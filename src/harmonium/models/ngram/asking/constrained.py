@@ -10,15 +10,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harmonium.models.ngram.asking.ahead import Ahead, Places, onward_for_ever
 from harmonium.models.ngram.asking.chain import Chain
 from harmonium.models.ngram.asking.constraints import Constraints
+from harmonium.models.ngram.asking.doubtful import tokens_with_blanks
 from harmonium.models.ngram.asking.phrases import Phrase
 from harmonium.models.ngram.asking.product import Product
-from harmonium.models.ngram.vocabulary import END
+from harmonium.models.ngram.vocabulary import END, UNKNOWN
 
-__all__ = ["Constrained", "anew"]
+__all__ = [
+    "NAMES",
+    "Constrained",
+    "Constraints",
+    "anew",
+    "drawn",
+    "filled",
+    "most_probable",
+    "read",
+]
+
+#: What errors call all constraints together.
+NAMES = "contains, begins_with, ends_with, length"
 
 #: Numbers kept for each state and length at once.
 _MOST_NUMBERS = 2**29
@@ -100,9 +114,9 @@ class Constrained:
         state: int,
         context: int,
         place: int,
-        rows: np.ndarray,
+        rows: NDArray[np.int64],
         generator: np.random.Generator,
-    ) -> list[tuple[int, int, np.ndarray]]:
+    ) -> list[tuple[int, int, NDArray[np.int64]]]:
         """The next word of the texts `rows`: each word drawn, where it leads, and of which."""
         word = self._places.word(place)
         if word is not None:
@@ -117,10 +131,8 @@ class Constrained:
 
     def _onward(
         self, ahead: Ahead, state: int, context: int, place: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        after = {} if self._over(place) else ahead[place + 1]
-        if self._places.high == place:
-            after = {}
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        after = {} if self._places.high == place else ahead[place + 1]
         ends = self._places.may_end(place)
         return self._product.words_on(after, state, context, place + 1, ends=ends)
 
@@ -144,3 +156,69 @@ def anew(chain: Chain, wanted: Constraints, *, unknown: bool = False) -> Constra
     first = len(wanted.begins_with)
     places = Places(first, wanted.low, wanted.high)
     return Constrained(chain, wanted, wanted.begins_with, places, unknown=unknown)
+
+
+def read(
+    chain: Chain, contains: Any, begins_with: Any, ends_with: Any, length: Any
+) -> Constraints | None:
+    """The constraints that were given; None where none was."""
+    if contains is None and begins_with is None and ends_with is None and length is None:
+        return None
+    return Constraints.read(chain, contains, begins_with, ends_with, length)
+
+
+def drawn(chain: Chain, wanted: Constraints, generator: np.random.Generator, n: int) -> list[Any]:
+    """`n` independent draws of the texts that meet the constraints."""
+    texts = anew(chain, wanted).draw(generator, n)
+    if texts is None:
+        raise ValueError(f"{NAMES}: no text meets them, P is zero")
+    words = chain.vocabulary.words
+    return [chain.said([words[i] for i in text]) for text in texts]
+
+
+def most_probable(chain: Chain, wanted: Constraints) -> Any:
+    """The most probable of the texts that meet the constraints."""
+    best = anew(chain, wanted).best()
+    if best is None:
+        raise ValueError(f"{NAMES}: no text meets them, P is zero")
+    return chain.said([chain.vocabulary.words[i] for i in best])
+
+
+def filled(
+    chain: Chain,
+    wanted: Constraints,
+    X: Any,
+    how: str,
+    end: bool,
+    generator: np.random.Generator,
+) -> list[Any]:
+    """Each text of `X` with its blanks filled so that it meets the constraints: the best way
+    (``"mode"``) or a draw."""
+    answers, vocabulary = [], chain.vocabulary
+    for number, text in enumerate(X):
+        name = f"X: text {number}"
+        tokens = tokens_with_blanks(chain, text, name)
+        if len(tokens) < wanted.low or (wanted.high is not None and len(tokens) > wanted.high):
+            raise ValueError(f"{name} has {len(tokens)} words, which length does not allow")
+        words = [None if t is None else vocabulary.numbers.get(t, UNKNOWN) for t in tokens]
+        for place, word in enumerate(wanted.begins_with):
+            if place >= len(words) or words[place] not in (None, word):
+                raise ValueError(f"{name} does not begin with what begins_with asks for")
+            words[place] = word
+        n_known = next((i for i, word in enumerate(words) if word is None), len(words))
+        beginning = tuple(word for word in words[:n_known] if word is not None)
+        places = Places(n_known, len(words), len(words), tuple(words[n_known:]), end)
+        texts = Constrained(chain, wanted, beginning, places)
+        if how == "mode":
+            best = texts.best()
+        else:
+            draws = texts.draw(generator, 1)
+            best = None if draws is None else draws[0]
+        if best is None:
+            raise ValueError(f"{name}: no filling meets {NAMES}, P is zero")
+        said = [
+            token if word == UNKNOWN and token is not None else vocabulary.words[word]
+            for token, word in zip(tokens, best, strict=True)
+        ]
+        answers.append(chain.tokenization.text(said) if isinstance(text, str) else said)
+    return answers

@@ -39,8 +39,7 @@ class Constraints:
         )
         if high is not None and high < (fewest := wanted.fewest()):
             raise ValueError(
-                f"length must leave room for the words asked for, {fewest} at least, "
-                f"got {length!r}"
+                f"length must leave room for the words asked for, {fewest} at least, got {length!r}"
             )
         return wanted
 

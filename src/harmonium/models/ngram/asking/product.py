@@ -170,7 +170,9 @@ class Product:
         log_prob, following = self.trie.transitions(context, said)
         home = self.phrases.home[state]
         end = log_prob[END] if ends and self.phrases.accepting[state] else -np.inf
-        weights = log_prob + after[home][following] if home in after else np.full(len(log_prob), -np.inf)
+        weights = (
+            log_prob + after[home][following] if home in after else np.full(len(log_prob), -np.inf)
+        )
         for word, there in self.phrases.following[state].items():
             weights[word] = log_prob[word] + self.value(after, there, int(following[word]))
         weights[[UNKNOWN, START, END]] = -np.inf, -np.inf, end
