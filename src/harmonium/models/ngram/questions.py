@@ -78,11 +78,11 @@ class Questions(JointDistribution):
         length: tuple[int, int | None] | None = None,
         random_state: Any = None,
     ) -> list[Any]:
-        """New texts, word by word, until the end or `max_length` words.
+        """New texts, word by word, until the end or `max_length` words: strings, or token lists
+        where the model learned from such. ``<unk>`` is drawn again.
 
         Parameters
         ----------
-        n_samples : int
         condition : text with blanks, optional
             ``None`` in a token list, ``___`` in a string: draws from P(blanks given the rest).
         greedy : bool
@@ -95,31 +95,9 @@ class Questions(JointDistribution):
             Draw among the `top_k` most probable words, or the fewest that reach `top_p`.
         beginning : str or list of str, optional
             What each text begins with.
-        contains : list of words or phrases (strings or token lists), optional
-            What each text holds, in any order; phrases may overlap, and one that is listed twice
-            is asked for once.
-        begins_with, ends_with : str or list of str, optional
-            The first words, the last words.
-        length : (low, high), optional
-            The fewest and the most words of a text; high None for any number.
-        random_state : int, Generator or None
-
-        Returns
-        -------
-        list of str (or of token lists, where the model learned from token lists)
-            Without constraints each ``<unk>`` is drawn again, word by word. With `contains`,
-            `begins_with`, `ends_with` or `length` these are independent draws of whole texts from
-            P given that they meet all that and that every word is known, so that log P of a draw
-            is ``score_samples([text])[0] - log_proba_of(...)``: by sums over the chain multiplied
-            with an automaton of the phrases, never by drawing again. They cost a visit an n-gram
-            for each word of `length` and each set of phrases (2^k for k phrases, at most 10);
-            without a bound on `length`, some tens of visits in place of its words.
-
-        Raises
-        ------
-        ValueError
-            A phrase with a word that is not known; constraints that no text meets, or that leave
-            no room in `length`; constraints beside arguments that change the odds or cut texts.
+        contains, begins_with, ends_with, length : optional
+            Independent draws of whole texts from P given that they meet this (as in
+            :meth:`log_proba_of`) and every word is known; nothing is drawn and thrown away.
         """
         chain = self._chain()
         n = check_integer("n_samples", n_samples, 0)
@@ -127,14 +105,8 @@ class Questions(JointDistribution):
         wanted = constrained.read(chain, contains, begins_with, ends_with, length)
         odds = dice.Odds(greedy, temperature, top_k, top_p)
         if wanted is not None:
-            for name, given in {
-                "condition": condition is not None,
-                "max_length": max_length is not None,
-                "beginning": beginning is not None,
-                "greedy, temperature, top_k, top_p": odds.changed(),
-            }.items():
-                if given:
-                    raise ValueError(f"{name}: does not go with {constrained.NAMES}")
+            others = {"condition": condition, "max_length": max_length, "beginning": beginning}
+            constrained.check_alone(odds.changed(), others)
             return constrained.drawn(chain, wanted, generator, n)
         if condition is not None:
             return doubtful.with_blanks(chain, condition, True, "condition").draw(generator, n)
@@ -157,12 +129,31 @@ class Questions(JointDistribution):
         length: tuple[int, int | None] | None = None,
         unknown: bool = False,
     ) -> float:
-        """log P(a text meets all of this) in nats, as :meth:`sample` takes it; -inf where none can.
+        """log P(a text meets all of this) in nats; -inf where none can.
 
-        The sum of P over all texts of known words that do: what draws and the best text are to be
-        divided by. Where `unknown`, texts with other words (``<unk>``) count as well. Without a
-        bound on `length` the sum has no end: it is added up until what is left is known to half a
-        1e-11 of every figure, for each phrase, from two bounds on it (``asking/ahead.py``).
+        The sum of P over all texts of known words that do, so that log P of a draw of
+        :meth:`sample` is ``score_samples([text])[0] - log_proba_of(...)``. Sums run over the chain
+        multiplied with an automaton of the phrases, at a visit an n-gram for each word of `length`
+        and each set of phrases (2^k for k phrases, at most 10); without a bound on `length`, some
+        tens of visits in place of its words: the sum has no end then, and is added up until
+        bounds from both sides on what is left are within 1e-11 of every figure, for each phrase.
+
+        Parameters
+        ----------
+        contains : list of words or phrases (strings or token lists), optional
+            What each text holds, in any order; phrases may overlap, and one that is listed twice
+            is asked for once.
+        begins_with, ends_with : str or list of str, optional
+            The first words, the last words.
+        length : (low, high), optional
+            The fewest and the most words of a text; high None for any number.
+        unknown : bool
+            Whether texts with words that are not known (``<unk>``) count as well.
+
+        Raises
+        ------
+        ValueError
+            A phrase with a word that is not known; a `length` without room for the phrases.
         """
         chain = self._chain()
         check_flag("unknown", unknown)

@@ -25,6 +25,7 @@ __all__ = [
     "Constrained",
     "Constraints",
     "anew",
+    "check_alone",
     "drawn",
     "filled",
     "most_probable",
@@ -165,6 +166,14 @@ def read(
     if contains is None and begins_with is None and ends_with is None and length is None:
         return None
     return Constraints.read(chain, contains, begins_with, ends_with, length)
+
+
+def check_alone(odds_changed: bool, others: dict[str, Any]) -> None:
+    """``ValueError`` for what was given beside constraints and would change or cut texts."""
+    given = ["greedy, temperature, top_k, top_p"] * odds_changed
+    given += [name for name, value in others.items() if value is not None]
+    if given:
+        raise ValueError(f"{given[0]}: does not go with {NAMES}")
 
 
 def drawn(chain: Chain, wanted: Constraints, generator: np.random.Generator, n: int) -> list[Any]:
