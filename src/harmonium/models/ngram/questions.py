@@ -216,7 +216,9 @@ class Questions(JointDistribution):
 
         `noise` is ``hm.noise.Replace(p)``, each word replaced with probability p by one drawn
         evenly from the vocabulary, or ``hm.noise.Typos(p)``, each character mistyped with
-        probability p (candidates: words within two edits, by RapidFuzz). Decoded by Viterbi with
+        probability p (candidates: words within two edits, by RapidFuzz), or
+        ``hm.noise.Edits(substitute, insert, delete)``, words put in and left out as well, at some
+        visits an n-gram for each word. Decoded by Viterbi with
         the chain as prior; ``how="mean"`` has no meaning for words. A word that the model does
         not know stays as it is unless a known one is more probable.
         """

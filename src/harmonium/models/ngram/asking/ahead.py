@@ -13,7 +13,7 @@ import numpy as np
 
 from harmonium.models.ngram.asking.product import Product, Ring, Values
 
-__all__ = ["Ahead", "Places", "onward_for_ever"]
+__all__ = ["Ahead", "Places", "best_of", "onward_for_ever", "sum_of"]
 
 #: Each figure of a sum without end is right to this part of itself, for each phrase.
 TOLERANCE = 1e-11
@@ -132,11 +132,12 @@ def onward_for_ever(product: Product, best: bool) -> Values:
             return product.step(ring, group, after, said, ends=False)
 
         source = product.step(ring, group, found, said, ends=True)
-        found |= _best_of(onward, source) if best else _sum_of(onward, source)
+        found |= best_of(onward, source) if best else sum_of(onward, source)
     return found
 
 
-def _best_of(onward: Callable[[Values], Values], source: Values) -> Values:
+def best_of(onward: Callable[[Values], Values], source: Values) -> Values:
+    """The best of `source` and any number of steps on to it."""
     best, changed = source, True
     while changed:
         longer = _together(np.maximum, source, onward(best))
@@ -147,7 +148,8 @@ def _best_of(onward: Callable[[Values], Values], source: Values) -> Values:
     return best
 
 
-def _sum_of(onward: Callable[[Values], Values], source: Values) -> Values:
+def sum_of(onward: Callable[[Values], Values], source: Values) -> Values:
+    """The sum of `source`, a step on to it, two steps, ...; see :func:`onward_for_ever`."""
     total = term = source
     before: Values | None = None
     for _ in range(_MOST_WINDOWS):

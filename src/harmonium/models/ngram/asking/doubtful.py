@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from harmonium.contract.checks import check_flag
-from harmonium.contract.noise import CleanWords, NoiseChannel, not_for_texts
+from harmonium.contract.noise import CleanWords, Edits, NoiseChannel, not_for_texts
 from harmonium.models.ngram.asking.chain import Chain
+from harmonium.models.ngram.asking.edited import Edited
 from harmonium.models.ngram.asking.lattice import Choice, Lattice
 from harmonium.models.ngram.vocabulary import END, MARKERS, N_MARKERS, START, UNKNOWN
 
@@ -108,6 +109,20 @@ def correct(
         for word in words:
             if not isinstance(word, str) or word in _NO_WORDS:
                 raise ValueError(f"X: text {number}: a token must be a word, got {word!r}")
+    if isinstance(noise, Edits):
+        pairs = zip(texts, read, strict=True)
+        return [
+            _reworded(
+                chain,
+                text,
+                words,
+                Edited(chain.trie, chain.numbers(words), noise, end=end, best=how == "mode").text(
+                    generator
+                ),
+                f"X: text {number}",
+            )
+            for number, (text, words) in enumerate(pairs)
+        ]
     distinct = list(dict.fromkeys(word for words in read for word in words))
     behind = noise.clean_words(distinct, chain.vocabulary.words[N_MARKERS:])
     corrected = []
@@ -117,6 +132,18 @@ def correct(
         doubtful = Doubtful(chain, text, words, choices, end=end, name=name)
         corrected.append(doubtful.answer(how, generator))
     return corrected
+
+
+def _reworded(
+    chain: Chain, text: Any, words: list[str], numbers: list[int] | None, name: str
+) -> Any:
+    """The text of these words; those that are not known are the noisy text's, in their order."""
+    if numbers is None:
+        raise ValueError(f"{name}: no text is possible behind it, P is zero")
+    vocabulary = chain.vocabulary
+    left = iter([word for word in words if vocabulary.numbers.get(word, UNKNOWN) == UNKNOWN])
+    said = [next(left) if n == UNKNOWN else vocabulary.words[n] for n in numbers]
+    return chain.tokenization.text(said) if isinstance(text, str) else said
 
 
 def check_asked(X: Any, how: str, end: bool) -> None:
