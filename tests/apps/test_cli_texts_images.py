@@ -49,6 +49,24 @@ def test_texts_in_every_question(texts: Path) -> None:
     assert f"{model.training_perplexity_:.3f}" in done.stdout
 
 
+def test_texts_that_must_hold_something(texts: Path) -> None:
+    model = hm.load(texts / "m")
+    wanted = ("--contains", "good", "--contains", "the plot", "--length", "3..6")
+    asked = {"contains": ["good", "the plot"], "length": (3, 6)}
+    done = run("sample", texts / "m", "-n", 4, "--seed", 1, *wanted)
+    assert done.stdout.splitlines() == model.sample(4, **asked, random_state=1), done.stderr
+    done = run("complete", texts / "m", *wanted, "--begins-with", "a", "--ends-with", "good")
+    (best,) = model.complete(**asked, begins_with="a", ends_with="good")
+    assert done.stdout == f"{best}\n", done.stderr
+    done = run("complete", texts / "m", "-", "--contains", "plot", stdin="the ___ was ___\n")
+    assert done.stdout.splitlines() == model.complete(["the ___ was ___"], contains=["plot"])
+    for length, pair in (("5..", (5, None)), ("4", (4, 4))):
+        done = run("complete", texts / "m", "--length", length)
+        assert done.stdout.splitlines() == model.complete(length=pair)
+    done = run("score", texts / "m", "-", stdin="the movie zz good\na good movie zz\n")
+    assert "words not known 25.00%, scored as <unk>" in done.stdout
+
+
 def test_texts_are_classified(texts: Path) -> None:
     labels = ["pos" if "good" in text else "neg" for text in TEXTS]
     (texts / "labels.txt").write_text("\n".join(labels))
@@ -122,6 +140,9 @@ def test_images_in_every_question(images: Path) -> None:
         (["score", "m", "bad.txt"], "line 2: not UTF-8"),
         (["fit", "empty.txt", "--model", "ngram", "-o", "x"], "no texts|no words"),
         (["correct", "m", "t.txt", "--noise", "bitflip:0.1"], "Replace or hm.noise.Typos"),
+        (["sample", "m", "--length", "5-12"], "--length must be LOW..HIGH"),
+        (["sample", "m", "--contains", "zz"], "'zz' is no word that this model knows"),
+        (["complete", "m"], "DATA is missing"),
         (["report", "m", "-o", "x.pdf"], "must end in .html"),
     ],
 )

@@ -21,6 +21,7 @@ __all__ = [
     "BitFlip",
     "Cells",
     "CleanWords",
+    "Edits",
     "Gaussian",
     "Likelihood",
     "NoiseChannel",
@@ -234,6 +235,33 @@ class Typos(NoiseChannel):
         return behind
 
 
+@dataclass(frozen=True)
+class Edits(NoiseChannel):
+    """Words of a text are put in, left out and replaced.
+
+    Before each word, and before the end, words are put in: each with probability `insert` one
+    more, drawn evenly from all words. Each word is left out with probability `delete`; else
+    replaced, with probability `substitute`, by one drawn evenly. `insert` and `delete` are below 1.
+    """
+
+    substitute: float = 0.0
+    insert: float = 0.0
+    delete: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("substitute", self.substitute, 0.0, 1.0)
+        check_number("insert", self.insert, 0.0, 1.0, high_open=True)
+        check_number("delete", self.delete, 0.0, 1.0, high_open=True)
+
+    def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:
+        raise ValueError(f"noise: {self!r} is for texts; rows have as many values as they had")
+
+    def clean_words(
+        self, noisy: Sequence[str], known: Sequence[str]
+    ) -> Callable[[str], CleanWords]:
+        raise ValueError(f"noise: {self!r} reads whole texts, not one word for one")
+
+
 def check_channel(noise: Any, wanted: Sequence[type[NoiseChannel]]) -> NoiseChannel:
     """`noise` if it is one of the `wanted` channels."""
     if not isinstance(noise, tuple(wanted)):
@@ -244,7 +272,9 @@ def check_channel(noise: Any, wanted: Sequence[type[NoiseChannel]]) -> NoiseChan
 
 def not_for_texts(noise: Any) -> ValueError:
     """What to raise for a `noise` that does not act on words."""
-    return ValueError(f"noise must be hm.noise.Replace or hm.noise.Typos for texts, got {noise!r}")
+    return ValueError(
+        f"noise must be hm.noise.Edits, hm.noise.Replace or hm.noise.Typos for texts, got {noise!r}"
+    )
 
 
 def log_kept_and_changed(p: float, n_states: int) -> tuple[float, float]:

@@ -41,6 +41,7 @@ def score(
     print(f"mean log-likelihood {np.mean(scores):.4f} nats over {len(scores)} {kind.what}")
     if hasattr(fitted, "perplexity"):
         print(f"perplexity {fitted.perplexity(rows):.4f} a word")
+        print(f"words not known {fitted.unknown_share(rows):.2%}, scored as <unk>")
     if hasattr(fitted, "log_partition"):
         log_z = fitted.log_partition()
         print(f"log Z {log_z.value:.4f} ± {log_z.std_error:.4f} ({log_z.method}, {log_z.status})")
@@ -50,7 +51,10 @@ def score(
 
 def complete(
     model: options.Fitted,
-    data: options.Data,
+    data: Annotated[
+        str | None,
+        typer.Argument(help="as for score; texts: not needed with --contains and its like"),
+    ] = None,
     out: options.Out = None,
     how: Annotated[str, typer.Option(help="mode, mean or sample")] = "mode",
     mask: Annotated[
@@ -58,6 +62,10 @@ def complete(
     ] = None,
     key: options.Key = None,
     seed: options.Seed = None,
+    contains: options.Contains = None,
+    begins_with: options.BeginsWith = None,
+    ends_with: options.EndsWith = None,
+    length: options.Length = None,
     shape: options.Shape = None,
     unknown: options.Unknown = None,
 ) -> None:
@@ -68,8 +76,18 @@ def complete(
     kind = kind_of(fitted)
     place = kind.check_out(out)
     row_shape = options.row_shape(shape, kind.what, place)
-    asked = options.applying(fitted, "complete", random_state=seed)
-    rows = kind.read(data, key)
+    wanted = options.applying(
+        fitted,
+        "complete",
+        contains=contains or None,
+        begins_with=begins_with,
+        ends_with=ends_with,
+        length=options.read_length(length),
+    )
+    asked = wanted | options.applying(fitted, "complete", random_state=seed)
+    if data is None and not wanted:
+        raise ValueError("DATA is missing: what should be completed?")
+    rows = None if data is None else kind.read(data, key)
     if mask is not None:
         if not isinstance(kind, Images):
             raise ValueError(f"--mask does not apply to {kind.what}; blanks stand in the data")

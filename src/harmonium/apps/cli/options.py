@@ -12,13 +12,17 @@ import typer
 from harmonium.contract.registry import MODELS, Form
 
 __all__ = [
+    "BeginsWith",
+    "Contains",
     "Data",
+    "EndsWith",
     "Evidence",
     "Fitted",
     "How",
     "Key",
     "Labels",
     "LabelsKey",
+    "Length",
     "Levels",
     "Out",
     "Seed",
@@ -32,6 +36,7 @@ __all__ = [
     "question",
     "read_channel",
     "read_evidence",
+    "read_length",
     "read_shape",
     "read_value",
     "row_shape",
@@ -72,6 +77,12 @@ LabelsKey = Annotated[str | None, typer.Option(help="which array of the labels' 
 Evidence = Annotated[
     list[str] | None, typer.Option(help="a network's: what is known, name=state or an .evid file")
 ]
+Contains = Annotated[
+    list[str] | None, typer.Option(help="texts: a word or phrase that each holds; may be repeated")
+]
+BeginsWith = Annotated[str | None, typer.Option(help="texts: their first words")]
+EndsWith = Annotated[str | None, typer.Option(help="texts: their last words")]
+Length = Annotated[str | None, typer.Option(help="texts: how many words, 5..12, 5.. or 7")]
 
 #: Options whose names differ from those of the arguments that they become.
 _OPTION_OF = {"random_state": "--seed", "attributes": "--given"}
@@ -185,6 +196,16 @@ def read_shape(text: str | None) -> tuple[int, int] | None:
     if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ValueError(f"--shape must be HEIGHTxWIDTH such as 28x28, got {text!r}")
     return int(parts[0]), int(parts[1])
+
+
+def read_length(text: str | None) -> tuple[int, int | None] | None:
+    """``5..12`` as (fewest, most) words; ``5..`` has no most, ``7`` is both."""
+    if text is None:
+        return None
+    low, dots, high = text.partition("..")
+    if not low.isdecimal() or not (high.isdecimal() or (dots and not high) or not dots):
+        raise ValueError(f"--length must be LOW..HIGH such as 5..12, got {text!r}")
+    return int(low), int(high) if high else (None if dots else int(low))
 
 
 def row_shape(text: str | None, what: str, place: str) -> tuple[int, int] | None:

@@ -24,6 +24,10 @@ def sample(
     top_p: Annotated[float | None, typer.Option(help="texts: among the fewest that reach")] = None,
     max_length: Annotated[int | None, typer.Option(help="texts: words at most [100]")] = None,
     beginning: Annotated[str | None, typer.Option(help="texts: how each begins")] = None,
+    contains: options.Contains = None,
+    begins_with: options.BeginsWith = None,
+    ends_with: options.EndsWith = None,
+    length: options.Length = None,
     given: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,6 +56,10 @@ def sample(
         top_p=top_p,
         max_length=max_length,
         beginning=beginning,
+        contains=contains or None,
+        begins_with=begins_with,
+        ends_with=ends_with,
+        length=options.read_length(length),
         attributes=given or None,
         condition=read_given(own, kind) if own else None,
         evidence=evidence or None,

@@ -10,24 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
-from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_flag, check_integer, check_number
-from harmonium.contract.joint import JointDistribution
 from harmonium.data.texts import Tokenization
-from harmonium.models.ngram.asking import dice, doubtful, scoring
 from harmonium.models.ngram.asking.chain import Chain
 from harmonium.models.ngram.counting import learning
 from harmonium.models.ngram.counting.engines import ENGINES
 from harmonium.models.ngram.facts import counted_facts
 from harmonium.models.ngram.files import arpa, state, tables
 from harmonium.models.ngram.learned import Learned
+from harmonium.models.ngram.questions import Questions
 from harmonium.models.ngram.smoothing import METHODS
 from harmonium.models.ngram.vocabulary import Vocabulary
 
 __all__ = ["NGram"]
 
 
-class NGram(JointDistribution):
+class NGram(Questions):
     """A chain over words: P(w1..wn) is a product of P(w_i given the `order` - 1 words before).
 
     Start and end of a text are part of the model: P(text) includes ``</s>``, first words are given
@@ -174,7 +172,8 @@ class NGram(JointDistribution):
     def _chain(self) -> Chain:
         """What questions are put to."""
         learned = self._known()
-        return Chain(learned.trie, learned.vocabulary, Tokenization(self.tokenizer, self.lowercase))
+        tokenization = Tokenization(self.tokenizer, self.lowercase)
+        return Chain(learned.trie, learned.vocabulary, tokenization, learned.lists)
 
     @property
     def vocabulary_(self) -> list[str]:
@@ -207,125 +206,6 @@ class NGram(JointDistribution):
     def to_arpa(self, path: str | PathLike[str]) -> None:
         """Write the chain as an ARPA file (gzip where `path` ends in ``.gz``), atomically."""
         arpa.write_arpa(self._known().trie, self._known().vocabulary, path)
-
-    def score_samples(self, X: Any, end: bool = True) -> NDArray[np.float64]:
-        """log P(text) in nats for each text; without P(``</s>``) where `end` is False.
-
-        Unknown words are scored as ``<unk>``. Under ``smoothing="mle"`` what was not seen has
-        probability zero: -inf.
-        """
-        return scoring.score(self._chain(), X, check_flag("end", end))
-
-    def perplexity(self, X: Any, end: bool = True) -> float:
-        """exp of the mean negative log P a word, the ends of texts counted where `end`."""
-        return scoring.perplexity(self._chain(), X, check_flag("end", end))
-
-    def prob(self, word: str, context: str | Sequence[str] = ()) -> float:
-        """P(word given context); ``()`` is the start of a text.
-
-        `context` is a string or a sequence of words, of which the last `order` - 1 count;
-        ``"</s>"`` is a word, and ``"<s>"`` may begin the context.
-        """
-        return float(np.exp(self.log_prob(word, context)))
-
-    def log_prob(self, word: str, context: str | Sequence[str] = ()) -> float:
-        """log P(word given context) in nats; see :meth:`prob`."""
-        return self._chain().log_prob(word, context)
-
-    def next_words(self, context: str | Sequence[str] = (), n: int = 10) -> list[tuple[str, float]]:
-        """The `n` most probable words after `context`, with their probabilities."""
-        return self._chain().next_words(context, check_integer("n", n, 1))
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        *,
-        condition: Any = None,
-        greedy: bool = False,
-        max_length: int = 100,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        beginning: str | Sequence[str] | None = None,
-        random_state: Any = None,
-    ) -> list[Any]:
-        """New texts, word by word, until the end or `max_length` words.
-
-        Parameters
-        ----------
-        n_samples : int
-        condition : text with blanks, optional
-            ``None`` in a token list, ``___`` in a string: draws from P(blanks given the rest).
-        greedy : bool
-            Always the most probable word: the same text again and again.
-        max_length : int
-            Words at most, those of `beginning` not counted.
-        temperature : float > 0
-            Above 1 evens the odds, below 1 sharpens them.
-        top_k, top_p : int, float in (0, 1], optional
-            Draw among the `top_k` most probable words, or the fewest that reach `top_p`.
-        beginning : str or list of str, optional
-            What each text begins with.
-        random_state : int, Generator or None
-
-        Returns
-        -------
-        list of str (or of token lists, where the model learned from token lists)
-            ``<unk>`` is not drawn: these are draws from P given that every word is known.
-        """
-        chain = self._chain()
-        n = check_integer("n_samples", n_samples, 0)
-        generator = random_generator(random_state)
-        if condition is not None:
-            return doubtful.with_blanks(chain, condition, True, "condition").draw(generator, n)
-        max_length = check_integer("max_length", max_length, 1)
-        return dice.write(
-            chain,
-            n,
-            beginning=[] if beginning is None else chain.tokenization.tokens(beginning),
-            max_length=max_length,
-            odds=dice.Odds(greedy, temperature, top_k, top_p),
-            generator=generator,
-            as_text=list if self._known().lists else chain.tokenization.text,
-        )
-
-    # Fill in what is missing, clean up what is noisy
-
-    def complete(
-        self, X: Any, *, how: str = "mode", end: bool = True, random_state: Any = None
-    ) -> list[Any]:
-        """Each text with its blanks filled: ``None`` in a token list, ``___`` in a string.
-
-        ``how="mode"`` is the most probable filling of all blanks together, by dynamic
-        programming over the whole chain (Viterbi): exact, whatever the vocabulary, at about one
-        visit an n-gram for each blank beside another. ``"sample"`` draws from the posterior;
-        ``"mean"`` has no meaning for words. Markers and ``<unk>`` never fill a blank. `end` False
-        leaves open whether the text ends there.
-        """
-        return doubtful.complete(self._chain(), X, how, end, random_generator(random_state))
-
-    def blanks(
-        self, text: Any, n_best: int = 10, *, end: bool = True
-    ) -> list[list[tuple[str, float]]]:
-        """For each blank of one text the `n_best` words with P(word here given the rest).
-
-        Exact posteriors, by sums forward and backward along the chain (Baum 1972).
-        """
-        chain, n_best = self._chain(), check_integer("n_best", n_best, 1)
-        return doubtful.with_blanks(chain, text, end, "text").ranked(n_best)
-
-    def correct(
-        self, X: Any, *, noise: Any, how: str = "mode", end: bool = True, random_state: Any = None
-    ) -> list[Any]:
-        """The clean text behind each noisy one: argmax or a draw of P(text given noisy text).
-
-        `noise` is ``hm.noise.Replace(p)``, each word replaced with probability p by one drawn
-        evenly from the vocabulary, or ``hm.noise.Typos(p)``, each character mistyped with
-        probability p (candidates: words within two edits, by RapidFuzz). Decoded by Viterbi with
-        the chain as prior; ``how="mean"`` has no meaning for words. A word that the model does
-        not know stays as it is unless a known one is more probable.
-        """
-        return doubtful.correct(self._chain(), X, noise, how, end, random_generator(random_state))
 
     # Files
 

@@ -161,9 +161,20 @@ class Trie:
 
         `said` words, ``<s>`` included, came before.
         """
-        values = np.empty(self.n_words)
-        following = np.empty(self.n_words, dtype=np.int64)
-        kernels.transitions(self.automaton(), state, values, following)
+        path = [state]
+        while path[-1]:
+            path.append(int(self.link[path[-1]]))
+        every = self.level(1)
+        values, following = self.log_prob[every].copy(), self.targets[every].copy()
+        # From the shortest context to the longest: what a longer one lists it says itself.
+        for context in reversed(path[:-1]):
+            if np.isnan(self.floor[context]):
+                values += self.log_backoff[context]
+            else:
+                values[:] = self.floor[context]
+            children = slice(int(self.first_child[context]), int(self.first_child[context + 1]))
+            values[self.word[children]] = self.log_prob[children]
+            following[self.word[children]] = self.targets[children]
         if state < self.n_short(said):
             values[:] = self.unknown_context
         values[START] = -np.inf

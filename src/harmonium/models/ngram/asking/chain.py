@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,12 @@ class Chain:
     trie: Trie
     vocabulary: Vocabulary
     tokenization: Tokenization
+    #: Whether texts were token lists, so that new ones are too.
+    lists: bool = False
+
+    def said(self, words: Sequence[str]) -> Any:
+        """`words` as a new text."""
+        return list(words) if self.lists else self.tokenization.text(words)
 
     def numbers(self, words: Iterable[str]) -> list[int]:
         """The number of each word, ``<unk>``'s where it is not known."""

@@ -8,44 +8,51 @@ and word. They are exact.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.models.ngram.kernels import onward
 from harmonium.models.ngram.kernels.viterbi import Passed, Reached, best_step
 from harmonium.models.ngram.trie import Trie
 
-__all__ = ["backward", "best", "forward"]
+__all__ = ["Linear", "backward", "best", "best_after", "forward", "linear", "sums"]
 
 Values = NDArray[np.float64]
 
 
 def backward(trie: Trie, after: Values, unary: Values, length: int) -> Values:
     """``sum_w P(w | c) unary[w] after[next(c, w)]`` for each context c (all linear)."""
-    weighted = unary[trie.word] * after[trie.targets]
-    said = np.exp(trie.log_prob) * weighted
-    by_link = trie.link
-    own = np.zeros(trie.n_contexts)
-    plain = np.zeros(trie.n_contexts)
-    # A child's word is not left to the shorter context: taken back from what that one says.
-    n = trie.n_contexts
-    parent = trie.parent[1:]
-    own += np.bincount(parent, weights=said[1:], minlength=n)
-    plain += np.bincount(parent, weights=weighted[1:], minlength=n)
-    taken = np.bincount(parent, weights=said[by_link[1:]], minlength=n)
-    taken_plain = np.bincount(parent, weights=weighted[by_link[1:]], minlength=n)
-    backoff, floor = np.exp(trie.log_backoff), np.exp(trie.floor)
-    settles = ~np.isnan(trie.floor)
-    for k in range(1, trie.order):
-        nodes = trie.level(k)
-        shorter = trie.link[nodes]
-        rest = np.maximum(own[shorter] - taken[nodes], 0.0)
-        rest_plain = np.maximum(plain[shorter] - taken_plain[nodes], 0.0)
-        plain[nodes] += rest_plain
-        own[nodes] += np.where(settles[nodes], floor[nodes] * rest_plain, backoff[nodes] * rest)
-    short = trie.n_short(length)
-    if short:
-        own[:short] = np.exp(trie.unknown_context) * plain[:short]
+    return sums(trie, linear(trie), unary[trie.word] * after[trie.targets], length)
+
+
+class Linear(NamedTuple):
+    """P of each n-gram, and of each context what it passes on; not logarithms."""
+
+    prob: Values
+    backoff: Values
+    floor: Values
+
+
+def linear(trie: Trie) -> Linear:
+    """The chain's numbers, for :func:`sums`."""
+    return Linear(np.exp(trie.log_prob), np.exp(trie.log_backoff), np.exp(trie.floor))
+
+
+def sums(trie: Trie, numbers: Linear, after: Values, length: int) -> Values:
+    """``sum_w P(w | c) after[node of w after c]`` for each context c; ``after`` ``(n_nodes,)``."""
+    own, plain = np.empty(trie.n_contexts), np.empty(trie.n_contexts)
+    short, constant = trie.n_short(length), float(np.exp(trie.unknown_context))
+    onward.sums_on(trie.automaton(), *numbers, after, short, constant, own, plain)
     return own
+
+
+def best_after(trie: Trie, after: Values, length: int) -> Values:
+    """``max_w log P(w | c) + after[node of w after c]`` for each context c; all in nats."""
+    out = np.empty(trie.n_contexts)
+    onward.best_on(trie.automaton(), after, trie.n_short(length), out)
+    return out
 
 
 def _flows(trie: Trie, before: Values, length: int) -> tuple[Values, Values, Values, Values]:

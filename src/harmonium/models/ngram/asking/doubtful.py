@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from harmonium.contract.checks import check_flag
-from harmonium.contract.noise import CleanWords, NoiseChannel, not_for_texts
+from harmonium.contract.noise import CleanWords, Edits, NoiseChannel, not_for_texts
 from harmonium.models.ngram.asking.chain import Chain
+from harmonium.models.ngram.asking.edited import Edited
 from harmonium.models.ngram.asking.lattice import Choice, Lattice
 from harmonium.models.ngram.vocabulary import END, MARKERS, N_MARKERS, START, UNKNOWN
 
-__all__ = ["Doubtful", "complete", "correct", "with_blanks"]
+__all__ = ["Doubtful", "check_asked", "complete", "correct", "tokens_with_blanks", "with_blanks"]
 
 _BLANK = "___"
 #: What no one may write as a word of a text.
@@ -72,10 +73,7 @@ class Doubtful:
 def with_blanks(chain: Chain, text: Any, end: bool, name: str) -> Doubtful:
     """`text` with blanks (``None`` in a token list, ``___`` in a string), for any word to fill."""
     check_flag("end", end)
-    tokens = _tokens_with_blanks(chain, text)
-    for token in tokens:
-        if token is not None and (not isinstance(token, str) or token in _NO_WORDS):
-            raise ValueError(f"{name}: a token must be a word or None, got {token!r}")
+    tokens = tokens_with_blanks(chain, text, name)
     free = np.arange(N_MARKERS, len(chain.vocabulary))
     if not len(free) and None in tokens:
         raise ValueError(f"{name}: no word is known that could fill a blank")
@@ -91,7 +89,7 @@ def complete(
     chain: Chain, X: Any, how: str, end: bool, generator: np.random.Generator
 ) -> list[Any]:
     """Each text of `X` with its blanks filled: the best way (``"mode"``) or a draw."""
-    _check_asked(X, how, end)
+    check_asked(X, how, end)
     return [
         with_blanks(chain, text, end, f"X: text {number}").answer(how, generator)
         for number, text in enumerate(X)
@@ -102,7 +100,7 @@ def correct(
     chain: Chain, X: Any, noise: Any, how: str, end: bool, generator: np.random.Generator
 ) -> list[Any]:
     """The text behind each of `X`, read through `noise`: the best (``"mode"``) or a draw."""
-    _check_asked(X, how, end)
+    check_asked(X, how, end)
     if not isinstance(noise, NoiseChannel):
         raise not_for_texts(noise)
     texts = list(X)
@@ -111,6 +109,20 @@ def correct(
         for word in words:
             if not isinstance(word, str) or word in _NO_WORDS:
                 raise ValueError(f"X: text {number}: a token must be a word, got {word!r}")
+    if isinstance(noise, Edits):
+        pairs = zip(texts, read, strict=True)
+        return [
+            _reworded(
+                chain,
+                text,
+                words,
+                Edited(chain.trie, chain.numbers(words), noise, end=end, best=how == "mode").text(
+                    generator
+                ),
+                f"X: text {number}",
+            )
+            for number, (text, words) in enumerate(pairs)
+        ]
     distinct = list(dict.fromkeys(word for words in read for word in words))
     behind = noise.clean_words(distinct, chain.vocabulary.words[N_MARKERS:])
     corrected = []
@@ -122,7 +134,19 @@ def correct(
     return corrected
 
 
-def _check_asked(X: Any, how: str, end: bool) -> None:
+def _reworded(
+    chain: Chain, text: Any, words: list[str], numbers: list[int] | None, name: str
+) -> Any:
+    """The text of these words; those that are not known are the noisy text's, in their order."""
+    if numbers is None:
+        raise ValueError(f"{name}: no text is possible behind it, P is zero")
+    vocabulary = chain.vocabulary
+    left = iter([word for word in words if vocabulary.numbers.get(word, UNKNOWN) == UNKNOWN])
+    said = [next(left) if n == UNKNOWN else vocabulary.words[n] for n in numbers]
+    return chain.tokenization.text(said) if isinstance(text, str) else said
+
+
+def check_asked(X: Any, how: str, end: bool) -> None:
     """What every question about given texts wants."""
     if how not in ("mode", "sample"):
         raise ValueError(f"how must be 'mode' or 'sample' for texts, got {how!r}")
@@ -139,13 +163,18 @@ def _choice(clean: CleanWords) -> Choice:
     return Choice(words[possible], weight[possible])
 
 
-def _tokens_with_blanks(chain: Chain, text: Any) -> list[str | None]:
+def tokens_with_blanks(chain: Chain, text: Any, name: str) -> list[str | None]:
+    """The tokens of a text, None for a blank; `name` is what errors call it."""
+    tokens: list[Any] = []
     if isinstance(text, str):
-        tokens: list[str | None] = []
         for piece, part in enumerate(text.split(_BLANK)):
             tokens += ([None] if piece else []) + chain.tokenization.tokens(part)
-        return tokens
-    return [None if token == _BLANK else token for token in chain.tokenization.tokens(text)]
+    else:
+        tokens += [None if token == _BLANK else token for token in chain.tokenization.tokens(text)]
+    for token in tokens:
+        if token is not None and (not isinstance(token, str) or token in _NO_WORDS):
+            raise ValueError(f"{name}: a token must be a word or None, got {token!r}")
+    return tokens
 
 
 def _certain(number: int) -> Choice:

@@ -25,7 +25,6 @@ __all__ = [
     "score",
     "state_at",
     "step",
-    "transitions",
 ]
 
 _SHIFT = np.uint64(32)
@@ -188,13 +187,3 @@ def follow(chain, state, words):  # type: ignore[no-untyped-def]
     for word in words:
         state = after(table, link, n_contexts, state, word)
     return state
-
-
-@njit(nogil=True, cache=True)
-def transitions(chain, state, values, following):  # type: ignore[no-untyped-def]
-    """log P(word | state) and next state for every word: arrays over the vocabulary."""
-    table, link, log_prob = chain.table, chain.link, chain.log_prob
-    log_backoff, floor, n_contexts = chain.log_backoff, chain.floor, chain.n_contexts
-    for word in range(values.shape[0]):
-        values[word], node = say(table, log_prob, log_backoff, floor, link, state, word)
-        following[word] = state_at(link, n_contexts, node)
