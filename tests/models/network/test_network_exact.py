@@ -127,6 +127,21 @@ def test_rows_with_blanks_are_answered_each_by_its_own_pattern(shape, zeros, ari
 
 
 @pytest.mark.parametrize(("shape", "zeros"), CASES)
+@pytest.mark.parametrize("known", range(6))
+def test_rows_that_know_the_same_column_keep_their_own_means(shape, zeros, known, arithmetic):
+    """What a row knows reaches variables far from it, which other rows must not blur."""
+    network, oracle = both(shape, zeros)
+    column = known % len(oracle.names)
+    states = np.unique(oracle.X[oracle.weights > 0, column])
+    rows = np.full((len(states), len(oracle.names)), np.nan)
+    rows[:, column] = states
+    together = network.complete(rows, how="mean")
+    for row, state in zip(together, states, strict=True):
+        posterior = oracle.given({oracle.names[column]: state})
+        np.testing.assert_allclose(row, posterior @ oracle.X, atol=1e-11)
+
+
+@pytest.mark.parametrize(("shape", "zeros"), CASES)
 @pytest.mark.parametrize("p", [0.3, 1.0])
 def test_noisy_rows_are_cleaned_by_the_posterior(shape, zeros, p, arithmetic):
     network, oracle = both(shape, zeros)

@@ -44,7 +44,9 @@ class Elimination(Answerer):
             frozenset() if question.evidence.readings is None else frozenset(range(states.shape[1]))
         )
         for numbers, known in patterns(~question.free.numpy()):
-            for piece in self.network.exact.batches(len(numbers), known, read - known):
+            for piece in self.network.exact.batches(
+                len(numbers), known, read - known, down=question.how == "mean"
+            ):
                 rows = numbers[piece]
                 found[rows] = self._filled(question, rows, known, generator)
         return torch.from_numpy(found.reshape(-1, states.shape[1]))

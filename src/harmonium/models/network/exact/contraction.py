@@ -304,7 +304,7 @@ class Upward:
                 belief = self.domain.conditional(
                     self._product(bucket), self.messages[i], self.scales[i]
                 )
-                belief *= from_above.pop(i)
+                belief = belief * from_above.pop(i)  # which may know of the row, where it did not
             for each in bucket.messages:
                 from_above[each.source] = _onto(belief, bucket.scope, each.scope)
             for number in homes.get(i, ()):

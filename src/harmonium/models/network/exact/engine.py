@@ -60,7 +60,7 @@ class Engine:
         self.max_memory = max_memory
         self._row = len(self.sizes)
         self._orders: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
-        self._plans: dict[tuple[frozenset[int], frozenset[int], tuple[int, ...]], Plan] = {}
+        self._plans: dict[tuple[frozenset[int], frozenset[int], tuple[int, ...], bool], Plan] = {}
         self.set_tables(log_tables)
 
     def set_tables(self, log_tables: Sequence[Array]) -> None:
@@ -104,15 +104,19 @@ class Engine:
         read: frozenset[int] = frozenset(),
         keep: tuple[int, ...] = (),
         n_rows: int = 1,
+        *,
+        down: bool = False,
     ) -> Plan:
         """How to take out all but `known` and `keep`; checked against the memory allowed.
 
-        `read` are variables with a noisy reading in each row.
+        `read` are variables with a noisy reading in each row. To come `down` again every table
+        has an axis for the row: what a row knows reaches all of the network on the way back.
         """
-        key = (known, read, keep)
+        down = down and bool(known or read)
+        key = (known, read, keep, down)
         found = self._plans.get(key)
         if found is None:
-            scopes = self._reduced_scopes(known, read)
+            scopes = self._reduced_scopes(known, read, down)
             order = self._order(known, keep)
             rows = (self._row,) if known or read else ()
             found = make_plan(scopes, order, (*keep, *rows))
@@ -147,11 +151,14 @@ class Engine:
             self._orders[key] = [free[v] for v in order]
         return self._orders[key]
 
-    def _reduced_scopes(self, known: frozenset[int], read: frozenset[int]) -> list[tuple[int, ...]]:
+    def _reduced_scopes(
+        self, known: frozenset[int], read: frozenset[int], down: bool
+    ) -> list[tuple[int, ...]]:
         scopes = []
         for scope in self.scopes:
             free = tuple(v for v in scope if v not in known)
-            scopes.append(scope if len(free) == len(scope) else (self._row, *free))
+            by_row = down or len(free) < len(scope)
+            scopes.append((self._row, *free) if by_row else scope)
         return scopes + [(self._row, v) for v in sorted(read)]
 
     # -- passes --------------------------------------------------------------------------------
@@ -164,6 +171,7 @@ class Engine:
         keep: tuple[int, ...] = (),
         *,
         maximise: bool = False,
+        down: bool = False,
     ) -> Upward:
         """Take out all but `keep` (and the row): log totals with those axes, row last.
 
@@ -176,13 +184,18 @@ class Engine:
         if free and self._free is not None:
             return self._free
         n_rows = 1 if rows is None else len(rows)
-        plan = self.plan(known, read, keep, n_rows)
+        plan = self.plan(known, read, keep, n_rows, down=down)
         domain = MAX if maximise else self._domain(plan, known, readings)
         tables = self._tables(domain)
         if known:
             assert rows is not None
             tables = [
                 _slice(table, scope, known, rows)
+                for table, scope in zip(tables, self.scopes, strict=True)
+            ]
+        if down and (known or read):
+            tables = [
+                table if known.intersection(scope) else table[None]
                 for table, scope in zip(tables, self.scopes, strict=True)
             ]
         extra = [readings[v] for v in sorted(read)]
@@ -226,9 +239,11 @@ class Engine:
         known: frozenset[int],
         read: frozenset[int] = frozenset(),
         keep: tuple[int, ...] = (),
+        *,
+        down: bool = False,
     ) -> list[slice]:
         """Slices of rows whose tables fit together in a modest part of the memory allowed."""
-        one = self.plan(known, read, keep).memory((*self.sizes, 1))
+        one = self.plan(known, read, keep, down=down).memory((*self.sizes, 1))
         room = min(_BATCH_BYTES, self.max_memory * _GIB)
         step = max(1, min(n_rows, int(room / one)))
         return [slice(start, start + step) for start in range(0, n_rows, step)]
@@ -297,7 +312,7 @@ class Engine:
         A scope must lie within the scope of a table (or be one variable) and hold nothing
         known. With rows of evidence each result has the row as its first axis.
         """
-        up = self.upward(rows, known, readings)
+        up = self.upward(rows, known, readings, down=True)
         if not (known or readings):
             return up.marginals(wanted, np.ones(()))
         assert rows is not None
