@@ -24,9 +24,9 @@ from harmonium.contract.energy import (
     Metric,
     Parameters,
 )
-from harmonium.models.network.exact.contraction import TooWideError
 from harmonium.models.network.exact.engine import Engine
 from harmonium.models.network.exact.order import interaction_graph
+from harmonium.models.network.exact.plan import TooWideError
 
 __all__ = ["FactorEnergy"]
 

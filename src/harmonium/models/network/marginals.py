@@ -15,7 +15,7 @@ from harmonium.contract.energy import Chains, Evidence, Generator
 from harmonium.contract.estimates import Status
 from harmonium.contract.warning import warn_caller
 from harmonium.models.network.energy import FactorEnergy
-from harmonium.models.network.exact.contraction import Array
+from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.factor import Name
 from harmonium.sampling.gibbs import Schedule, equilibrate
 from harmonium.sampling.modes import climb, seek_mode

@@ -20,7 +20,7 @@ from harmonium.models.cells import CellQuestions
 from harmonium.models.codec import Codec
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.beliefs import LoopyBeliefs, loopy_beliefs
-from harmonium.models.network.exact.contraction import Array
+from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.exact.engine import States
 from harmonium.models.network.factor import Name
 from harmonium.models.network.marginals import (
@@ -82,7 +82,7 @@ class Questions(CellQuestions):
 
     def _exact_log_partition(self, required: bool) -> float | None:
         network = self._network
-        return float(network.exact.log_sum()) if required or network.fits() else None
+        return float(network.exact.log_sum()) if required or network.fits(kept=False) else None
 
     def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
         network = self._network

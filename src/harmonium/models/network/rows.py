@@ -12,7 +12,7 @@ from torch import Tensor
 from harmonium.data.tables import check_states, dense_rows, one_row
 from harmonium.models.answers import Answerer
 from harmonium.models.codec import TableCodec
-from harmonium.models.network.exact.contraction import Array
+from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.structure import Structure
 from harmonium.models.question import Question
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from harmonium.contract.checks import check_integer
 from harmonium.data.tables import as_array
 from harmonium.models.network.energy import FactorEnergy
-from harmonium.models.network.exact.contraction import Array, TooWideError
+from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.exact.engine import Engine, States
+from harmonium.models.network.exact.plan import TooWideError
 from harmonium.models.network.factor import Factor, Name
 
 __all__ = ["Structure"]
@@ -69,10 +70,10 @@ class Structure:
             self._energies[key] = FactorEnergy(self.exact, dtype, device)
         return self._energies[key]
 
-    def fits(self, known: frozenset[int] = frozenset()) -> bool:
-        """Whether exact answers fit the memory allowed."""
+    def fits(self, known: frozenset[int] = frozenset(), *, kept: bool = True) -> bool:
+        """Whether exact answers fit the memory allowed; without `kept` whether a sum does."""
         try:
-            self.exact.plan(known)
+            self.exact.plan(known, kept=kept)
         except TooWideError:
             return False
         return True

@@ -13,18 +13,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.network.exact.contraction import (
-    LINEAR,
-    LOG,
-    MAX,
-    Array,
-    Domain,
-    Plan,
-    TooWideError,
-    Upward,
-)
-from harmonium.models.network.exact.contraction import plan as make_plan
+from harmonium.models.network.exact.contraction import Upward
+from harmonium.models.network.exact.domains import LINEAR, LOG, MAX, Array, Domain
 from harmonium.models.network.exact.order import elimination_order, interaction_graph
+from harmonium.models.network.exact.plan import Plan, TooWideError
+from harmonium.models.network.exact.plan import plan as make_plan
 
 __all__ = ["Engine", "States"]
 
@@ -34,6 +27,8 @@ States: TypeAlias = NDArray[np.intp]
 _MAX_LOG_RANGE = 600.0
 #: Bytes that the tables of one batch of rows may take.
 _BATCH_BYTES = 2.0**27
+#: Bytes that the messages of a sum may take to be kept after it.
+_KEPT_BYTES = 2.0**27
 _MAX_PLANS = 256
 _GIB = 2.0**30
 
@@ -106,24 +101,26 @@ class Engine:
         n_rows: int = 1,
         *,
         down: bool = False,
+        kept: bool = True,
     ) -> Plan:
         """How to take out all but `known` and `keep`; checked against the memory allowed.
 
         `read` are variables with a noisy reading in each row. To come `down` again every table
         has an axis for the row: what a row knows reaches all of the network on the way back.
+        Without `kept` it is for a sum alone.
         """
-        down = down and bool(known or read)
-        key = (known, read, keep, down)
+        by_row = down and bool(known or read)
+        key = (known, read, keep, by_row)
         found = self._plans.get(key)
         if found is None:
-            scopes = self._reduced_scopes(known, read, down)
+            scopes = self._reduced_scopes(known, read, by_row)
             order = self._order(known, keep)
             rows = (self._row,) if known or read else ()
             found = make_plan(scopes, order, (*keep, *rows))
             if len(self._plans) >= _MAX_PLANS:
                 self._plans.pop(next(iter(self._plans)))
             self._plans[key] = found
-        needed = found.memory((*self.sizes, n_rows)) / _GIB
+        needed = found.memory((*self.sizes, n_rows), kept=kept, down=down) / _GIB
         if needed > self.max_memory:
             width = found.width() - bool(known or read)
             raise TooWideError(
@@ -161,6 +158,14 @@ class Engine:
             scopes.append((self._row, *free) if by_row else scope)
         return scopes + [(self._row, v) for v in sorted(read)]
 
+    def _keeps(
+        self, known: frozenset[int], read: frozenset[int], keep: tuple[int, ...], n_rows: int
+    ) -> bool:
+        """Whether a sum keeps its messages, so that other answers follow cheaply: those that
+        are small. Large ones cost more to write down than to make again."""
+        plan = self.plan(known, read, keep, n_rows, kept=False)
+        return plan.memory((*self.sizes, n_rows)) < min(_KEPT_BYTES, self.max_memory * _GIB)
+
     # -- passes --------------------------------------------------------------------------------
 
     def upward(
@@ -172,6 +177,7 @@ class Engine:
         *,
         maximise: bool = False,
         down: bool = False,
+        kept: bool = True,
     ) -> Upward:
         """Take out all but `keep` (and the row): log totals with those axes, row last.
 
@@ -184,7 +190,7 @@ class Engine:
         if free and self._free is not None:
             return self._free
         n_rows = 1 if rows is None else len(rows)
-        plan = self.plan(known, read, keep, n_rows, down=down)
+        plan = self.plan(known, read, keep, n_rows, down=down, kept=kept)
         domain = MAX if maximise else self._domain(plan, known, readings)
         tables = self._tables(domain)
         if known:
@@ -200,9 +206,9 @@ class Engine:
             ]
         extra = [readings[v] for v in sorted(read)]
         tables = [*tables, *(np.exp(r) if domain is LINEAR else r for r in extra)]
-        found = Upward(plan, tables, domain)
+        found = Upward(plan, tables, domain, kept=kept)
         found.log_total = found.log_total + self._shift
-        if free:
+        if free and kept:
             self._free = found
         return found
 
@@ -243,7 +249,7 @@ class Engine:
         down: bool = False,
     ) -> list[slice]:
         """Slices of rows whose tables fit together in a modest part of the memory allowed."""
-        one = self.plan(known, read, keep, down=down).memory((*self.sizes, 1))
+        one = self.plan(known, read, keep, down=down).memory((*self.sizes, 1), down=down)
         room = min(_BATCH_BYTES, self.max_memory * _GIB)
         step = max(1, min(n_rows, int(room / one)))
         return [slice(start, start + step) for start in range(0, n_rows, step)]
@@ -261,7 +267,9 @@ class Engine:
 
         Without anything known or read there is no row axis.
         """
-        found = self.upward(rows, known, readings, keep).log_total
+        read = frozenset(readings or ()) - known
+        kept = self._keeps(known, read, keep, 1 if rows is None else len(rows))
+        found = self.upward(rows, known, readings, keep, kept=kept).log_total
         shape = [self.sizes[v] for v in keep]
         if known or readings:
             assert rows is not None
