@@ -239,6 +239,23 @@ class MarkovNetwork(Questions):
         }
         return sizes | ({"iterations": self.n_iter_} if hasattr(self, "n_iter_") else {})
 
+    def restricted(self, evidence: Mapping[Name, Any]) -> Self:
+        """The same product of the states that agree with `evidence` alone, as a network of its own.
+
+        What the evidence and the factors' zeros leave one state of has one state in it.
+        """
+        narrow = self._posterior(evidence).given.narrow
+        names = self.variables_
+        factors = [
+            Factor([names[narrow.kept[v]] for v in scope], table, log=True)
+            for scope, table in zip(narrow.scopes, narrow.log_tables, strict=True)
+        ]
+        settled = [name for v, name in enumerate(names) if v not in set(narrow.kept)]
+        factors += [Factor([name], [0.0], log=True) for name in settled]
+        factors.append(Factor([], narrow.constant, log=True))
+        parameters = {**self.get_params(deep=False), "factors": factors, "checkpoint": None}
+        return type(self)(**parameters)
+
     # -- other forms ---------------------------------------------------------------
 
     @classmethod

@@ -13,6 +13,7 @@ from harmonium.data.tables import check_states, dense_rows, one_row
 from harmonium.models.answers import Answerer
 from harmonium.models.codec import TableCodec
 from harmonium.models.network.exact.domains import Array
+from harmonium.models.network.exact.plan import Reach
 from harmonium.models.network.structure import Structure
 from harmonium.models.question import Question
 
@@ -43,10 +44,9 @@ class Elimination(Answerer):
         read = (
             frozenset() if question.evidence.readings is None else frozenset(range(states.shape[1]))
         )
+        reach: Reach = "down" if question.how == "mean" else "up"
         for numbers, known in patterns(~question.free.numpy()):
-            for piece in self.network.exact.batches(
-                len(numbers), known, read - known, down=question.how == "mean"
-            ):
+            for piece in self.network.exact.batches(len(numbers), known, read - known, reach=reach):
                 rows = numbers[piece]
                 found[rows] = self._filled(question, rows, known, generator)
         return torch.from_numpy(found.reshape(-1, states.shape[1]))

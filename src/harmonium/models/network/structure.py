@@ -14,10 +14,14 @@ from harmonium.data.tables import as_array
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.exact.engine import Engine, States
+from harmonium.models.network.exact.given import Given
 from harmonium.models.network.exact.plan import TooWideError
 from harmonium.models.network.factor import Factor, Name
 
 __all__ = ["Structure"]
+
+#: Evidence whose tables are kept.
+_MAX_GIVEN = 16
 
 
 class Structure:
@@ -34,6 +38,7 @@ class Structure:
             [factor.log_table for factor in factors],
             max_memory,
         )
+        self._given: dict[tuple[frozenset[tuple[int, int]], float], Given] = {}
         self._energies: dict[tuple[torch.dtype, torch.device], FactorEnergy] = {}
 
     @staticmethod
@@ -70,10 +75,19 @@ class Structure:
             self._energies[key] = FactorEnergy(self.exact, dtype, device)
         return self._energies[key]
 
-    def fits(self, known: frozenset[int] = frozenset(), *, kept: bool = True) -> bool:
-        """Whether exact answers fit the memory allowed; without `kept` whether a sum does."""
+    def given(self, known: Mapping[int, int]) -> Given:
+        """Exact answers given states by column; the latest are kept."""
+        key = (frozenset(known.items()), self.exact.max_memory)
+        if key not in self._given:
+            if len(self._given) >= _MAX_GIVEN:
+                self._given.pop(next(iter(self._given)))
+            self._given[key] = Given(self.exact, known)
+        return self._given[key]
+
+    def fits(self, known: frozenset[int] = frozenset()) -> bool:
+        """Whether exact answers to rows that know these columns fit the memory allowed."""
         try:
-            self.exact.plan(known, kept=kept)
+            self.exact.plan(known)
         except TooWideError:
             return False
         return True
@@ -97,17 +111,13 @@ class Structure:
             )
         return found
 
-    def evidence(self, evidence: Mapping[Name, int] | None) -> tuple[States, frozenset[int]]:
-        """One row of states (0 where free), and the columns that are known."""
-        row = np.zeros((1, len(self.names)), dtype=np.intp)
+    def evidence(self, evidence: Mapping[Name, Any] | None) -> dict[int, int]:
+        """What is known, as states by column."""
         if evidence is None:
-            return row, frozenset()
+            return {}
         if not isinstance(evidence, Mapping):
             raise TypeError(f"evidence must be a dictionary {{name: state}}, got {evidence!r}")
-        columns = self.columns(evidence, "evidence")
-        for column, state in columns.items():
-            row[0, column] = state
-        return row, frozenset(columns)
+        return self.columns(evidence, "evidence")
 
     def queried(self, variables: Any) -> tuple[int, ...]:
         """Columns of one name or of several."""

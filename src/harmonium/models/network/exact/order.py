@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from random import Random
 
-__all__ = ["bits", "elimination_order", "interaction_graph"]
+__all__ = ["bits", "elimination_order", "ending_with", "interaction_graph"]
 
 #: Above this many neighbour pairs, counting fill-in costs more than it saves.
 _MAX_FILL_WORK = 2_000_000
@@ -120,10 +120,10 @@ def _cost(graph: list[int], order: Sequence[int], weights: _Weights) -> float:
     return total
 
 
-def elimination_order(graph: list[int], sizes: Sequence[int], keep: int = 0) -> list[int]:
-    """An order that takes out all variables but those of the mask `keep`, at low cost.
+def elimination_order(graph: list[int], sizes: Sequence[int]) -> list[int]:
+    """An order that takes out all variables, at low cost.
 
-    The variables of `keep` must neighbour each other. The best by the number of table entries of
+    The best by the number of table entries of
     the given order, the smallest table next, the fewest added edges next ("min-fill"; Kjaerulff
     1990 compares them) and, where tables are large, of these two again and again with blurred
     scores (Gogate, Dechter 2004 on why many tries pay), for about as long as the tables would
@@ -153,12 +153,12 @@ def elimination_order(graph: list[int], sizes: Sequence[int], keep: int = 0) -> 
             if cost < min(costs):
                 orders, costs = [order], [cost]
             tries += 1
-    best = orders[costs.index(min(costs))]
-    return _ending_with(graph, best, keep) if keep else best
+    return orders[costs.index(min(costs))]
 
 
-def _ending_with(graph: list[int], order: list[int], keep: int) -> list[int]:
-    """An order with the same tables as `order` or smaller, in which the clique `keep` is left.
+def ending_with(graph: list[int], order: list[int], keep: int) -> list[int]:
+    """An order with the same tables as `order` or smaller, in which those of the mask `keep`, who
+    all neighbour each other, are left.
 
     Maximum cardinality search of the filled graph, begun at `keep`, names a perfect order
     backwards: one that fills no further edge (Tarjan, Yannakakis 1984).

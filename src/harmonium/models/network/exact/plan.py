@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from harmonium.models.network.exact.domains import Array
 
-__all__ = ["BLOCK", "Bucket", "Input", "Plan", "TooWideError", "n_entries", "plan"]
+__all__ = [
+    "BLOCK",
+    "GIB",
+    "Bucket",
+    "Input",
+    "Plan",
+    "Reach",
+    "TooWideError",
+    "check_room",
+    "n_entries",
+    "plan",
+]
+
+#: How far an answer goes: a sum alone, whose messages are forgotten; up with all messages kept,
+#: for draws and modes; and down again, for marginals.
+Reach: TypeAlias = Literal["sum", "up", "down"]
+
+GIB = 2.0**30
 
 #: Entries of a table that are worked on at once: they stay in a core's cache.
 BLOCK = 2**18
@@ -17,7 +34,11 @@ _BLOCKS_AT_ONCE = 8
 
 
 class TooWideError(ValueError):
-    """An exact answer would need tables that do not fit in the memory allowed."""
+    """An exact answer would need tables that do not fit in the memory allowed: those of `plan`."""
+
+    def __init__(self, message: str, plan: Plan) -> None:
+        super().__init__(message)
+        self.plan = plan
 
 
 @dataclass(frozen=True)
@@ -63,11 +84,11 @@ class Plan:
         """Entries of all tables: one pass up looks at each once."""
         return sum(n_entries(bucket.scope, sizes) for bucket in (*self.buckets, self.last))
 
-    def memory(self, sizes: Sequence[int], *, kept: bool = True, down: bool = False) -> float:
+    def memory(self, sizes: Sequence[int], reach: Reach = "up") -> float:
         """Bytes at most in use at once.
 
-        Without `kept` the messages that wait to be multiplied, for a sum alone; with it all of
-        them, to draw from or to come `down` again, which needs as many again as wait at once.
+        For a sum the messages that wait to be multiplied; else all of them, and to come down
+        again as many as wait at once beside those.
         """
         messages = [n_entries(bucket.scope[1:], sizes) for bucket in self.buckets]
         waiting = most = 0.0
@@ -76,9 +97,26 @@ class Plan:
             most = max(most, waiting)
             waiting -= sum(messages[each.source] for each in bucket.messages)
         largest = max(n_entries(bucket.scope, sizes) for bucket in (*self.buckets, self.last))
-        held = sum(messages) + (most if down else 0.0) if kept else most
+        held = {"sum": most, "up": sum(messages), "down": sum(messages) + most}[reach]
         last = n_entries(self.last.scope, sizes)
         return 8.0 * (held + 2.0 * last + _BLOCKS_AT_ONCE * min(largest, BLOCK))
+
+
+def check_room(
+    plan: Plan, sizes: Sequence[int], max_memory: float, reach: Reach, n_beside: int
+) -> None:
+    """:class:`TooWideError` where `plan` takes more than `max_memory` GiB; `n_beside` of the axes
+    of its tables are no variables."""
+    needed = plan.memory(sizes, reach) / GIB
+    if needed > max_memory:
+        raise TooWideError(
+            f"an exact answer needs a table over {plan.width() - n_beside} variables at once and "
+            f"{needed:.3g} GiB of memory; max_memory={max_memory:g} GiB allows less. "
+            "Give more evidence, raise max_memory, or settle for an estimate: "
+            "log_partition(method='ais'), sample(method='gibbs'), marginals(method='gibbs') "
+            "or marginals(method='loopy')",
+            plan,
+        )
 
 
 def n_entries(scope: Sequence[int], sizes: Sequence[int]) -> float:
