@@ -242,9 +242,11 @@ class MarkovNetwork(Questions):
     def restricted(self, evidence: Mapping[Name, Any]) -> Self:
         """The same product of the states that agree with `evidence` alone, as a network of its own.
 
-        What the evidence and the factors' zeros leave one state of has one state in it.
+        What the evidence and the factors' zeros leave one state of has one state in it. Its log Z
+        is known where it is exactly affordable.
         """
-        narrow = self._posterior(evidence).given.narrow
+        given = self._posterior(evidence).given
+        narrow = given.narrow
         names = self.variables_
         factors = [
             Factor([names[narrow.kept[v]] for v in scope], table, log=True)
@@ -254,7 +256,10 @@ class MarkovNetwork(Questions):
         factors += [Factor([name], [0.0], log=True) for name in settled]
         factors.append(Factor([], narrow.constant, log=True))
         parameters = {**self.get_params(deep=False), "factors": factors, "checkpoint": None}
-        return type(self)(**parameters)
+        part = type(self)(**parameters)
+        if given.fits("sum"):
+            part._keep_log_partition(LogZ(given.log_sum()))
+        return part
 
     # -- other forms ---------------------------------------------------------------
 

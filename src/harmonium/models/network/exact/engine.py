@@ -140,7 +140,7 @@ class Engine:
             graph = interaction_graph(len(free), [*scopes, kept])
             if keep:
                 whole = [place[v] for v in self.order(known)]
-                order = ending_with(graph, whole, sum(1 << v for v in kept))
+                order = ending_with(graph, whole, kept)
             else:
                 order = elimination_order(graph, [self.sizes[v] for v in free])
             if len(self._orders) >= _MAX_PLANS:
