@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from harmonium.data.tables import check_states, dense_rows, one_row
+from harmonium.data.tables import as_array, check_states, dense_rows, one_row
 from harmonium.models.answers import Answerer
 from harmonium.models.codec import TableCodec
 from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.exact.plan import Reach
+from harmonium.models.network.factor import Name
 from harmonium.models.network.structure import Structure
 from harmonium.models.question import Question
 
-__all__ = ["Elimination", "codec_of", "patterns"]
+__all__ = ["Elimination", "codec_of", "patterns", "read_columns"]
 
 
 class Elimination(Answerer):
@@ -119,6 +121,22 @@ def codec_of(estimator: Any, network: Structure) -> TableCodec:
         return row
 
     return TableCodec(network.exact.sizes, check, check_row)
+
+
+#: States that a variable may have where the rows alone say how many there are.
+_MOST_STATES = 1024
+
+
+class _Reader(BaseEstimator):
+    """Stands in for a network that has no variables yet, in scikit-learn's checks."""
+
+
+def read_columns(X: Any) -> tuple[NDArray[np.intp], list[Name]]:
+    """Rows of integer states of variables that rows alone tell of, and their names."""
+    names = list(getattr(X, "columns", ()))
+    rows = check_states(_Reader(), as_array(X), n_states=_MOST_STATES, reset=True)
+    dense = dense_rows(rows, slice(None)).astype(np.intp)
+    return dense, names or [str(v) for v in range(dense.shape[1])]
 
 
 def patterns(known: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], frozenset[int]]]:
