@@ -26,8 +26,9 @@ from harmonium.data.tables import check_sample_weight
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.models.network.exact.engine import States
-from harmonium.models.network.factor import Factor, Name
+from harmonium.models.network.factor import Factor
 from harmonium.models.network.forms.methods import Forms
+from harmonium.models.network.names import Name
 from harmonium.models.network.pairs.learn import named_columns
 from harmonium.models.network.rows import codec_of, read_columns
 from harmonium.models.network.start import TableParameters, fit_pairs, fit_tables, go_on
@@ -238,8 +239,8 @@ class MarkovNetwork(Forms):
                 "structure='given' but factors is None; give factors, or fit(X, "
                 "structure='tree') or 'sparse'"
             )
-        states, names = read_columns(X)
-        network = Structure(named_columns(states, names), self.max_memory)
+        states, names, called = read_columns(X)
+        network = Structure(named_columns(states, names, called), self.max_memory)
         return network, states, check_sample_weight(sample_weight, states)
 
     def _rows(
@@ -252,15 +253,17 @@ class MarkovNetwork(Forms):
 
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         factors = self.factors_
-        for name in self.variables_:
+        called = (name for factor in factors for names in factor.states.values() for name in names)
+        for name in (*self.variables_, *called):
             if not _writable(name):
                 raise TypeError(
-                    f"variable {name!r} cannot be kept in a model file; wanted text, a number, "
-                    "or a tuple of these"
+                    f"variable or state {name!r} cannot be kept in a model file; wanted text, a "
+                    "number, or a tuple of these"
                 )
         known = self.known_log_partition
         facts: dict[str, Any] = {
             "variables": [repr(list(factor.variables)) for factor in factors],
+            "states": [repr(list(factor.states.items())) for factor in factors],
             "log_partition": None if known is None else vars(known),
             "fit": [getattr(self, "n_iter_", None), getattr(self, "stop_reason_", None)],
             "parameters_left_out": ["factors", "checkpoint", "device"],
@@ -268,8 +271,15 @@ class MarkovNetwork(Forms):
         return {str(i): factor.log_table for i, factor in enumerate(factors)}, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        # Files of before states had names have none.
+        called = facts.get("states", ["[]"] * len(facts["variables"]))
         factors = [
-            Factor(ast.literal_eval(names), arrays[str(i)], log=True)
+            Factor(
+                ast.literal_eval(names),
+                arrays[str(i)],
+                log=True,
+                states=dict(ast.literal_eval(called[i])),
+            )
             for i, names in enumerate(facts["variables"])
         ]
         Structure.check(factors)
@@ -297,13 +307,17 @@ class MarkovNetwork(Forms):
         """
         given = self._posterior(evidence).given
         narrow = given.narrow
-        names = self.variables_
+        network, kept = self._network, frozenset(narrow.kept)
+        names, sizes, states = network.names, network.exact.sizes, network.states
         factors = [
             Factor([names[narrow.kept[v]] for v in scope], table, log=True)
             for scope, table in zip(narrow.scopes, narrow.log_tables, strict=True)
         ]
-        settled = [name for v, name in enumerate(names) if v not in set(narrow.kept)]
-        factors += [Factor([name], [0.0], log=True) for name in settled]
+        for v, left in enumerate(narrow.states):
+            if v not in kept or len(left) < sizes[v] or states.names[v] is not None:
+                # A table of ones that says what those that are left are called.
+                called = {names[v]: [states.name(v, number) for number in left]}
+                factors.append(Factor([names[v]], np.ones(len(left)), states=called))
         factors.append(Factor([], narrow.constant, log=True))
         parameters = {**self.get_params(deep=False), "factors": factors, "checkpoint": None}
         part = type(self)(**parameters)

@@ -18,7 +18,6 @@ from harmonium.contract.warning import warn_caller
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.beliefs import LoopyBeliefs, loopy_beliefs
 from harmonium.models.network.exact.domains import Array
-from harmonium.models.network.factor import Name
 from harmonium.models.network.marginals import (
     ChainMarginals,
     Marginals,
@@ -26,6 +25,7 @@ from harmonium.models.network.marginals import (
     chain_marginals,
     likeliest_of_chains,
 )
+from harmonium.models.network.names import Name
 from harmonium.models.network.structure import Structure
 from harmonium.sampling.gibbs import Schedule
 
@@ -99,6 +99,7 @@ class Posterior:
             {name: errors[v] for v, name in names},
             method,
             status,
+            {name: self.network.states.of(v) for v, name in names},
         )
 
     def _exactly(self) -> _Found:

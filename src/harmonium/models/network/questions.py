@@ -21,8 +21,8 @@ from harmonium.models.codec import Codec
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.beliefs import LoopyBeliefs
 from harmonium.models.network.exact.domains import Array
-from harmonium.models.network.factor import Name
 from harmonium.models.network.marginals import Marginals
+from harmonium.models.network.names import Name
 from harmonium.models.network.posterior import SCHEDULE, MostLikely, Posterior
 from harmonium.models.network.rows import Elimination, codec_of, patterns
 from harmonium.models.network.structure import Structure
@@ -54,6 +54,12 @@ class Questions(CellQuestions):
     def n_states_(self) -> tuple[int, ...]:
         """The number of states of each variable, in the order of columns."""
         return self._network.exact.sizes
+
+    @property
+    def states_(self) -> dict[Name, list[Any]]:
+        """What the states of each variable are called, in the order of tables and marginals."""
+        network = self._network
+        return {name: network.states.of(v) for v, name in enumerate(network.names)}
 
     @property
     def n_features_in_(self) -> int:
@@ -110,7 +116,10 @@ class Questions(CellQuestions):
             for column, state in self._network.columns(assignment, "assignment").items():
                 table[0, column] = state
         else:
-            values = assignment if hasattr(assignment, "columns") else np.asarray(assignment)
+            values = assignment
+            if not hasattr(assignment, "columns"):
+                kind = object if self._network.states.any else None
+                values = np.asarray(assignment, dtype=kind)
             one = getattr(values, "ndim", 2) == 1
             table = np.asarray(self._codec().read(values[None, :] if one else values, blanks=True))
         result = np.empty(len(table))
@@ -250,7 +259,7 @@ class Questions(CellQuestions):
         posterior = self._posterior(evidence, random_state)
         best, height, method = posterior.most_likely(method)
         network = self._network
-        states = {name: int(best[v]) for v, name in enumerate(network.names)}
+        states = {name: network.states.name(v, best[v]) for v, name in enumerate(network.names)}
         return MostLikely(states, height, method)
 
     @staticmethod
@@ -270,7 +279,7 @@ class Questions(CellQuestions):
         condition: Any = None,
         method: str = "auto",
         random_state: Any = None,
-    ) -> NDArray[np.int64]:
+    ) -> NDArray[Any]:
         """Independent exact draws ``(n_samples, n_variables)``, columns as ``variables_``.
 
         Parameters
@@ -292,11 +301,16 @@ class Questions(CellQuestions):
         known = {int(v): int(row[v]) for v in np.flatnonzero(~np.isnan(row))}
         given = network.given(known)
         if method == "exact" or (method == "auto" and given.fits()):
-            named_states = {network.names[v]: state for v, state in known.items()}
+            named_states = {network.names[v]: network.states.name(v, s) for v, s in known.items()}
             self._check_possible(given.log_sum(), named_states)
             draws = given.draws(n_samples, random_generator(random_state))
-            return codec.write(draws.astype(np.float64)).astype(np.int64)
+            return _whole(codec.write(draws.astype(np.float64)))
         question = blanks(row[None, :], codec, "sample", n_samples)
         chosen = named(self._answerers(codec), method)
         found = answer(question, chosen, random_generator(random_state))
-        return codec.write(found).astype(np.int64)
+        return _whole(codec.write(found))
+
+
+def _whole(rows: NDArray[Any]) -> NDArray[Any]:
+    """States that are numbers as integers."""
+    return rows if rows.dtype == object else rows.astype(np.int64)

@@ -93,7 +93,15 @@ def fit_pairs(
     rows = OneHot.of(states, weights, network.exact.sizes)
     n_rows = float(len(states) if weights is None else weights.sum())
     learn = tree_factors if tree else sparse_factors
-    factors = learn(network.names, rows, n_rows)
+    factors = [
+        Factor(
+            factor.variables,
+            factor.log_table,
+            log=True,
+            states=network.called(factor.variables),
+        )
+        for factor in learn(network.names, rows, n_rows)
+    ]
     if tree and not wanted.weight_decay:
         return FittedTables(factors, 0, FitResult({}, 0, StopReason.DONE, {}))
     if not wanted.weight_decay:
@@ -148,7 +156,7 @@ def _prior(wanted: TableParameters, energy: FactorEnergy) -> Gaussian:
 def _factors(network: Structure, energy: FactorEnergy) -> list[Factor]:
     """Learned tables as factors, each shifted to a largest entry of 1."""
     return [
-        Factor(factor.variables, table - table.max(), log=True)
+        Factor(factor.variables, table - table.max(), log=True, states=factor.states)
         for factor, table in zip(network.factors, energy.log_tables(), strict=True)
     ]
 

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harmonium.contract.checks import check_integer
 from harmonium.data.tables import as_array
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.exact.engine import Engine, States
 from harmonium.models.network.exact.given import Given
 from harmonium.models.network.exact.plan import TooWideError
-from harmonium.models.network.factor import Factor, Name
+from harmonium.models.network.factor import Factor
+from harmonium.models.network.names import Name, StateNames
 
 __all__ = ["Structure"]
 
@@ -32,6 +32,8 @@ class Structure:
         self.factors = list(factors)
         self.names = list(sizes)
         self.index = {name: i for i, name in enumerate(self.names)}
+        called = {name: given for factor in factors for name, given in factor.states.items()}
+        self.states = StateNames(self.names, list(sizes.values()), called)
         self.exact = Engine(
             list(sizes.values()),
             [tuple(self.index[name] for name in factor.variables) for factor in factors],
@@ -47,6 +49,7 @@ class Structure:
         if isinstance(factors, Factor) or not isinstance(factors, Sequence):
             raise TypeError(f"factors must be a list of hm.Factor, got {factors!r}")
         sizes: dict[Name, int] = {}
+        called: dict[Name, tuple[Name, ...]] = {}
         for i, factor in enumerate(factors):
             if not isinstance(factor, Factor):
                 raise TypeError(f"factors[{i}] must be a hm.Factor, got {factor!r}")
@@ -55,6 +58,12 @@ class Structure:
                     raise ValueError(
                         f"factors[{i}] has {size} states for {name!r}, which has "
                         f"{sizes[name]} in an earlier factor; wanted the same number"
+                    )
+            for name, states in factor.states.items():
+                if called.setdefault(name, states) != states:
+                    raise ValueError(
+                        f"factors[{i}] names the states of {name!r} {list(states)!r}, an earlier "
+                        f"factor {list(called[name])!r}; wanted the same names"
                     )
         if not sizes:
             raise ValueError("factors must have at least one variable among them, got none")
@@ -74,6 +83,13 @@ class Structure:
         if key not in self._energies:
             self._energies[key] = FactorEnergy(self.exact, dtype, device)
         return self._energies[key]
+
+    def called(self, variables: Iterable[Name]) -> dict[Name, list[Name]]:
+        """Names of the states of those of the `variables` that have them."""
+        columns = [self.index[name] for name in variables]
+        return {
+            self.names[v]: self.states.of(v) for v in columns if self.states.names[v] is not None
+        }
 
     def given(self, known: Mapping[int, int]) -> Given:
         """Exact answers given states by column; the latest are kept."""
@@ -106,9 +122,7 @@ class Structure:
             if name not in self.index:
                 raise ValueError(f"{what}: {name!r} is no variable of this network")
             column = self.index[name]
-            found[column] = check_integer(
-                f"{what}[{name!r}]", state, 0, self.exact.sizes[column] - 1
-            )
+            found[column] = self.states.number(column, state, f"{what}[{name!r}]")
         return found
 
     def evidence(self, evidence: Mapping[Name, Any] | None) -> dict[int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from harmonium.contract.estimates import Status
-from harmonium.models.network.factor import Name
+from harmonium.models.network.names import Name
 
 if TYPE_CHECKING:
     from harmonium.models.network.exact.domains import Array

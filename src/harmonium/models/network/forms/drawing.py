@@ -15,7 +15,7 @@ from harmonium.contract.storage import write_atomically
 
 if TYPE_CHECKING:
     from harmonium.models.network.exact.domains import Array
-    from harmonium.models.network.factor import Name
+    from harmonium.models.network.names import Name
 
 __all__ = ["Graph", "Palette", "draw", "layout", "plot_network"]
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
-from harmonium.models.network.factor import Factor, Name
+from harmonium.models.network.factor import Factor
 from harmonium.models.network.forms import shapes, uai
 from harmonium.models.network.forms.drawing import Graph
+from harmonium.models.network.names import Name
 from harmonium.models.network.questions import Questions
 
 __all__ = ["Forms"]

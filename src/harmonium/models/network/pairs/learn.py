@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.network.factor import Factor, Name
+from harmonium.models.network.factor import Factor
+from harmonium.models.network.names import Name
 from harmonium.models.network.pairs.counts import OneHot
 from harmonium.models.network.pairs.sparse import sparse_pairs
 from harmonium.models.network.pairs.tree import chow_liu, mutual_information
@@ -15,12 +16,20 @@ from harmonium.models.network.pairs.tree import chow_liu, mutual_information
 __all__ = ["named_columns", "sparse_factors", "tree_factors"]
 
 
-def named_columns(states: NDArray[np.intp], names: Sequence[Name]) -> list[Factor]:
-    """A table of ones for each column of `states`, with the states that it shows; 2 at least."""
+def named_columns(
+    states: NDArray[np.intp], names: Sequence[Name], called: Mapping[Name, Sequence[Name]]
+) -> list[Factor]:
+    """A table of ones for each column of `states`: of the states that are `called` something, or
+    of those that it shows, 2 at least."""
     if not len(states):
         raise ValueError("X has no rows; wanted at least one")
-    sizes = np.maximum(states.max(axis=0) + 1, 2)
-    return [Factor([name], np.ones(size)) for name, size in zip(names, sizes, strict=True)]
+    factors = []
+    for name, highest in zip(names, states.max(axis=0), strict=True):
+        own = called.get(name)
+        size = max(int(highest) + 1, 2) if own is None else len(own)
+        given = None if own is None else {name: own}
+        factors.append(Factor([name], np.ones(size), states=given))
+    return factors
 
 
 def tree_factors(names: Sequence[Name], rows: OneHot, n_rows: float) -> list[Factor]:
