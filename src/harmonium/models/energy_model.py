@@ -6,7 +6,6 @@ A model says what its energy is, how rows are states and which answerers it has;
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -30,10 +29,11 @@ from harmonium.learning.record import FitResult
 from harmonium.learning.watch import Confirmation
 from harmonium.models.answers import Answerer, answer, named
 from harmonium.models.codec import Codec, ValueCodec
-from harmonium.models.facts import learning_facts
+from harmonium.models.facts import digest, learning_facts
 from harmonium.models.marginals import posterior_marginals
 from harmonium.models.partition import annealed, annealed_back, annealed_from_bases
 from harmonium.models.question import HOW, Question, blanks, readings, weighed
+from harmonium.models.restricted import restricted
 from harmonium.models.scoring import log_weights_of
 from harmonium.sampling.paths import Bases
 
@@ -91,6 +91,7 @@ class EnergyModel(JointDistribution):
         n_chains: int = 100,
         n_temperatures: int | None = None,
         X: Any = None,
+        evidence: Mapping[Any, Any] | None = None,
         random_state: Any = None,
     ) -> LogZ:
         """log Z of the fitted model, in nats.
@@ -109,6 +110,7 @@ class EnergyModel(JointDistribution):
             while the parameters stay as they are.
         n_chains : chains for AIS; rows for RAISE without `X`. At least 2.
         n_temperatures : steps from base to model; by default 2,000, for ``"auto"`` what it takes.
+        evidence : of networks ``{name: state}``: the sum of the states that agree with it alone.
         random_state : seed; ``"auto"`` without one uses a fixed one: the figure stays the same.
 
         Costs ``n_chains * n_temperatures`` sweeps; an RBM's ``"auto"`` 3,500 to 8,500 times
@@ -116,6 +118,10 @@ class EnergyModel(JointDistribution):
         has weight zero, or exact is not affordable.
         """
         check_is_fitted(self)
+        if evidence is not None:
+            given = {"n_chains": n_chains, "n_temperatures": n_temperatures, "X": X}
+            given["random_state"] = random_state
+            return restricted(self, evidence).log_partition(method, **given)
         check_choice("method", method, ("auto", "exact", "ais", "raise"))
         check_integer("n_chains", n_chains, 2)
         if n_temperatures is not None:
@@ -169,8 +175,7 @@ class EnergyModel(JointDistribution):
                 raise ValueError(
                     "X: method='raise' cannot start at rows without their attributes; leave X out"
                 )
-        verbose = getattr(self, "verbose", 0)
-        return annealed_back(energy, rows, n_temperatures, generator, verbose)
+        return annealed_back(energy, rows, n_temperatures, generator, getattr(self, "verbose", 0))
 
     @property
     def log_partition_(self) -> LogZ:
@@ -231,12 +236,7 @@ class EnergyModel(JointDistribution):
     _log_partition_of: str | None = None
 
     def _parameters_digest(self) -> str:
-        arrays, facts = self._in_force()
-        digest = hashlib.blake2b(repr(facts).encode())
-        for array in arrays:
-            digest.update(f"{array.shape}{array.dtype.str}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        return digest(*self._in_force())
 
     @property
     def known_log_partition(self) -> LogZ | None:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harmonium.contract.estimates import LogZ
 
-__all__ = ["learning_facts"]
+__all__ = ["digest", "learning_facts"]
+
+
+def digest(arrays: Sequence[NDArray[Any]], facts: Any) -> str:
+    """Of arrays and whatever else: the same only where they are."""
+    found = hashlib.blake2b(repr(facts).encode())
+    for array in arrays:
+        found.update(f"{array.shape}{array.dtype.str}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 def learning_facts(learned: Mapping[str, Any], log_z: LogZ | None) -> dict[str, Any]:

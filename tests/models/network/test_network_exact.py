@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from fractions import Fraction
 from itertools import pairwise, product
 
@@ -14,9 +15,11 @@ from tests.support.network_oracle import SHAPES, NetworkOracle, random_factors
 from tests.support.statistics import ALPHA, assert_drawn_from, chi_square_p_value
 
 import harmonium as hm
-from harmonium.models.network.exact import contraction
+from harmonium.models.network.exact import contraction, meeting
 from harmonium.models.network.exact import engine as exact
+from harmonium.models.network.exact.domains import LINEAR, LOG, MAX
 from harmonium.models.network.exact.order import elimination_order, interaction_graph
+from harmonium.models.network.exact.plan import plan as make_plan
 
 CASES = [(shape, zeros) for shape in SHAPES for zeros in (False, True)]
 
@@ -124,6 +127,21 @@ def test_rows_with_blanks_are_answered_each_by_its_own_pattern(shape, zeros, ari
         np.testing.assert_allclose(means[i], posterior @ oracle.X, atol=1e-11)
         assert posterior[oracle.index(modes[[i]])[0]] == pytest.approx(posterior.max(), rel=1e-12)
         assert posterior[oracle.index(draws[[i]])[0]] > 0.0
+
+
+@pytest.mark.parametrize(("shape", "zeros"), CASES)
+@pytest.mark.parametrize("known", range(6))
+def test_rows_that_know_the_same_column_keep_their_own_means(shape, zeros, known, arithmetic):
+    """What a row knows reaches variables far from it, which other rows must not blur."""
+    network, oracle = both(shape, zeros)
+    column = known % len(oracle.names)
+    states = np.unique(oracle.X[oracle.weights > 0, column])
+    rows = np.full((len(states), len(oracle.names)), np.nan)
+    rows[:, column] = states
+    together = network.complete(rows, how="mean")
+    for row, state in zip(together, states, strict=True):
+        posterior = oracle.given({oracle.names[column]: state})
+        np.testing.assert_allclose(row, posterior @ oracle.X, atol=1e-11)
 
 
 @pytest.mark.parametrize(("shape", "zeros"), CASES)
@@ -252,32 +270,58 @@ def test_a_long_chain_costs_no_more_than_its_length():
 
 
 def test_too_wide_a_network_is_refused_by_its_width_before_any_work():
-    network = hm.MarkovNetwork.grid(12, 12, n_states=4)
+    network = hm.MarkovNetwork.grid(16, 16, n_states=4)
     for ask in (
         lambda: network.marginal("0,0"),
-        network.marginals,
-        network.most_likely,
+        lambda: network.marginals(method="exact"),
+        lambda: network.most_likely(method="exact"),
+        lambda: network.sample(method="exact"),
         lambda: network.log_partition("exact"),
     ):
         with pytest.raises(ValueError, match=r"1\d variables at once and .* GiB .*max_memory"):
             ask()
     # A row of evidence cuts it in two.
-    known = {f"6,{x}": 0 for x in range(12)} | {f"{y},6": 0 for y in range(12)}
+    known = {f"8,{x}": 0 for x in range(16)} | {f"{y},8": 0 for y in range(16)}
     assert network.marginal("0,0", known) == pytest.approx(0.25)
 
 
-def test_the_plan_keeps_its_promise_of_memory():
-    """No message nor product outgrows what the plan counted."""
-    sizes, scopes = [3] * 9, [(i, j) for i in range(9) for j in range(i + 1, 9) if (i + j) % 3]
-    order = elimination_order(interaction_graph(9, scopes), sizes)
-    plan = contraction.plan(scopes, order)
-    tables = [np.ones((3, 3)) for _ in scopes]
-    up = contraction.Upward(plan, tables, contraction.LINEAR)
-    largest = max(up._product(bucket).size for bucket in plan.buckets)
-    assert largest == 3 ** plan.width()
-    held = 8.0 * (sum(m.size for m in up.messages) + 2 * largest)
-    assert held == plan.memory(sizes)
-    assert float(up.log_total) == pytest.approx(9 * math.log(3))
+@pytest.mark.parametrize("domain", [LINEAR, LOG])
+def test_the_plan_keeps_its_promise_of_memory(monkeypatch, domain):
+    """What is in memory at once, by Python's own count, is what the plan said before."""
+    monkeypatch.setattr(contraction, "_MANY_BLOCKS", 10**9)
+    sizes, scopes = [16] * 8, [(i, j) for i in range(8) for j in range(i + 1, 8) if (i + j) % 5]
+    order = elimination_order(interaction_graph(8, scopes), sizes)
+    plan = make_plan(scopes, order)
+    tables = [domain.from_log(np.zeros((16, 16))) for _ in scopes]
+    for reach in ("sum", "up", "down"):
+        tracemalloc.start()
+        up = contraction.Upward(plan, tables, domain, kept=reach != "sum")
+        if reach == "down":
+            up.marginals([(v,) for v in range(8)], np.ones(()))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        promised = plan.memory(sizes, reach)
+        assert 0.5 * promised < peak <= 1.05 * promised
+        assert float(up.log_total) == pytest.approx(8 * math.log(16))
+
+
+@pytest.mark.parametrize("domain", [LINEAR, LOG, MAX])
+def test_blocks_do_not_change_answers(monkeypatch, domain):
+    """A product in many blocks, its axes merged, by several threads, and in one piece."""
+    source = np.random.default_rng(0)
+    sizes = [2, 3, 2, 4, 3, 2, 3]
+    scopes = [(0, 1, 2), (2, 3), (3, 4, 5), (5, 6), (6, 0), (1, 4), (6, 3)]
+    tables = [domain.from_log(source.normal(size=[sizes[v] for v in s])) for s in scopes]
+    order = elimination_order(interaction_graph(7, scopes), sizes)
+    plan = make_plan(scopes, order)
+    found = []
+    for block in (2**16, 5):
+        monkeypatch.setattr(meeting, "BLOCK", block)
+        monkeypatch.setattr(meeting, "_SMALL", block // 4)
+        up = contraction.Upward(plan, tables, domain)
+        found.append([up.log_total, *up.messages, *up.marginals(scopes, np.ones(()))])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
 
 
 # -- properties ------------------------------------------------------------------------------------

@@ -95,7 +95,6 @@ BAD_NETWORKS = [
     ([hm.Factor([], 2.0)], ValueError, "at least one variable"),
     (["a"], TypeError, r"factors\[0\] must be a hm.Factor, got 'a'"),
     (hm.Factor("a", [1, 1]), TypeError, "must be a list of hm.Factor"),
-    (None, TypeError, "must be a list of hm.Factor"),
     (
         [hm.Factor("a", [1, 1]), hm.Factor("a", [1, 1, 1])],
         ValueError,

@@ -24,9 +24,9 @@ from harmonium.contract.energy import (
     Metric,
     Parameters,
 )
-from harmonium.models.network.exact.contraction import TooWideError
 from harmonium.models.network.exact.engine import Engine
 from harmonium.models.network.exact.order import interaction_graph
+from harmonium.models.network.exact.plan import TooWideError
 
 __all__ = ["FactorEnergy"]
 
@@ -323,13 +323,11 @@ class FactorEnergy(Energy):
 def _colours(n_variables: int, scopes: Sequence[Sequence[int]]) -> list[list[int]]:
     """Variables in classes that share no factor: greedy, the best connected first."""
     graph = interaction_graph(n_variables, scopes)
-    classes: list[tuple[int, list[int]]] = []
-    for variable in sorted(range(n_variables), key=lambda v: -graph[v].bit_count()):
-        for i, (mask, members) in enumerate(classes):
-            if not mask & graph[variable]:
-                members.append(variable)
-                classes[i] = (mask | 1 << variable, members)
-                break
-        else:
-            classes.append((1 << variable, [variable]))
-    return [sorted(members) for _, members in classes]
+    classes: list[set[int]] = []
+    for variable in sorted(range(n_variables), key=lambda v: -len(graph[v])):
+        own = next((each for each in classes if each.isdisjoint(graph[variable])), None)
+        if own is None:
+            own = set()
+            classes.append(own)
+        own.add(variable)
+    return [sorted(members) for members in classes]

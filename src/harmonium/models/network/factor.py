@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.data.tables import as_array
+from harmonium.models.network.names import Name, check_names, numbered
 
-__all__ = ["Factor", "Name"]
-
-#: What a variable may be called: any hashable value; text, as a rule.
-Name: TypeAlias = Hashable
+__all__ = ["Factor"]
 
 
 class Factor:
@@ -28,22 +26,44 @@ class Factor:
         k variables of n states, the last variable's state running fastest; or a dictionary
         ``{(state, ...): number}`` with every combination of states.
     log : the numbers are natural logarithms (``-inf`` forbids).
+    states : names of the states of some variables, in the table's order: ``{variable: [name,
+        ...]}``, any hashables but missing values. Questions, answers, rows and a table's keys
+        then have these in place of numbers. One factor of a variable may name them for all.
 
     Attributes
     ----------
     variables : tuple of names.
     log_table : float64, an axis a variable, read-only.
+    states : ``{variable: (name, ...)}`` as given.
     """
 
-    __slots__ = ("log_table", "variables")
+    __slots__ = ("log_table", "states", "variables")
 
     variables: tuple[Name, ...]
+    states: dict[Name, tuple[Name, ...]]
     log_table: NDArray[np.float64]
 
-    def __init__(self, variables: Name | Iterable[Name], table: Any, *, log: bool = False) -> None:
+    def __init__(
+        self,
+        variables: Name | Iterable[Name],
+        table: Any,
+        *,
+        log: bool = False,
+        states: Mapping[Name, Sequence[Name]] | None = None,
+    ) -> None:
         self.variables = _names(variables)
         who = f"table of the factor over {list(self.variables)!r}"
+        self.states = check_names(self.variables, states)
+        if isinstance(table, Mapping) and self.states:
+            table = numbered(self.variables, self.states, table, who)
         values = _array(self.variables, table, who)
+        for axis, name in enumerate(self.variables):
+            given = self.states.get(name)
+            if given is not None and len(given) != values.shape[axis]:
+                raise ValueError(
+                    f"states[{name!r}] has {len(given)} names, but the table has "
+                    f"{values.shape[axis]} states for it; wanted a name for each"
+                )
         if log:
             bad = np.isnan(values) | np.isposinf(values)
             wanted, empty = "a finite logarithm or -inf", bool(np.isneginf(values).all())
@@ -76,10 +96,11 @@ class Factor:
         return f"Factor({list(self.variables)!r}, {shape})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"variables": self.variables, "log_table": self.log_table}
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.variables, self.log_table = state["variables"], state["log_table"]
+        self.states = state.get("states", {})  # of before states had names
         self.log_table.flags.writeable = False
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ from harmonium.contract.energy import Chains, Evidence, Generator
 from harmonium.contract.estimates import Status
 from harmonium.contract.warning import warn_caller
 from harmonium.models.network.energy import FactorEnergy
-from harmonium.models.network.exact.contraction import Array
-from harmonium.models.network.factor import Name
+from harmonium.models.network.exact.domains import Array
+from harmonium.models.network.names import Name
 from harmonium.sampling.gibbs import Schedule, equilibrate
 from harmonium.sampling.modes import climb, seek_mode
 from harmonium.units.space import uniform_states
@@ -45,6 +46,7 @@ class Marginals(dict[Name, Array]):
 
     Attributes
     ----------
+    by_state : ``{name: {state: P(state)}}``, states as they are called.
     std_error : ``{name: (n_states,)}``; 0.0 when exact; nan where none can be given. For
         ``"loopy"`` the distance from a check by chains, at least that check's own error.
     method : ``"exact"``, ``"gibbs"`` or ``"loopy"``.
@@ -59,8 +61,13 @@ class Marginals(dict[Name, Array]):
         std_error: Mapping[Name, Array],
         method: str,
         status: Status = Status.OK,
+        states: Mapping[Name, Sequence[Any]] | None = None,
     ) -> None:
         super().__init__(tables)
+        called = {name: range(len(p)) for name, p in tables.items()} if states is None else states
+        self.by_state = {
+            name: dict(zip(called[name], p.tolist(), strict=True)) for name, p in tables.items()
+        }
         self.method, self.status = method, status
         self.std_error = {
             name: np.asarray(error) if status is Status.OK else np.full_like(error, math.nan)

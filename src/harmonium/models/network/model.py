@@ -9,19 +9,29 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
 
 from harmonium.compute.device import device_for
-from harmonium.contract.checks import Range, check_number, check_ranges, choice, integer, number
+from harmonium.contract.checks import (
+    Range,
+    check_choice,
+    check_number,
+    check_ranges,
+    choice,
+    integer,
+    number,
+)
 from harmonium.contract.estimates import LogZ
 from harmonium.data.tables import check_sample_weight
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.models.network.exact.engine import States
-from harmonium.models.network.factor import Factor, Name
-from harmonium.models.network.forms import shapes, uai
-from harmonium.models.network.forms.drawing import Graph
-from harmonium.models.network.questions import Questions
-from harmonium.models.network.start import TableParameters, fit_tables, go_on
+from harmonium.models.network.factor import Factor
+from harmonium.models.network.forms.methods import Forms
+from harmonium.models.network.names import Name
+from harmonium.models.network.pairs.learn import named_columns
+from harmonium.models.network.rows import codec_of, read_columns
+from harmonium.models.network.start import TableParameters, fit_pairs, fit_tables, go_on
 from harmonium.models.network.structure import Structure
 from harmonium.models.settings import LEARNING_RANGES, positive
 
@@ -37,7 +47,7 @@ _RANGES: dict[str, Range] = {
 }
 
 
-class MarkovNetwork(Questions):
+class MarkovNetwork(Forms):
     """P(x) = product of factors / Z over discrete variables of one or more states each.
 
     The factors given are the model: every question can be asked at once, and :meth:`fit`
@@ -48,7 +58,8 @@ class MarkovNetwork(Questions):
     Parameters
     ----------
     factors : list of :class:`Factor`, at least one variable among them. Variables are the
-        columns of rows in, and out, by their first appearance.
+        columns of rows in, and out, by their first appearance. None: all is to be learned, by
+        ``fit(X, structure="tree")`` or ``"sparse"``.
     learner : how :meth:`fit` takes the model's expectation: ``"exact"`` (a junction tree and
         L-BFGS), ``"pcd"`` (persistent Gibbs chains), ``"auto"`` the first where it fits.
     weight_decay : pull of every log-table entry to zero in ``fit``: half this times the sum
@@ -82,7 +93,7 @@ class MarkovNetwork(Questions):
 
     def __init__(
         self,
-        factors: list[Factor],
+        factors: list[Factor] | None = None,
         *,
         learner: str = "auto",
         weight_decay: float = 0.0,
@@ -108,12 +119,13 @@ class MarkovNetwork(Questions):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
-        Structure.check(factors)  # a network that cannot be is refused where it is written
+        if factors is not None:
+            Structure.check(factors)  # a network that cannot be is refused where it is written
 
     # -- structure ---------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
-        return True
+        return self.factors is not None or self.__dict__.get("_learned") is not None
 
     @property
     def _network(self) -> Structure:
@@ -134,6 +146,10 @@ class MarkovNetwork(Questions):
         # Parameters set anew after a fit mean the network that they name.
         if learned is not None and learned[0] is self.factors:
             return learned[1]
+        if self.factors is None:
+            raise NotFittedError(
+                "factors is None: a network needs them, or fit(X, structure='tree') or 'sparse'"
+            )
         return self.factors
 
     def __getstate__(self) -> dict[str, Any]:
@@ -142,33 +158,50 @@ class MarkovNetwork(Questions):
         return state
 
     def check_parameters(self) -> None:
-        Structure.check(self.factors)
+        if self.factors is not None:
+            Structure.check(self.factors)
         check_ranges(vars(self), _RANGES)
 
     # -- learn ---------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the numbers of all tables from rows of states, by maximum likelihood.
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, structure: str = "given"
+    ) -> Self:
+        """Learn the numbers of all tables from rows of states, by maximum likelihood, and, if
+        asked, which pairs of variables have a table.
 
-        Which variables share a factor stays as given, and a zero stays zero; all other
-        entries start from those given and move until the model expects every factor's states
-        as often as the rows show them. The likelihood is concave, so it does not matter where
-        it starts, but tables that overlap can hold the same distribution in many ways.
+        Of the structure given a zero stays zero; all other entries start from those given and
+        move until the model expects every factor's states as often as the rows show them. The
+        likelihood is concave, so it does not matter where it starts, but tables that overlap can
+        hold the same distribution in many ways.
 
         Parameters
         ----------
         X : ``(n_samples, n_variables)`` states, columns as ``variables_`` (a frame's columns
-            may name them in any order).
+            may name them in any order). Without factors the variables are the frame's columns, or
+            ``"0"``, ``"1"``..., and their states the integers from 0 to the highest in the rows.
         sample_weight : non-negative weights of the rows.
+        structure : ``"given"``: tables of the factors' variables. ``"tree"``: a table for each
+            variable and each edge of the tree that fits best (Chow, Liu 1968), their numbers the
+            rows' shares with one more row spread over all states; with `weight_decay` these are
+            but the start. ``"sparse"``: for each variable and each of the few pairs that the rows
+            speak for by a criterion (group L1 on the pseudo-likelihood); where `weight_decay` is
+            0 it is 1 / rows. Of factors given, only the variables and their states count then.
 
-        Cost: an up and down pass an iteration with ``"exact"``.
+        Cost: an up and down pass an iteration with ``"exact"``; ``"tree"`` the square of all
+        variables' states for each row; ``"sparse"`` some thousand times that.
         """
         self.check_parameters()
-        network = Structure(self.factors, self.max_memory)
+        check_choice("structure", structure, ("given", "tree", "sparse"))
+        network, states, weights = self._started(X, sample_weight, structure)
         self._learned, self._running = None, None
-        states, weights = self._rows(X, sample_weight)
         wanted = asked(TableParameters, vars(self))
-        found = fit_tables(wanted, network, states, weights, device_for(self.device))
+        if structure == "given":
+            found = fit_tables(wanted, network, states, weights, device_for(self.device))
+        else:
+            found = fit_pairs(
+                structure == "tree", wanted, network, states, weights, device_for(self.device)
+            )
         self._learned = (self.factors, found.factors)
         self._keep_log_partition(None)
         self.n_iter_ = found.n_iter
@@ -183,7 +216,7 @@ class MarkovNetwork(Questions):
         learned so far. Chains persist between calls; nothing is held out and nothing averaged.
         """
         self.check_parameters()
-        states, weights = self._rows(X, sample_weight)
+        states, weights = self._rows(X, sample_weight, self._network)
         wanted = asked(TableParameters, vars(self))
         factors, self._running, n_updates = go_on(
             wanted, self._network, states, weights, self._running, device_for(self.device)
@@ -194,23 +227,43 @@ class MarkovNetwork(Questions):
         self._keep_partial(n_updates)
         return self
 
-    def _rows(self, X: Any, sample_weight: Any) -> tuple[States, NDArray[np.float64] | None]:
-        table = np.asarray(self._codec().read(X))
+    def _started(
+        self, X: Any, sample_weight: Any, structure: str
+    ) -> tuple[Structure, States, NDArray[np.float64] | None]:
+        """The variables to learn about, and rows of their states, with weights."""
+        if self.factors is not None:
+            network = Structure(self.factors, self.max_memory)
+            return network, *self._rows(X, sample_weight, network)
+        if structure == "given":
+            raise ValueError(
+                "structure='given' but factors is None; give factors, or fit(X, "
+                "structure='tree') or 'sparse'"
+            )
+        states, names, called = read_columns(X)
+        network = Structure(named_columns(states, names, called), self.max_memory)
+        return network, states, check_sample_weight(sample_weight, states)
+
+    def _rows(
+        self, X: Any, sample_weight: Any, network: Structure
+    ) -> tuple[States, NDArray[np.float64] | None]:
+        table = np.asarray(codec_of(self, network).read(X))
         return table.astype(np.intp), check_sample_weight(sample_weight, table)
 
     # -- files ---------------------------------------------------------------
 
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         factors = self.factors_
-        for name in self.variables_:
+        called = (name for factor in factors for names in factor.states.values() for name in names)
+        for name in (*self.variables_, *called):
             if not _writable(name):
                 raise TypeError(
-                    f"variable {name!r} cannot be kept in a model file; wanted text, a number, "
-                    "or a tuple of these"
+                    f"variable or state {name!r} cannot be kept in a model file; wanted text, a "
+                    "number, or a tuple of these"
                 )
         known = self.known_log_partition
         facts: dict[str, Any] = {
             "variables": [repr(list(factor.variables)) for factor in factors],
+            "states": [repr(list(factor.states.items())) for factor in factors],
             "log_partition": None if known is None else vars(known),
             "fit": [getattr(self, "n_iter_", None), getattr(self, "stop_reason_", None)],
             "parameters_left_out": ["factors", "checkpoint", "device"],
@@ -218,8 +271,15 @@ class MarkovNetwork(Questions):
         return {str(i): factor.log_table for i, factor in enumerate(factors)}, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        # Files of before states had names have none.
+        called = facts.get("states", ["[]"] * len(facts["variables"]))
         factors = [
-            Factor(ast.literal_eval(names), arrays[str(i)], log=True)
+            Factor(
+                ast.literal_eval(names),
+                arrays[str(i)],
+                log=True,
+                states=dict(ast.literal_eval(called[i])),
+            )
             for i, names in enumerate(facts["variables"])
         ]
         Structure.check(factors)
@@ -239,60 +299,31 @@ class MarkovNetwork(Questions):
         }
         return sizes | ({"iterations": self.n_iter_} if hasattr(self, "n_iter_") else {})
 
-    # -- other forms ---------------------------------------------------------------
+    def restricted(self, evidence: Mapping[Name, Any]) -> Self:
+        """The same product of the states that agree with `evidence` alone, as a network of its own.
 
-    @classmethod
-    def chain(cls, n: int, pair: Any = None, unary: Any = None, *, n_states: int = 2) -> Self:
-        """Variables ``"0"`` to ``"n-1"`` in a row; see :func:`.shapes.chain_factors`."""
-        return cls(shapes.chain_factors(n, pair, unary, n_states))
-
-    @classmethod
-    def grid(
-        cls,
-        height: int,
-        width: int,
-        pair: Any = None,
-        unary: Any = None,
-        *,
-        n_states: int = 2,
-    ) -> Self:
-        """Variables ``"row,column"``, four neighbours; see :func:`.shapes.grid_factors`."""
-        return cls(shapes.grid_factors(height, width, pair, unary, n_states))
-
-    @classmethod
-    def complete_bipartite(cls, W: Any, b: Any, c: Any) -> Self:
-        """Binary ``"v0"``... and ``"h0"``...: P(v, h) proportional to exp(v'Wh + b'v + c'h).
-
-        `W` is ``(visible, hidden)``, `b` ``(visible,)``, `c` ``(hidden,)``; finite numbers.
+        What the evidence and the factors' zeros leave one state of has one state in it. Its log Z
+        is known where it is exactly affordable.
         """
-        return cls(shapes.bipartite_factors(W, b, c))
-
-    @classmethod
-    def read_uai(cls, path: str | PathLike[str]) -> Self:
-        """The network of a UAI file (MARKOV or BAYES); variables are named ``"0"``, ``"1"``..."""
-        return cls(uai.read_network(path))
-
-    def to_uai(self, path: str | PathLike[str]) -> None:
-        """Write the network as a UAI file (MARKOV), variables numbered as ``variables_``."""
-        uai.write_network(path, self._network)
-
-    def read_uai_evidence(self, path: str | PathLike[str]) -> dict[Name, int]:
-        """The evidence of a UAI evidence file as ``{name: state}``."""
-        return uai.read_evidence(path, self._network)
-
-    def write_uai_evidence(self, path: str | PathLike[str], evidence: Mapping[Name, int]) -> None:
-        """Write evidence ``{name: state}`` as a UAI evidence file."""
-        uai.write_evidence(path, self._network, evidence)
-
-    def graph(self) -> Graph:
-        """The variables' names and which of them each factor joins, to be drawn."""
-        return Graph(self._network.names, self._network.exact.scopes)
-
-    def plot(self, path: str | PathLike[str]) -> None:
-        """A picture of the network to a file: circles are variables, squares factors."""
-        from harmonium.models.network.forms.drawing import plot_network
-
-        plot_network(path, self.graph())
+        given = self._posterior(evidence).given
+        narrow = given.narrow
+        network, kept = self._network, frozenset(narrow.kept)
+        names, sizes, states = network.names, network.exact.sizes, network.states
+        factors = [
+            Factor([names[narrow.kept[v]] for v in scope], table, log=True)
+            for scope, table in zip(narrow.scopes, narrow.log_tables, strict=True)
+        ]
+        for v, left in enumerate(narrow.states):
+            if v not in kept or len(left) < sizes[v] or states.names[v] is not None:
+                # A table of ones that says what those that are left are called.
+                called = {names[v]: [states.name(v, number) for number in left]}
+                factors.append(Factor([names[v]], np.ones(len(left)), states=called))
+        factors.append(Factor([], narrow.constant, log=True))
+        parameters = {**self.get_params(deep=False), "factors": factors, "checkpoint": None}
+        part = type(self)(**parameters)
+        if given.fits("sum"):
+            part._keep_log_partition(LogZ(given.log_sum()))
+        return part
 
 
 def _writable(name: Any) -> bool:

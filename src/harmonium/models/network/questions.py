@@ -12,33 +12,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute.device import device_for
-from harmonium.compute.random import generator_for, random_generator
+from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
-from harmonium.contract.estimates import Status
+from harmonium.contract.estimates import Bound, LogZ, Status
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
 from harmonium.models.cells import CellQuestions
 from harmonium.models.codec import Codec
 from harmonium.models.network.energy import FactorEnergy
-from harmonium.models.network.exact.beliefs import LoopyBeliefs, loopy_beliefs
-from harmonium.models.network.exact.contraction import Array
-from harmonium.models.network.exact.engine import States
-from harmonium.models.network.factor import Name
-from harmonium.models.network.marginals import (
-    ChainMarginals,
-    Marginals,
-    against_chains,
-    chain_marginals,
-    likeliest_of_chains,
-)
+from harmonium.models.network.exact.beliefs import LoopyBeliefs
+from harmonium.models.network.exact.domains import Array
+from harmonium.models.network.marginals import Marginals
+from harmonium.models.network.names import Name
+from harmonium.models.network.posterior import SCHEDULE, MostLikely, Posterior
 from harmonium.models.network.rows import Elimination, codec_of, patterns
 from harmonium.models.network.structure import Structure
 from harmonium.models.question import blanks
-from harmonium.sampling.gibbs import Schedule
 
 __all__ = ["Questions"]
-
-#: Annealed sweeps that lead chains in, then sweeps that answers are made of.
-_SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
 
 
 class Questions(CellQuestions):
@@ -66,6 +56,12 @@ class Questions(CellQuestions):
         return self._network.exact.sizes
 
     @property
+    def states_(self) -> dict[Name, list[Any]]:
+        """What the states of each variable are called, in the order of tables and marginals."""
+        network = self._network
+        return {name: network.states.of(v) for v, name in enumerate(network.names)}
+
+    @property
     def n_features_in_(self) -> int:
         """The number of variables."""
         return len(self._network.names)
@@ -81,8 +77,8 @@ class Questions(CellQuestions):
         return [factor.log_table for factor in factors], [factor.variables for factor in factors]
 
     def _exact_log_partition(self, required: bool) -> float | None:
-        network = self._network
-        return float(network.exact.log_sum()) if required or network.fits() else None
+        given = self._network.given({})
+        return given.log_sum() if required or given.fits("sum") else None
 
     def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
         network = self._network
@@ -97,7 +93,7 @@ class Questions(CellQuestions):
         weigh = self._log_weights(False)
         chains = GibbsChains(
             lambda: self.build_energy(torch.float32),
-            _SCHEDULE,
+            SCHEDULE,
             possible=lambda x: ~torch.isneginf(weigh(x)),
             verbose=getattr(self, "verbose", 0),
         )
@@ -120,7 +116,10 @@ class Questions(CellQuestions):
             for column, state in self._network.columns(assignment, "assignment").items():
                 table[0, column] = state
         else:
-            values = assignment if hasattr(assignment, "columns") else np.asarray(assignment)
+            values = assignment
+            if not hasattr(assignment, "columns"):
+                kind = object if self._network.states.any else None
+                values = np.asarray(assignment, dtype=kind)
             one = getattr(values, "ndim", 2) == 1
             table = np.asarray(self._codec().read(values[None, :] if one else values, blanks=True))
         result = np.empty(len(table))
@@ -129,6 +128,10 @@ class Questions(CellQuestions):
             if len(known) == self.n_features_in_:
                 result[rows] = self._network.log_weight(part)
                 continue
+            if len(rows) == 1:
+                given = self._network.given({v: int(part[0, v]) for v in known})
+                result[rows] = given.log_sum()
+                continue
             exact = self._network.exact
             for piece in exact.batches(len(rows), known):
                 result[rows[piece]] = exact.log_sum(part[piece], known)
@@ -136,13 +139,37 @@ class Questions(CellQuestions):
         # A sum over everything is exactly one, whatever the rounding.
         return float(np.minimum(result, 0.0)[0]) if one else np.minimum(result, 0.0)
 
+    def log_evidence(
+        self, evidence: Mapping[Name, Any], *, method: str = "auto", random_state: Any = None
+    ) -> LogZ:
+        """log P(evidence), as :meth:`log_prob`, with its error and status, where too wide as well.
+
+        It is the difference of two sums, log Z given the evidence and log Z, each by `method` of
+        :meth:`log_partition`.
+        """
+        own = self.log_partition(method, evidence=evidence, random_state=random_state)
+        whole = self.log_partition(method, random_state=random_state)
+        worse = own if own.status is not Status.OK else whole
+        if own.method == whole.method == "exact":
+            return LogZ(min(own.value - whole.value, 0.0))
+        return LogZ(
+            own.value - whole.value,
+            float(np.hypot(own.std_error, whole.std_error)),
+            "ais" if "ais" in (own.method, whole.method) else whole.method,
+            Bound.NONE,
+            worse.status,
+            min(own.effective_chains, whole.effective_chains),
+            max(own.n_chains, whole.n_chains),
+            max(own.n_temperatures, whole.n_temperatures),
+        )
+
     def prob(self, assignment: Any) -> Any:
         """P of an assignment, see :meth:`log_prob`."""
         value = np.exp(self.log_prob(assignment))
         return float(value) if np.ndim(value) == 0 else value
 
     def marginal(
-        self, variables: Name | Iterable[Name], evidence: Mapping[Name, int] | None = None
+        self, variables: Name | Iterable[Name], evidence: Mapping[Name, Any] | None = None
     ) -> Array:
         """P(variables given evidence), exactly: an array with an axis a variable, sum one.
 
@@ -153,92 +180,53 @@ class Questions(CellQuestions):
         """
         network = self._network
         wanted = network.queried(variables)
-        rows, known = network.evidence(evidence)
+        known = network.evidence(evidence)
         clash = [network.names[v] for v in wanted if v in known]
         if clash:
             raise ValueError(f"variables: {clash[0]!r} is known from the evidence; leave it out")
-        log_p = network.exact.log_sum(rows, known, keep=wanted)
-        if known:
-            log_p = log_p[..., 0]
-        self._check_possible(log_p.max(), evidence)
-        p = np.exp(log_p - log_p.max())
-        return np.asarray(p / p.sum())
+        given = network.given(known)
+        self._check_possible(given.log_sum(), evidence)
+        return given.marginal(wanted)
 
     def marginals(
         self,
-        evidence: Mapping[Name, int] | None = None,
+        evidence: Mapping[Name, Any] | None = None,
         *,
-        method: str = "exact",
+        method: str = "auto",
         random_state: Any = None,
     ) -> Marginals:
         """P(variable given evidence) for every variable at once: ``{name: (n_states,)}``.
 
         ``method="exact"`` is one pass up the junction tree and one down. Where that is too
         wide, ``"gibbs"`` averages 64 chains that began apart, and ``"loopy"`` is loopy belief
-        propagation, held against such chains unless the network is a tree. What the evidence
-        names is certain.
+        propagation, held against such chains unless the network is a tree; ``"auto"`` is exact
+        where it fits `max_memory` and minutes, else messages where chains confirm them, else
+        chains. What the evidence names is certain.
 
         Returns a dictionary that also has ``std_error``, ``method`` and ``status``, see
         :class:`~harmonium.models.network.marginals.Marginals`; a ``RuntimeWarning`` is given
         where the status is not ok.
         """
-        check_choice("method", method, ("exact", "gibbs", "loopy"))
-        network = self._network
-        rows, known = network.evidence(evidence)
-        free = [v for v in range(len(network.names)) if v not in known]
-        sizes = network.exact.sizes
-        if method == "exact":
-            self._check_possible(float(network.exact.log_sum(rows, known).max()), evidence)
-            tables = network.exact.marginals([(v,) for v in free], rows, known)
-            found = {v: p[0] if known else p for v, p in zip(free, tables, strict=True)}
-            errors = {v: np.zeros(sizes[v]) for v in free}
-            status = Status.OK
-        elif method == "gibbs":
-            chains = self._chain_marginals(rows, known, random_state)
-            found = {v: chains.value[v, : sizes[v]] for v in free}
-            errors = {v: chains.error[v, : sizes[v]] for v in free}
-            status = Status.OK if chains.agree else Status.CHAINS_DISAGREE
-        else:
-            found, errors, status = self._checked_beliefs(evidence, random_state)
-        for v in known:
-            found[v], errors[v] = np.eye(sizes[v])[rows[0, v]], np.zeros(sizes[v])
-        names = list(enumerate(network.names))
-        marginals = Marginals(
-            {name: found[v] / found[v].sum() for v, name in names},
-            {name: errors[v] for v, name in names},
-            method,
-            status,
-        )
-        marginals.warn()
-        return marginals
+        check_choice("method", method, ("auto", "exact", "gibbs", "loopy"))
+        found = self._posterior(evidence, random_state).marginals(method)
+        found.warn()
+        return found
 
-    def _chain_marginals(
-        self, rows: States, known: frozenset[int], random_state: Any
-    ) -> ChainMarginals:
-        energy = self.build_energy(torch.float32)
-        return chain_marginals(
-            energy,
-            *_start(energy, rows, known),
-            (_SCHEDULE.n_lead_in, _SCHEDULE.n_sweeps),
-            generator_for(energy.device, random_generator(random_state)),
-            self._network.log_weight,
-        )
-
-    def _checked_beliefs(
-        self, evidence: Mapping[Name, int] | None, random_state: Any
-    ) -> tuple[dict[int, Array], dict[int, Array], Status]:
-        """Loopy beliefs by column, their errors, and whether chains confirm them."""
+    def _posterior(
+        self, evidence: Mapping[Name, Any] | None, random_state: Any = None
+    ) -> Posterior:
+        """What is said given the evidence; refused where zeros rule it out: those of single tables,
+        and all together where that is known exactly."""
         network = self._network
-        beliefs = self.loopy_marginals(evidence)
-        found = {network.index[name]: p for name, p in beliefs.marginals.items()}
-        if beliefs.status is not Status.UNPROVEN:
-            return found, {v: np.zeros_like(p) for v, p in found.items()}, beliefs.status
-        chains = self._chain_marginals(*network.evidence(evidence), random_state)
-        return found, *against_chains(found, chains)
+        known = network.evidence(evidence)
+        given = network.given(known)
+        if given.has_zeros and given.fits("sum"):
+            self._check_possible(given.log_sum(), evidence)
+        return Posterior(network, known, lambda: self.build_energy(torch.float32), random_state)
 
     def loopy_marginals(
         self,
-        evidence: Mapping[Name, int] | None = None,
+        evidence: Mapping[Name, Any] | None = None,
         *,
         damping: float = 0.0,
         max_iter: int = 1000,
@@ -252,46 +240,30 @@ class Questions(CellQuestions):
         check_number("damping", damping, 0.0, 1.0, high_open=True)
         check_integer("max_iter", max_iter, 1)
         check_number("tol", tol, 0.0, low_open=True)
-        network = self._network
-        rows, known = network.evidence(evidence)
-        return loopy_beliefs(
-            network.exact,
-            network.names,
-            rows[0],
-            known,
-            damping=damping,
-            max_iter=max_iter,
-            tol=tol,
-        )
+        return self._posterior(evidence).beliefs(damping, max_iter, tol)
 
     def most_likely(
         self,
-        evidence: Mapping[Name, int] | None = None,
+        evidence: Mapping[Name, Any] | None = None,
         *,
-        method: str = "exact",
+        method: str = "auto",
         random_state: Any = None,
-    ) -> dict[Name, int]:
+    ) -> MostLikely:
         """The most probable assignment given the evidence: ``{name: state}`` of all variables.
 
         ``method="exact"`` is max-sum elimination; ``"gibbs"`` the best that 64 annealed
-        chains meet and climb to, with no promise.
+        chains meet and climb to, with no promise; ``"auto"`` is exact where it fits. The
+        dictionary's ``method`` and ``status`` say which it was, ``log_weight`` how high it is.
         """
-        check_choice("method", method, ("exact", "gibbs"))
+        check_choice("method", method, ("auto", "exact", "gibbs"))
+        posterior = self._posterior(evidence, random_state)
+        best, height, method = posterior.most_likely(method)
         network = self._network
-        rows, known = network.evidence(evidence)
-        if method == "exact":
-            states, height = network.exact.fill(rows, known)
-            self._check_possible(float(height[0]), evidence)
-            best = states[0]
-        else:
-            energy = self.build_energy(torch.float32)
-            row, free = _start(energy, rows, known)
-            source = generator_for(energy.device, random_generator(random_state))
-            best = likeliest_of_chains(energy, row, free, _SCHEDULE, source)
-        return {name: int(best[v]) for v, name in enumerate(network.names)}
+        states = {name: network.states.name(v, best[v]) for v, name in enumerate(network.names)}
+        return MostLikely(states, height, method)
 
     @staticmethod
-    def _check_possible(log_weight: float, evidence: Mapping[Name, int] | None) -> None:
+    def _check_possible(log_weight: float, evidence: Mapping[Name, Any] | None) -> None:
         if np.isneginf(log_weight):
             if evidence:
                 raise ValueError(f"evidence {dict(evidence)!r} has probability zero")
@@ -307,7 +279,7 @@ class Questions(CellQuestions):
         condition: Any = None,
         method: str = "auto",
         random_state: Any = None,
-    ) -> NDArray[np.int64]:
+    ) -> NDArray[Any]:
         """Independent exact draws ``(n_samples, n_variables)``, columns as ``variables_``.
 
         Parameters
@@ -322,24 +294,23 @@ class Questions(CellQuestions):
         check_choice("method", method, ("auto", "exact", "gibbs"))
         if condition is not None and evidence is not None:
             raise ValueError("condition and evidence say the same thing twice; give one of them")
-        codec = self._codec()
+        codec, network = self._codec(), self._network
         row = codec.read_condition(condition)
-        rows, known = self._network.evidence(evidence)
-        row[list(known)] = rows[0, list(known)]
-        known = frozenset(np.flatnonzero(~np.isnan(row)).tolist())
-        if method == "exact":
-            self._network.exact.plan(known)  # says how wide it is, where it is too wide
-        name = {"exact": "elimination"}.get(method, method)
-        chosen = named(self._answerers(codec), name)
+        for column, state in network.evidence(evidence).items():
+            row[column] = state
+        known = {int(v): int(row[v]) for v in np.flatnonzero(~np.isnan(row))}
+        given = network.given(known)
+        if method == "exact" or (method == "auto" and given.fits()):
+            named_states = {network.names[v]: network.states.name(v, s) for v, s in known.items()}
+            self._check_possible(given.log_sum(), named_states)
+            draws = given.draws(n_samples, random_generator(random_state))
+            return _whole(codec.write(draws.astype(np.float64)))
         question = blanks(row[None, :], codec, "sample", n_samples)
-        if len(known) == len(row):
-            self._check_possible(float(self._network.log_weight(rows)[0]), evidence)
+        chosen = named(self._answerers(codec), method)
         found = answer(question, chosen, random_generator(random_state))
-        return codec.write(found).astype(np.int64)
+        return _whole(codec.write(found))
 
 
-def _start(energy: FactorEnergy, rows: States, known: frozenset[int]) -> tuple[Tensor, Tensor]:
-    """A row of states, and which of its variables are free, as chains take them."""
-    free = [v not in known for v in range(energy.n_variables)]
-    row = torch.from_numpy(rows[0]).to(energy.device, energy.dtype)
-    return row, torch.tensor(free, device=energy.device)
+def _whole(rows: NDArray[Any]) -> NDArray[Any]:
+    """States that are numbers as integers."""
+    return rows if rows.dtype == object else rows.astype(np.int64)

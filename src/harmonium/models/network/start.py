@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,9 +27,9 @@ from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.engine import States
 from harmonium.models.network.factor import Factor
 from harmonium.models.network.metric import Masked
-
-if TYPE_CHECKING:
-    from harmonium.models.network.structure import Structure
+from harmonium.models.network.pairs.counts import OneHot
+from harmonium.models.network.pairs.learn import sparse_factors, tree_factors
+from harmonium.models.network.structure import Structure
 
 __all__ = ["FittedTables", "TableParameters", "fit_tables", "go_on"]
 
@@ -81,6 +80,36 @@ def fit_tables(
     return learn(wanted, network, rows, split, plan, streams, checkpoint)
 
 
+def fit_pairs(
+    tree: bool,
+    wanted: TableParameters,
+    network: Structure,
+    states: States,
+    weights: NDArray[np.float64] | None,
+    device: torch.device,
+) -> FittedTables:
+    """Tables of pairs that are learned too, of the variables of `network`: of a `tree`, whose
+    tables are known without a climb unless `wanted` has a weight decay, or of few pairs."""
+    rows = OneHot.of(states, weights, network.exact.sizes)
+    n_rows = float(len(states) if weights is None else weights.sum())
+    learn = tree_factors if tree else sparse_factors
+    factors = [
+        Factor(
+            factor.variables,
+            factor.log_table,
+            log=True,
+            states=network.called(factor.variables),
+        )
+        for factor in learn(network.names, rows, n_rows)
+    ]
+    if tree and not wanted.weight_decay:
+        return FittedTables(factors, 0, FitResult({}, 0, StopReason.DONE, {}))
+    if not wanted.weight_decay:
+        wanted = replace(wanted, weight_decay=1.0 / n_rows)
+    found = Structure(factors, network.exact.max_memory)
+    return fit_tables(wanted, found, states, weights, device)
+
+
 def _is_sampled(wanted: TableParameters, network: Structure) -> bool:
     return wanted.learner == "pcd" or (wanted.learner == "auto" and not network.fits())
 
@@ -127,7 +156,7 @@ def _prior(wanted: TableParameters, energy: FactorEnergy) -> Gaussian:
 def _factors(network: Structure, energy: FactorEnergy) -> list[Factor]:
     """Learned tables as factors, each shifted to a largest entry of 1."""
     return [
-        Factor(factor.variables, table - table.max(), log=True)
+        Factor(factor.variables, table - table.max(), log=True, states=factor.states)
         for factor, table in zip(network.factors, energy.log_tables(), strict=True)
     ]
 

@@ -9,14 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harmonium.contract.checks import check_integer
 from harmonium.data.tables import as_array
 from harmonium.models.network.energy import FactorEnergy
-from harmonium.models.network.exact.contraction import Array, TooWideError
+from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.exact.engine import Engine, States
-from harmonium.models.network.factor import Factor, Name
+from harmonium.models.network.exact.given import Given
+from harmonium.models.network.exact.plan import TooWideError
+from harmonium.models.network.factor import Factor
+from harmonium.models.network.names import Name, StateNames
 
 __all__ = ["Structure"]
+
+#: Evidence whose tables are kept.
+_MAX_GIVEN = 16
 
 
 class Structure:
@@ -27,12 +32,15 @@ class Structure:
         self.factors = list(factors)
         self.names = list(sizes)
         self.index = {name: i for i, name in enumerate(self.names)}
+        called = {name: given for factor in factors for name, given in factor.states.items()}
+        self.states = StateNames(self.names, list(sizes.values()), called)
         self.exact = Engine(
             list(sizes.values()),
             [tuple(self.index[name] for name in factor.variables) for factor in factors],
             [factor.log_table for factor in factors],
             max_memory,
         )
+        self._given: dict[tuple[frozenset[tuple[int, int]], float], Given] = {}
         self._energies: dict[tuple[torch.dtype, torch.device], FactorEnergy] = {}
 
     @staticmethod
@@ -41,6 +49,7 @@ class Structure:
         if isinstance(factors, Factor) or not isinstance(factors, Sequence):
             raise TypeError(f"factors must be a list of hm.Factor, got {factors!r}")
         sizes: dict[Name, int] = {}
+        called: dict[Name, tuple[Name, ...]] = {}
         for i, factor in enumerate(factors):
             if not isinstance(factor, Factor):
                 raise TypeError(f"factors[{i}] must be a hm.Factor, got {factor!r}")
@@ -49,6 +58,12 @@ class Structure:
                     raise ValueError(
                         f"factors[{i}] has {size} states for {name!r}, which has "
                         f"{sizes[name]} in an earlier factor; wanted the same number"
+                    )
+            for name, states in factor.states.items():
+                if called.setdefault(name, states) != states:
+                    raise ValueError(
+                        f"factors[{i}] names the states of {name!r} {list(states)!r}, an earlier "
+                        f"factor {list(called[name])!r}; wanted the same names"
                     )
         if not sizes:
             raise ValueError("factors must have at least one variable among them, got none")
@@ -69,8 +84,24 @@ class Structure:
             self._energies[key] = FactorEnergy(self.exact, dtype, device)
         return self._energies[key]
 
+    def called(self, variables: Iterable[Name]) -> dict[Name, list[Name]]:
+        """Names of the states of those of the `variables` that have them."""
+        columns = [self.index[name] for name in variables]
+        return {
+            self.names[v]: self.states.of(v) for v in columns if self.states.names[v] is not None
+        }
+
+    def given(self, known: Mapping[int, int]) -> Given:
+        """Exact answers given states by column; the latest are kept."""
+        key = (frozenset(known.items()), self.exact.max_memory)
+        if key not in self._given:
+            if len(self._given) >= _MAX_GIVEN:
+                self._given.pop(next(iter(self._given)))
+            self._given[key] = Given(self.exact, known)
+        return self._given[key]
+
     def fits(self, known: frozenset[int] = frozenset()) -> bool:
-        """Whether exact answers fit the memory allowed."""
+        """Whether exact answers to rows that know these columns fit the memory allowed."""
         try:
             self.exact.plan(known)
         except TooWideError:
@@ -91,22 +122,16 @@ class Structure:
             if name not in self.index:
                 raise ValueError(f"{what}: {name!r} is no variable of this network")
             column = self.index[name]
-            found[column] = check_integer(
-                f"{what}[{name!r}]", state, 0, self.exact.sizes[column] - 1
-            )
+            found[column] = self.states.number(column, state, f"{what}[{name!r}]")
         return found
 
-    def evidence(self, evidence: Mapping[Name, int] | None) -> tuple[States, frozenset[int]]:
-        """One row of states (0 where free), and the columns that are known."""
-        row = np.zeros((1, len(self.names)), dtype=np.intp)
+    def evidence(self, evidence: Mapping[Name, Any] | None) -> dict[int, int]:
+        """What is known, as states by column."""
         if evidence is None:
-            return row, frozenset()
+            return {}
         if not isinstance(evidence, Mapping):
             raise TypeError(f"evidence must be a dictionary {{name: state}}, got {evidence!r}")
-        columns = self.columns(evidence, "evidence")
-        for column, state in columns.items():
-            row[0, column] = state
-        return row, frozenset(columns)
+        return self.columns(evidence, "evidence")
 
     def queried(self, variables: Any) -> tuple[int, ...]:
         """Columns of one name or of several."""

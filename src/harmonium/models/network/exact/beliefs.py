@@ -10,10 +10,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 from harmonium.contract.estimates import Status
-from harmonium.models.network.factor import Name
+from harmonium.models.network.names import Name
 
 if TYPE_CHECKING:
-    from harmonium.models.network.exact.contraction import Array
+    from harmonium.models.network.exact.domains import Array
     from harmonium.models.network.exact.engine import Engine, States
 
 __all__ = ["LoopyBeliefs", "loopy_beliefs"]

@@ -7,228 +7,30 @@ Lauritzen, Spiegelhalter 1988). One pass up gives Z or the best value; going bac
 exact samples, reads off the mode, or leaves the marginals of every bucket.
 
 Cost is the number of entries of the buckets' tables: exponential in the widest bucket, linear
-in the number of variables. Tables are float64 with an axis a variable, sorted by the order of
-elimination, so that a bucket's own variable is always axis 0.
+in the number of variables. A bucket's table is never held: it is made and summed block by block,
+on all cores, so that memory is that of the messages. Tables are float64 with an axis a variable,
+sorted by the order of elimination, so that a bucket's own variable is always axis 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LINEAR", "LOG", "MAX", "Bucket", "Domain", "Plan", "TooWideError", "Upward", "plan"]
+from harmonium.compute.threads import in_order
+from harmonium.models.network.exact.domains import Array, Domain
+from harmonium.models.network.exact.meeting import Block, Meeting
+from harmonium.models.network.exact.plan import Bucket, Plan
 
-Array: TypeAlias = NDArray[np.float64]
+__all__ = ["Upward"]
 
-
-class TooWideError(ValueError):
-    """An exact answer would need tables that do not fit in the memory allowed."""
-
-
-# -- the arithmetic ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Domain:
-    """How tables are multiplied and how a variable is taken out.
-
-    ``reduce`` takes axis 0 out of a table, which it may overwrite, and returns the message,
-    scaled so that its largest entry stands for 1, with the log of the scale. ``conditional``
-    gives P(axis 0 given the rest) from a table and its scaled message and log scale; where the
-    message is zero it gives zero. ``weights`` gives numbers proportional to probabilities
-    along axis 0.
-    """
-
-    combine: np.ufunc
-    reduce: Callable[[Array], tuple[Array, float]]
-    conditional: Callable[[Array, Array, float], Array]
-    weights: Callable[[Array], Array]
-    #: log of an entry of a final table.
-    log: Callable[[Array], Array]
-    from_log: Callable[[Array], Array]
-
-
-def _sum_linear(table: Array) -> tuple[Array, float]:
-    message = np.add.reduce(table, axis=0)
-    scale = float(message.max())
-    if scale == 0.0:
-        return message, 0.0
-    message /= scale
-    return message, float(np.log(scale))
-
-
-def _conditional_linear(table: Array, message: Array, log_scale: float) -> Array:
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        inverse = np.exp(-log_scale) / message
-    return table * np.where(message > 0.0, inverse, 0.0)
-
-
-def _finite(peaks: Array) -> Array:
-    """Peaks with -inf replaced, so that subtracting them leaves -inf rather than NaN."""
-    return np.where(np.isneginf(peaks), 0.0, peaks)
-
-
-def _scaled_log(message: Array) -> tuple[Array, float]:
-    scale = float(message.max())
-    return (message - scale, scale) if np.isfinite(scale) else (message, 0.0)
-
-
-def _sum_log(table: Array) -> tuple[Array, float]:
-    peaks = _finite(np.maximum.reduce(table, axis=0))
-    table -= peaks
-    np.exp(table, out=table)
-    message = np.add.reduce(table, axis=0)
-    with np.errstate(divide="ignore"):
-        message = np.log(message)
-    message += peaks
-    return _scaled_log(message)
-
-
-def _max_log(table: Array) -> tuple[Array, float]:
-    return _scaled_log(np.maximum.reduce(table, axis=0))
-
-
-def _conditional_log(table: Array, message: Array, log_scale: float) -> Array:
-    return np.exp(table - (_finite(message) + log_scale))
-
-
-def _weights_log(table: Array) -> Array:
-    return np.exp(table - _finite(np.maximum.reduce(table, axis=0)))
-
-
-def _log(table: Array) -> Array:
-    with np.errstate(divide="ignore"):
-        return np.log(table)
-
-
-def _same(table: Array) -> Array:
-    return table
-
-
-#: Sums of plain products: the fastest, where no entry can leave the range of a double.
-LINEAR = Domain(np.multiply, _sum_linear, _conditional_linear, _same, _log, np.exp)
-#: Sums of products kept as logarithms: any range.
-LOG = Domain(np.add, _sum_log, _conditional_log, _weights_log, _same, _same)
-#: Maxima of products kept as logarithms.
-MAX = Domain(np.add, _max_log, _conditional_log, _weights_log, _same, _same)
-
-
-# -- the plan ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Input:
-    """A table on its way into a bucket: which, its axes sorted, and where new axes go."""
-
-    source: int
-    scope: tuple[int, ...]
-    permutation: tuple[int, ...] | None
-    expand: tuple[Any, ...]
-
-    def sort(self, table: Array) -> Array:
-        return table if self.permutation is None else table.transpose(self.permutation)
-
-    def view(self, table: Array) -> Array:
-        """`table` with the bucket's axes, length 1 where it does not depend on a variable."""
-        return self.sort(table)[self.expand]
-
-
-@dataclass
-class Bucket:
-    """The tables that meet when `variable` is taken out; ``scope[0]`` is the variable."""
-
-    variable: int
-    scope: tuple[int, ...]
-    tables: list[_Input] = field(default_factory=list)
-    messages: list[_Input] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Buckets in order of elimination, then a last one over the variables that are kept."""
-
-    order: tuple[int, ...]
-    buckets: list[Bucket]
-    last: Bucket
-
-    def width(self) -> int:
-        """Variables of the widest table."""
-        return max(len(bucket.scope) for bucket in (*self.buckets, self.last))
-
-    def memory(self, sizes: Sequence[int]) -> float:
-        """Bytes at most in use at once: all messages, and two copies of the largest table."""
-        entries = [_entries(bucket.scope, sizes) for bucket in (*self.buckets, self.last)]
-        messages = sum(_entries(bucket.scope[1:], sizes) for bucket in self.buckets)
-        return 8.0 * (messages + 2.0 * max(entries))
-
-
-def _entries(scope: Sequence[int], sizes: Sequence[int]) -> float:
-    product = 1.0
-    for variable in scope:
-        product *= sizes[variable]
-    return product
-
-
-def plan(scopes: Sequence[tuple[int, ...]], order: Sequence[int], keep: Sequence[int] = ()) -> Plan:
-    """Who meets whom when the variables go in this `order`; those of `keep` stay to the end.
-
-    `scopes` are the variables of each table; `order` and `keep` together hold all of them.
-    """
-    place = {variable: i for i, variable in enumerate((*order, *keep))}
-    n = len(order)
-    end = n  # the place of the last bucket
-    tables: list[list[int]] = [[] for _ in range(n + 1)]
-    for number, scope in enumerate(scopes):
-        first = min((place[variable] for variable in scope), default=end)
-        tables[min(first, end)].append(number)
-    messages: list[list[int]] = [[] for _ in range(n + 1)]
-    buckets: list[Bucket] = []
-    for i in range(n + 1):
-        places = {place[v] for number in tables[i] for v in scopes[number]}
-        for child in messages[i]:
-            places.update(place[v] for v in buckets[child].scope[1:])
-        if i < n:
-            places.add(i)
-        else:
-            places.update(range(n, n + len(keep)))
-        scope_places = sorted(places)
-        every = (*order, *keep)
-        scope = tuple(every[p] for p in scope_places)
-        bucket = Bucket(scope[0] if i < n else -1, scope)
-        for number in tables[i]:
-            own = [place[v] for v in scopes[number]]
-            permutation = tuple(sorted(range(len(own)), key=own.__getitem__))
-            bucket.tables.append(_make_input(number, scopes[number], permutation, scope))
-        for child in messages[i]:
-            bucket.messages.append(_make_input(child, buckets[child].scope[1:], None, scope))
-        buckets.append(bucket)
-        if i < n:
-            parent = min(scope_places[1], end) if len(scope_places) > 1 else end
-            messages[parent].append(i)
-    return Plan(tuple(order), buckets[:-1], buckets[-1])
-
-
-def _make_input(
-    source: int,
-    own: tuple[int, ...],
-    permutation: tuple[int, ...] | None,
-    scope: tuple[int, ...],
-) -> _Input:
-    if permutation is not None:
-        own = tuple(own[axis] for axis in permutation)
-        if permutation == tuple(range(len(permutation))):
-            permutation = None
-    present = set(own)
-    expand = tuple(slice(None) if variable in present else None for variable in scope)
-    return _Input(source, own, permutation, expand or (...,))
-
-
-# -- the passes -------------------------------------------------------------------------------
+#: Fewer blocks than this are not worth a second thread.
+_MANY_BLOCKS = 8
+_GONE = np.zeros(())
 
 
 class Upward:
@@ -236,32 +38,46 @@ class Upward:
 
     Parameters
     ----------
-    plan : from :func:`plan`.
+    plan : from :func:`.plan.plan`.
     tables : one a scope, in the values of `domain`.
-    domain : :data:`LINEAR`, :data:`LOG` or :data:`MAX`.
+    domain : :data:`.domains.LINEAR`, ``LOG`` or ``MAX``.
+    kept : whether messages are remembered after their use: without them no way leads down.
     """
 
-    def __init__(self, plan: Plan, tables: Sequence[Array], domain: Domain) -> None:
-        self.plan, self.tables, self.domain = plan, tables, domain
+    def __init__(
+        self, plan: Plan, tables: Sequence[Array], domain: Domain, *, kept: bool = True
+    ) -> None:
+        self.plan, self.tables, self.domain, self.kept = plan, tables, domain, kept
         self.messages: list[Array] = []
         self.scales: list[float] = []
         for bucket in plan.buckets:
-            message, scale = domain.reduce(self._product(bucket))
-            self.messages.append(np.asarray(message))
-            self.scales.append(scale)
+            message = self._taken_out(bucket)
+            self.scales.append(domain.rescale(message))
+            self.messages.append(message)
+            if not kept:
+                for each in bucket.messages:
+                    self.messages[each.source] = _GONE
+        final = Meeting(self._views(plan.last), domain).whole(len(plan.last.scope))
         #: log of the sum (or maximum) over the eliminated variables, an axis a kept variable.
-        self.log_total: Array = domain.log(self._product(plan.last)) + sum(self.scales)
+        self.log_total: Array = domain.log(final) + sum(self.scales)
 
-    def _product(self, bucket: Bucket) -> Array:
-        """A fresh table: all that meets in `bucket`, multiplied, the small ones first."""
-        parts = [each.view(self.tables[each.source]) for each in bucket.tables]
-        parts += [each.view(self.messages[each.source]) for each in bucket.messages]
-        if not parts:
-            return np.asarray(self.domain.from_log(np.zeros((1,) * len(bucket.scope))))
-        if len(parts) == 1:
-            return parts[0].copy()
-        parts.sort(key=_size)
-        return np.asarray(reduce(self.domain.combine, parts))
+    def _views(self, bucket: Bucket) -> list[Array]:
+        """All that meets in `bucket`, each with the bucket's axes."""
+        views = [each.view(self.tables[each.source]) for each in bucket.tables]
+        return views + [each.view(self.messages[each.source]) for each in bucket.messages]
+
+    def _taken_out(self, bucket: Bucket) -> Array:
+        """The message of a bucket, not yet rescaled."""
+        meeting = Meeting(self._views(bucket), self.domain)
+        shape = meeting.lengths[1:] + (1,) * (len(bucket.scope) - len(meeting.lengths))
+        found = np.empty(meeting.shape[1:])
+
+        def work(block: Block) -> None:
+            found[block[1:]] = self.domain.reduce(meeting.product(block))
+
+        for _ in _spread(work, meeting.blocks()):
+            pass
+        return found.reshape(shape)
 
     def trace_back(
         self, states: NDArray[np.intp], pick: Callable[[Array], NDArray[np.intp]]
@@ -290,37 +106,86 @@ class Upward:
         `given_kept` is the probability of each state of the kept variables. Each scope must
         lie within one bucket, kept variables beside it.
         """
-        buckets = (*self.plan.buckets, self.plan.last)
+        n = len(self.plan.buckets)
         homes: dict[int, list[int]] = {}
+        places = {variable: i for i, variable in enumerate(self.plan.order)}
         for number, scope in enumerate(wanted):
-            homes.setdefault(self._home(scope), []).append(number)
+            # The smallest bucket that holds all of it.
+            homes.setdefault(min((places.get(v, n) for v in scope), default=n), []).append(number)
         found: dict[int, Array] = {}
         from_above: dict[int, Array] = {}
-        for i in range(len(buckets) - 1, -1, -1):
-            bucket = buckets[i]
-            if i == len(self.plan.buckets):
-                belief = given_kept
-            else:
-                belief = self.domain.conditional(
-                    self._product(bucket), self.messages[i], self.scales[i]
-                )
-                belief *= from_above.pop(i)
+        last = self.plan.last
+        for each in last.messages:
+            from_above[each.source] = _onto(given_kept, last.scope, each.scope)
+        for number in homes.get(n, ()):
+            found[number] = _onto(given_kept, last.scope, wanted[number])
+        for i in range(n - 1, -1, -1):
+            bucket = self.plan.buckets[i]
+            own = [wanted[number] for number in homes.get(i, ())]
+            scopes = [*(each.scope for each in bucket.messages), *own]
+            beliefs = self._beliefs(i, from_above.pop(i), scopes)
             for each in bucket.messages:
-                from_above[each.source] = _onto(belief, bucket.scope, each.scope)
-            for number in homes.get(i, ()):
-                found[number] = _onto(belief, bucket.scope, wanted[number])
+                from_above[each.source] = beliefs.pop(0)
+            found.update(zip(homes.get(i, ()), beliefs, strict=True))
         return [found[number] for number in range(len(wanted))]
 
-    def _home(self, scope: tuple[int, ...]) -> int:
-        """The smallest bucket that holds all of `scope`."""
-        if not scope:
-            return len(self.plan.buckets)
-        places = {variable: i for i, variable in enumerate(self.plan.order)}
-        return min(places.get(v, len(self.plan.buckets)) for v in scope)
+    def _beliefs(self, i: int, above: Array, scopes: list[tuple[int, ...]]) -> list[Array]:
+        """P of each of `scopes` within bucket `i`, given P of the variables of its message."""
+        if not scopes:
+            return []
+        bucket = self.plan.buckets[i]
+        present = [frozenset(scope) for scope in scopes]
+        meeting = Meeting(
+            self._views(bucket),
+            self.domain,
+            beside=[self.messages[i][None], above[None]],
+            marks=[[v in scope for v in bucket.scope] for scope in present],
+        )
+        message, above = meeting.beside
+
+        def work(block: Block) -> list[Array]:
+            belief = self.domain.conditional(
+                meeting.product(block), meeting.cut(message, block)[0], self.scales[i]
+            )
+            belief = belief * meeting.cut(above, block)
+            return [belief.sum(axis=axes, keepdims=True) for axes in meeting.unmarked]
+
+        totals = [
+            np.zeros([1 if axis in axes else size for axis, size in enumerate(meeting.shape)])
+            for axes in meeting.unmarked
+        ]
+        blocks = list(meeting.blocks())
+        for block, parts in zip(blocks, _spread(work, blocks), strict=True):
+            for total, part in zip(totals, parts, strict=True):
+                total_part = total[
+                    tuple(
+                        cut if size > 1 else slice(None)
+                        for cut, size in zip(block, total.shape, strict=True)
+                    )
+                ]
+                total_part += part
+        return [
+            _arranged(total, meeting.lengths, bucket.scope, scope)
+            for total, scope in zip(totals, scopes, strict=True)
+        ]
 
 
-def _size(table: Array) -> int:
-    return table.size
+def _spread(work: Callable[[Block], Any], blocks: Sequence[Block]) -> Any:
+    """What `work` makes of each block, in their order, on all cores where there are many."""
+    return in_order(work, blocks) if len(blocks) >= _MANY_BLOCKS else map(work, blocks)
+
+
+def _arranged(
+    total: Array, lengths: tuple[int, ...], scope: tuple[int, ...], wanted: tuple[int, ...]
+) -> Array:
+    """`total` over `scope`, summed over all but `wanted`, with an axis for each of `wanted`."""
+    present = frozenset(wanted)
+    kept = [v for v in scope if v in present]
+    total = total.reshape(
+        [size for v, size in zip(scope, lengths, strict=True) if v in present]
+    ).transpose([kept.index(v) for v in wanted if v in kept])
+    index: Any = tuple(slice(None) if v in kept else None for v in wanted) or ...
+    return np.asarray(total[index])
 
 
 def _onto(table: Array, scope: tuple[int, ...], wanted: tuple[int, ...]) -> Array:
@@ -328,10 +193,7 @@ def _onto(table: Array, scope: tuple[int, ...], wanted: tuple[int, ...]) -> Arra
 
     A variable of `wanted` that the table does not depend on gets an axis of length 1.
     """
-    present = set(wanted)
-    summed = tuple(axis for axis, variable in enumerate(scope) if variable not in present)
-    kept = [variable for variable in scope if variable in present]
-    result = np.asarray(table.sum(axis=summed) if summed else table)
-    result = result.transpose([kept.index(variable) for variable in wanted if variable in kept])
-    index: Any = tuple(slice(None) if v in kept else None for v in wanted) or ...
-    return np.asarray(result[index])
+    summed = tuple(axis for axis, variable in enumerate(scope) if variable not in wanted)
+    lengths = table.shape
+    total = np.asarray(table.sum(axis=summed, keepdims=True) if summed else table)
+    return _arranged(total, lengths, scope, wanted)

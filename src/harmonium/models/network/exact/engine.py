@@ -13,18 +13,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.network.exact.contraction import (
-    LINEAR,
-    LOG,
-    MAX,
-    Array,
-    Domain,
-    Plan,
-    TooWideError,
-    Upward,
+from harmonium.models.network.exact.contraction import Upward
+from harmonium.models.network.exact.domains import LINEAR, LOG, MAX, Array, Domain
+from harmonium.models.network.exact.order import (
+    elimination_order,
+    ending_with,
+    interaction_graph,
 )
-from harmonium.models.network.exact.contraction import plan as make_plan
-from harmonium.models.network.exact.order import elimination_order, interaction_graph
+from harmonium.models.network.exact.plan import GIB, Plan, Reach, check_room
+from harmonium.models.network.exact.plan import plan as make_plan
 
 __all__ = ["Engine", "States"]
 
@@ -34,8 +31,9 @@ States: TypeAlias = NDArray[np.intp]
 _MAX_LOG_RANGE = 600.0
 #: Bytes that the tables of one batch of rows may take.
 _BATCH_BYTES = 2.0**27
+#: Bytes that the messages of a sum may take to be kept after it.
+_KEPT_BYTES = 2.0**27
 _MAX_PLANS = 256
-_GIB = 2.0**30
 
 
 class Engine:
@@ -47,6 +45,7 @@ class Engine:
     scopes : the variables of each table.
     log_tables : float64 logarithms, an axis a variable of the scope.
     max_memory : GiB that one answer may take; beyond it :class:`TooWideError`.
+    order : in which to take variables out where nothing is known; None: one is sought.
     """
 
     def __init__(
@@ -55,12 +54,16 @@ class Engine:
         scopes: Sequence[tuple[int, ...]],
         log_tables: Sequence[Array],
         max_memory: float = 2.0,
+        *,
+        order: Sequence[int] | None = None,
     ) -> None:
         self.sizes, self.scopes = tuple(sizes), tuple(scopes)
         self.max_memory = max_memory
         self._row = len(self.sizes)
         self._orders: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
-        self._plans: dict[tuple[frozenset[int], frozenset[int], tuple[int, ...]], Plan] = {}
+        if order is not None:
+            self._orders[frozenset(), frozenset()] = list(order)
+        self._plans: dict[tuple[frozenset[int], frozenset[int], tuple[int, ...], bool], Plan] = {}
         self.set_tables(log_tables)
 
     def set_tables(self, log_tables: Sequence[Array]) -> None:
@@ -76,7 +79,7 @@ class Engine:
         lowest = np.minimum.reduceat(np.where(finite, flat, np.inf), starts)
         #: log of the largest over the smallest entry above zero, of each table.
         self._ranges = (peaks - lowest).tolist()
-        self._zeros = not finite.all()
+        self.has_zeros = not finite.all()
         # Peaks are set aside, so that plain products of many tables stay near 1.
         self._shift = float(peaks.sum())
         self._flat = flat - np.repeat(peaks, lengths)
@@ -104,34 +107,30 @@ class Engine:
         read: frozenset[int] = frozenset(),
         keep: tuple[int, ...] = (),
         n_rows: int = 1,
+        reach: Reach = "up",
     ) -> Plan:
         """How to take out all but `known` and `keep`; checked against the memory allowed.
 
-        `read` are variables with a noisy reading in each row.
+        `read` are variables with a noisy reading in each row. To come down again every table
+        has an axis for the row: what a row knows reaches all of the network on the way back.
         """
-        key = (known, read, keep)
+        by_row = reach == "down" and bool(known or read)
+        key = (known, read, keep, by_row)
         found = self._plans.get(key)
         if found is None:
-            scopes = self._reduced_scopes(known, read)
-            order = self._order(known, keep)
+            scopes = self._reduced_scopes(known, read, by_row)
+            order = self.order(known, keep)
             rows = (self._row,) if known or read else ()
             found = make_plan(scopes, order, (*keep, *rows))
             if len(self._plans) >= _MAX_PLANS:
                 self._plans.pop(next(iter(self._plans)))
             self._plans[key] = found
-        needed = found.memory((*self.sizes, n_rows)) / _GIB
-        if needed > self.max_memory:
-            width = found.width() - bool(known or read)
-            raise TooWideError(
-                f"an exact answer needs a table over {width} variables at once and "
-                f"{needed:.3g} GiB of memory; max_memory={self.max_memory:g} GiB allows less. "
-                "Give more evidence, raise max_memory, or settle for an estimate: "
-                "log_partition(method='ais'), sample(method='gibbs'), marginals(method='gibbs') "
-                "or marginals(method='loopy')"
-            )
+        n_beside = int(bool(known or read))
+        check_room(found, (*self.sizes, n_rows), self.max_memory, reach, n_beside)
         return found
 
-    def _order(self, known: frozenset[int], keep: tuple[int, ...]) -> list[int]:
+    def order(self, known: frozenset[int] = frozenset(), keep: tuple[int, ...] = ()) -> list[int]:
+        """In which to take out all but `known` and `keep`; sought once."""
         key = (known, frozenset(keep))
         if key not in self._orders:
             free = [v for v in range(len(self.sizes)) if v not in known]
@@ -139,20 +138,33 @@ class Engine:
             scopes = [[place[v] for v in s if v in place] for s in self.scopes]
             kept = [place[v] for v in keep]
             graph = interaction_graph(len(free), [*scopes, kept])
-            order = elimination_order(
-                graph, [self.sizes[v] for v in free], sum(1 << v for v in kept)
-            )
+            if keep:
+                whole = [place[v] for v in self.order(known)]
+                order = ending_with(graph, whole, kept)
+            else:
+                order = elimination_order(graph, [self.sizes[v] for v in free])
             if len(self._orders) >= _MAX_PLANS:
                 self._orders.pop(next(iter(self._orders)))
             self._orders[key] = [free[v] for v in order]
         return self._orders[key]
 
-    def _reduced_scopes(self, known: frozenset[int], read: frozenset[int]) -> list[tuple[int, ...]]:
+    def _reduced_scopes(
+        self, known: frozenset[int], read: frozenset[int], down: bool
+    ) -> list[tuple[int, ...]]:
         scopes = []
         for scope in self.scopes:
             free = tuple(v for v in scope if v not in known)
-            scopes.append(scope if len(free) == len(scope) else (self._row, *free))
+            by_row = down or len(free) < len(scope)
+            scopes.append((self._row, *free) if by_row else scope)
         return scopes + [(self._row, v) for v in sorted(read)]
+
+    def _keeps(
+        self, known: frozenset[int], read: frozenset[int], keep: tuple[int, ...], n_rows: int
+    ) -> bool:
+        """Whether a sum keeps its messages, so that other answers follow cheaply: those that
+        are small. Large ones cost more to write down than to make again."""
+        plan = self.plan(known, read, keep, n_rows, "sum")
+        return plan.memory((*self.sizes, n_rows)) < min(_KEPT_BYTES, self.max_memory * GIB)
 
     # -- passes --------------------------------------------------------------------------------
 
@@ -164,6 +176,7 @@ class Engine:
         keep: tuple[int, ...] = (),
         *,
         maximise: bool = False,
+        reach: Reach = "up",
     ) -> Upward:
         """Take out all but `keep` (and the row): log totals with those axes, row last.
 
@@ -176,7 +189,7 @@ class Engine:
         if free and self._free is not None:
             return self._free
         n_rows = 1 if rows is None else len(rows)
-        plan = self.plan(known, read, keep, n_rows)
+        plan = self.plan(known, read, keep, n_rows, reach)
         domain = MAX if maximise else self._domain(plan, known, readings)
         tables = self._tables(domain)
         if known:
@@ -185,11 +198,17 @@ class Engine:
                 _slice(table, scope, known, rows)
                 for table, scope in zip(tables, self.scopes, strict=True)
             ]
+        if reach == "down" and (known or read):
+            tables = [
+                table if known.intersection(scope) else table[None]
+                for table, scope in zip(tables, self.scopes, strict=True)
+            ]
         extra = [readings[v] for v in sorted(read)]
         tables = [*tables, *(np.exp(r) if domain is LINEAR else r for r in extra)]
-        found = Upward(plan, tables, domain)
+        kept = reach != "sum"
+        found = Upward(plan, tables, domain, kept=kept)
         found.log_total = found.log_total + self._shift
-        if free:
+        if free and kept:
             self._free = found
         return found
 
@@ -211,7 +230,7 @@ class Engine:
         )
         if total < _MAX_LOG_RANGE:
             return LINEAR
-        if self._zeros or known or readings:
+        if self.has_zeros or known or readings:
             return LOG
         around = [0.0] * len(self.sizes)
         for scope, log_range in zip(self.scopes, self._ranges, strict=True):
@@ -226,10 +245,11 @@ class Engine:
         known: frozenset[int],
         read: frozenset[int] = frozenset(),
         keep: tuple[int, ...] = (),
+        reach: Reach = "up",
     ) -> list[slice]:
         """Slices of rows whose tables fit together in a modest part of the memory allowed."""
-        one = self.plan(known, read, keep).memory((*self.sizes, 1))
-        room = min(_BATCH_BYTES, self.max_memory * _GIB)
+        one = self.plan(known, read, keep, 1, reach).memory((*self.sizes, 1), reach)
+        room = min(_BATCH_BYTES, self.max_memory * GIB)
         step = max(1, min(n_rows, int(room / one)))
         return [slice(start, start + step) for start in range(0, n_rows, step)]
 
@@ -246,7 +266,10 @@ class Engine:
 
         Without anything known or read there is no row axis.
         """
-        found = self.upward(rows, known, readings, keep).log_total
+        read = frozenset(readings or ()) - known
+        kept = self._keeps(known, read, keep, 1 if rows is None else len(rows))
+        reach: Reach = "up" if kept else "sum"
+        found = self.upward(rows, known, readings, keep, reach=reach).log_total
         shape = [self.sizes[v] for v in keep]
         if known or readings:
             assert rows is not None
@@ -297,7 +320,7 @@ class Engine:
         A scope must lie within the scope of a table (or be one variable) and hold nothing
         known. With rows of evidence each result has the row as its first axis.
         """
-        up = self.upward(rows, known, readings)
+        up = self.upward(rows, known, readings, reach="down")
         if not (known or readings):
             return up.marginals(wanted, np.ones(()))
         assert rows is not None

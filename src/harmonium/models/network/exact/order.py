@@ -1,148 +1,167 @@
-"""In which order to sum variables out: the order sets the cost of every exact answer.
-
-Neighbourhoods are bit masks in Python integers, so that joining and counting them is one
-operation each.
-"""
+"""In which order to sum variables out: the order sets the cost of every exact answer."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+from random import Random
+from typing import TypeAlias
 
-__all__ = ["bits", "elimination_order", "interaction_graph"]
+__all__ = ["Graph", "elimination_order", "ending_with", "interaction_graph"]
+
+#: For each variable those that it shares a table with, itself left out.
+Graph: TypeAlias = list[set[int]]
+#: Of a graph, a variable and the logs of the numbers of states: the lower the sooner it goes.
+_Score: TypeAlias = Callable[[Graph, int, Sequence[float]], tuple[float, float]]
 
 #: Above this many neighbour pairs, counting fill-in costs more than it saves.
 _MAX_FILL_WORK = 2_000_000
-#: Fewer table entries than this are summed faster than a better order is found.
-_CHEAP_ENTRIES = 250_000
+#: Of tries with blurred scores: how many at most, entries that are summed in the time that a try
+#: takes for each variable and pair of neighbours, and by what part scores are blurred.
+_MOST_TRIES, _TRY_ENTRIES, _BLUR = 300, 10_000.0, 0.5
+#: Fewer table entries than this, in all or for each variable, are summed faster than a better
+#: order is found.
+_CHEAP_ENTRIES, _CHEAP_EACH = 250_000, 10_000
 
 
-def bits(mask: int) -> Iterator[int]:
-    """Positions of the ones of `mask`, rising."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
-
-
-def interaction_graph(n_variables: int, scopes: Sequence[Sequence[int]]) -> list[int]:
-    """For each variable the mask of those it shares a scope with, itself left out."""
-    graph = [0] * n_variables
+def interaction_graph(n_variables: int, scopes: Sequence[Sequence[int]]) -> Graph:
+    """Who shares a scope with whom."""
+    graph: Graph = [set() for _ in range(n_variables)]
     for scope in scopes:
-        mask = 0
         for variable in scope:
-            mask |= 1 << variable
-        for variable in scope:
-            graph[variable] |= mask
-    return [mask & ~(1 << v) for v, mask in enumerate(graph)]
+            graph[variable].update(scope)
+    for variable, around in enumerate(graph):
+        around.discard(variable)
+    return graph
 
 
-class _Weights:
-    """log of the number of joint states of the variables of a mask."""
-
-    def __init__(self, sizes: Sequence[int]) -> None:
-        groups: dict[int, int] = {}
-        for variable, size in enumerate(sizes):
-            groups[size] = groups.get(size, 0) | 1 << variable
-        self.groups = [(mask, math.log(size)) for size, mask in groups.items()]
-
-    def __call__(self, mask: int) -> float:
-        if len(self.groups) == 1:
-            return mask.bit_count() * self.groups[0][1]
-        return sum((mask & group).bit_count() * weight for group, weight in self.groups)
-
-
-def _eliminate(graph: list[int], variable: int) -> int:
-    """Take `variable` out and join its neighbours; returns their mask."""
+def _eliminate(graph: Graph, variable: int) -> set[int]:
+    """Take `variable` out and join its neighbours; returns them."""
     around = graph[variable]
-    for u in bits(around):
-        graph[u] = (graph[u] | around) & ~(1 << u) & ~(1 << variable)
-    graph[variable] = 0
+    for u in around:
+        beside = graph[u]
+        beside |= around
+        beside.discard(u)
+        beside.discard(variable)
+    graph[variable] = set()
     return around
 
 
-def _fill(graph: list[int], variable: int) -> int:
-    """Twice the number of edges that taking `variable` out would add."""
+def _smallest(graph: Graph, variable: int, logs: Sequence[float]) -> tuple[float, float]:
+    """log of the entries of the table that `variable` goes with."""
+    return logs[variable] + sum([logs[u] for u in graph[variable]]), 0.0
+
+
+def _least_fill(graph: Graph, variable: int, logs: Sequence[float]) -> tuple[float, float]:
+    """Twice the number of edges that taking `variable` out would add; then the table."""
     around = graph[variable]
-    return sum((around & ~graph[u]).bit_count() - 1 for u in bits(around))
+    added = sum([len(around - graph[u]) for u in around]) - len(around)
+    return added, _smallest(graph, variable, logs)[0]
 
 
 def _greedy(
-    graph: list[int], candidates: int, score: Callable[[list[int], int], tuple[float, float]]
+    graph: Graph, logs: Sequence[float], score: _Score, source: Random | None = None
 ) -> list[int]:
-    """Take out the variable of lowest score, again and again."""
-    graph = list(graph)
-    scores = {v: score(graph, v) for v in bits(candidates)}
+    """Take out the variable of lowest score, again and again; with a `source`, scores are blurred
+    and equals come in a random order."""
+    graph = [set(around) for around in graph]
+
+    def entry(v: int) -> tuple[float, float, int]:
+        first, second = score(graph, v, logs)
+        if source is None:
+            return first, second, v
+        return first * (1.0 + _BLUR * source.random()), second + source.random(), v
+
+    heap = [entry(v) for v in range(len(graph))]
+    current = {each[2]: each for each in heap}
+    heapify(heap)
     order = []
-    while scores:
-        variable = min(scores, key=scores.__getitem__)
+    while heap:
+        each = heappop(heap)
+        variable = each[2]
+        if current.get(variable) is not each:  # scored anew since, or gone
+            continue
         order.append(variable)
-        del scores[variable]
-        around = _eliminate(graph, variable)
-        touched = around
-        for u in bits(around):
-            touched |= graph[u]
-        for u in bits(touched):
-            if u in scores:
-                scores[u] = score(graph, u)
+        del current[variable]
+        touched = around = _eliminate(graph, variable)
+        if score is _least_fill:  # edges among neighbours of neighbours count too
+            touched = around.union(*(graph[u] for u in around))
+        for u in sorted(touched):
+            current[u] = entry(u)
+            heappush(heap, current[u])
     return order
 
 
-def _cost(graph: list[int], order: Sequence[int], weights: _Weights) -> float:
-    """Entries of all tables that `order` makes (log-safe: infinite beyond 1e300)."""
-    graph = list(graph)
+def _cost(graph: Graph, order: Sequence[int], logs: Sequence[float], limit: float) -> float:
+    """Entries of all tables that `order` makes; infinite where that is more than `limit`."""
+    graph = [set(around) for around in graph]
     total = 0.0
     for variable in order:
-        around = _eliminate(graph, variable)
-        total += math.exp(min(weights(around | 1 << variable), 690.0))
+        log_entries = _smallest(graph, variable, logs)[0]
+        total += math.exp(min(log_entries, 690.0))
+        if total > limit:
+            return math.inf
+        _eliminate(graph, variable)
     return total
 
 
-def elimination_order(graph: list[int], sizes: Sequence[int], keep: int = 0) -> list[int]:
-    """An order that takes out all variables but those of the mask `keep`, at low cost.
+def elimination_order(graph: Graph, sizes: Sequence[int]) -> list[int]:
+    """An order that takes out all variables, at low cost.
 
-    The variables of `keep` must neighbour each other. The best of three by the number of table
-    entries: the given order, the smallest table next, and the fewest added edges next
-    ("min-fill"; Kjaerulff 1990 compares them). Finding the best of all is NP-hard.
+    The best by the number of table entries of the given order, the smallest table next, the fewest
+    added edges next ("min-fill"; Kjaerulff 1990 compares them) and, where tables are large, of
+    these two again and again with blurred scores (Gogate, Dechter 2004 on why many tries pay), for
+    about as long as the tables would take to sum. Finding the best of all is NP-hard.
     """
-    weights = _Weights(sizes)
+    logs = [math.log(size) for size in sizes]
+    best = _greedy(graph, logs, _smallest)
+    least = _cost(graph, best, logs, math.inf)
 
-    def smallest(graph: list[int], v: int) -> tuple[float, float]:
-        return weights(graph[v] | 1 << v), 0.0
+    def consider(order: list[int]) -> None:
+        nonlocal best, least
+        cost = _cost(graph, order, logs, least)
+        if cost <= least:
+            best, least = order, cost
 
-    def least_fill(graph: list[int], v: int) -> tuple[float, float]:
-        return _fill(graph, v), weights(graph[v] | 1 << v)
+    consider(list(range(len(graph))))
+    work = sum(len(around) ** 2 for around in graph)
+    if least > max(_CHEAP_ENTRIES, _CHEAP_EACH * len(graph)) and work < _MAX_FILL_WORK:
+        consider(_greedy(graph, logs, _least_fill))
+        source, tries = Random(0), 0
+        # The better the best one becomes, the fewer tries it is worth.
+        while tries < min(_MOST_TRIES, least / (_TRY_ENTRIES * (len(graph) + work))):
+            score = _smallest if tries % 4 == 3 else _least_fill
+            consider(_greedy(graph, logs, score, source))
+            tries += 1
+    return best
 
-    everything = (1 << len(graph)) - 1
-    orders = [list(bits(everything)), _greedy(graph, everything, smallest)]
-    costs = [_cost(graph, order, weights) for order in orders]
-    work = len(graph) * sum(mask.bit_count() ** 2 for mask in graph)
-    if min(costs) > _CHEAP_ENTRIES and work < _MAX_FILL_WORK:
-        orders.append(_greedy(graph, everything, least_fill))
-        costs.append(_cost(graph, orders[-1], weights))
-    best = orders[costs.index(min(costs))]
-    return _ending_with(graph, best, keep) if keep else best
 
-
-def _ending_with(graph: list[int], order: list[int], keep: int) -> list[int]:
-    """An order with the same tables as `order` or smaller, in which the clique `keep` is left.
+def ending_with(graph: Graph, order: Sequence[int], keep: Sequence[int]) -> list[int]:
+    """An order with the same tables as `order` or smaller, in which those of `keep`, who all
+    neighbour each other, are left.
 
     Maximum cardinality search of the filled graph, begun at `keep`, names a perfect order
     backwards: one that fills no further edge (Tarjan, Yannakakis 1984).
     """
-    filled, rest = list(graph), list(graph)
+    filled, rest = [set(around) for around in graph], [set(around) for around in graph]
     for variable in order:
         around = _eliminate(rest, variable)
-        for u in bits(around):
-            filled[u] |= around & ~(1 << u)
-    left = (1 << len(graph)) - 1 & ~keep
-    seen = {v: (filled[v] & keep).bit_count() for v in bits(left)}
+        for u in around:
+            filled[u] |= around
+            filled[u].discard(u)
+    seen = {v: len(filled[v].intersection(keep)) for v in range(len(graph)) if v not in keep}
+    heap = [(-count, v) for v, count in seen.items()]
+    heapify(heap)
     backwards = []
-    while seen:
-        variable = max(seen, key=seen.__getitem__)
+    while heap:
+        count, variable = heappop(heap)
+        if seen.get(variable) != -count:  # counted anew since, or gone
+            continue
         del seen[variable]
         backwards.append(variable)
-        for u in bits(filled[variable]):
+        for u in sorted(filled[variable]):
             if u in seen:
                 seen[u] += 1
+                heappush(heap, (-seen[u], u))
     return backwards[::-1]

@@ -14,8 +14,8 @@ import numpy as np
 from harmonium.contract.storage import write_atomically
 
 if TYPE_CHECKING:
-    from harmonium.models.network.exact.contraction import Array
-    from harmonium.models.network.factor import Name
+    from harmonium.models.network.exact.domains import Array
+    from harmonium.models.network.names import Name
 
 __all__ = ["Graph", "Palette", "draw", "layout", "plot_network"]
 

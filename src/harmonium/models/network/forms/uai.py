@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harmonium.contract.storage import write_bytes
-from harmonium.models.network.factor import Factor, Name
+from harmonium.models.network.factor import Factor
+from harmonium.models.network.names import Name
 
 if TYPE_CHECKING:
     from harmonium.models.network.structure import Structure

@@ -1,0 +1,1 @@
+"""Which pairs of variables share a table, learned from rows."""
