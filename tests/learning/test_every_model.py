@@ -267,7 +267,7 @@ def test_a_warning_points_to_the_line_that_called_fit(
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(self: Record, update: int, *rest: Any) -> FitResult:
-        return FitResult(self.best, update, StopReason.INTERRUPTED, self.history)
+        return FitResult(self.best.parameters, update, StopReason.INTERRUPTED, self.history)
 
     monkeypatch.setattr(Record, "result", stop)
     make, given, data = CASES[case]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harmonium.compute.random import random_generator
+from harmonium.learning.leg import Leg
 
 __all__ = ["Plan", "Streams", "Wanted", "asked", "n_held_of"]
 
@@ -74,16 +75,24 @@ class Plan:
         """Updates between two that the mean of parameters takes in; short runs miss none."""
         return max(1, min(self.average_every, self.n_updates // 20))
 
-    def rate_at(self, share: float) -> float:
-        """The learning rate once `share` of the run is over: it falls linearly to zero."""
-        return self.rate * (1.0 - share)
+    def whole(self) -> Leg:
+        """The run as it is meant: one fall of the rate."""
+        return Leg(0, self.n_updates, self.rate)
 
-    def next_look(self, update: int) -> int:
-        """The update of the look that follows one at `update`; 0: of the first."""
+    def last_leg(self, best_update: int, leg: Leg, update: int, seconds: float) -> Leg | None:
+        """From the best parameters of a `leg` that over-learned to a rate of zero, in as many
+        updates as they had taken; None where few updates are left for it."""
+        last = min(update + best_update, self.n_updates)
+        if last - update < self.first_look:
+            return None
+        return Leg(update, last, leg.rate_at(best_update), seconds)
+
+    def next_look(self, update: int, leg: Leg) -> int:
+        """The update of the look that follows one at `update`; at its start: of the first."""
         if not update:
-            return min(self.first_look, self.n_updates)
-        gap = min(update * (self.look_growth - 1.0), self.n_updates / self.n_looks)
-        return min(update + int(max(gap, self.least_gap)), self.n_updates)
+            return min(self.first_look, leg.last)
+        gap = min(update * (self.look_growth - 1.0), (leg.last - leg.first) / self.n_looks)
+        return min(update + int(max(gap, self.least_gap)), leg.last)
 
     def is_overfitting(self, update: int, best_update: int) -> bool:
         """Whether the best look lies too far behind."""

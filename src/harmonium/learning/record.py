@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from sklearn.exceptions import ConvergenceWarning
@@ -17,7 +17,7 @@ from harmonium.learning.ascent import are_finite, copied
 from harmonium.learning.checkpoint import State
 from harmonium.learning.watch import Confirmation, Watch
 
-__all__ = ["FitResult", "Look", "Observer", "Record"]
+__all__ = ["Candidate", "FitResult", "Look", "Observer", "Record"]
 
 
 @dataclass(frozen=True)
@@ -62,34 +62,48 @@ class FitResult:
             )
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """Parameters that a run may end with: what they scored, and after how many updates."""
+
+    parameters: Parameters
+    update: int = 0
+    score: float = -math.inf
+    error: float = 0.0
+
+    def facts(self) -> dict[str, float]:
+        return {"update": self.update, "score": self.score, "error": self.error}
+
+
 #: How far below its start a model may fall on rows that it learns from, in nats, before that
 #: counts as losing it.
 _FALL = 1.0
+#: Scores that differ by fewer errors than this are not told apart by them.
+_APART = 4.0
 
 
 class Record:
     """History by name, and the parameters that scored best; without a watch the latest are.
 
-    The start is a candidate like any other: independent columns, as a rule.
+    The start is a candidate like any other: independent columns, as a rule. So is the last look
+    of a run: rates have fallen to zero by then, and what only seemed better before may have been
+    an error of its score.
     """
 
     def __init__(self, parameters: Parameters, watch: Watch | None) -> None:
         self.watch = watch
         self.history: dict[str, list[float]] = {}
-        self.start = copied(parameters)
-        self.best = copied(parameters)
-        self.best_update = 0
-        self.start_score = self.start_train = self.best_score = -math.inf
-        self.best_error = 0.0
+        self.start = self.best = self.last = Candidate(copied(parameters))
+        self.start_train = -math.inf
 
     def begin(self) -> None:
         """Judge the start."""
         if self.watch is not None:
-            score = self.watch.score(self.start)
+            score = self.watch.score(self.start.parameters)
             value = score.figures["validation"]
             if math.isfinite(value) and score.possible:
-                self.start_score = self.best_score = value
-                self.start_train, self.best_error = score.figures["train"], score.error
+                self.start = replace(self.start, score=value, error=score.error)
+                self.best, self.start_train = self.start, score.figures["train"]
 
     def look(self, update: int, parameters: Parameters, facts: dict[str, float]) -> Look | None:
         """Judge these parameters, with `facts` to be told beside; None if that cannot be: they
@@ -107,40 +121,52 @@ class Record:
             facts = {**facts, **score.figures}
         for name, figure in facts.items():
             self.history.setdefault(name, []).append(figure)
-        if value >= self.best_score:
-            self.best_score, self.best_update, self.best_error = value, update, error
-            self.best = copied(parameters)
-        return Look(update, parameters, self.best_update, facts)
+        self.last = Candidate(copied(parameters), update, value, error)
+        if value >= self.best.score:
+            self.best = self.last
+        return Look(update, parameters, self.best.update, facts)
 
     def result(self, update: int, reason: StopReason, n_steps: int) -> FitResult:
         """The best parameters, with their held-out figure confirmed by about `n_steps` sweeps;
         those of the start where they turn out worse."""
         if self.watch is None or reason is StopReason.INTERRUPTED:
-            return FitResult(self.best, update, reason, self.history)
-        found, best = self.watch.confirm(self.best, n_steps), self.best
+            return FitResult(self.best.parameters, update, reason, self.history)
+        best, found = self._confirmed(self.watch, n_steps)
+        parameters = best.parameters
         if found is not None and found.status is Status.OK:
-            lost = found.validation < self.start_score - _FALL - 5.0 * found.std_error
-            best, reason = (self.start, StopReason.LOST) if lost else (best, reason)
-        followed = (self.best_score, self.best_error)
-        return FitResult(best, update, reason, self.history, followed, found)
+            lost = found.validation < self.start.score - _FALL - 5.0 * found.std_error
+            if lost:
+                parameters, reason = self.start.parameters, StopReason.LOST
+        followed = (best.score, best.error)
+        return FitResult(parameters, update, reason, self.history, followed, found)
+
+    def _confirmed(self, watch: Watch, n_steps: int) -> tuple[Candidate, Confirmation | None]:
+        """The best, or the last where scores do not tell them apart and a second estimate of
+        each prefers it."""
+        best, last = self.best, self.last
+        found = watch.confirm(best.parameters, n_steps)
+        near = last.score >= best.score - _APART * math.hypot(best.error, last.error)
+        if found is None or last.update == best.update or not near:
+            return best, found
+        other = watch.confirm(last.parameters, n_steps)
+        better = other is not None and other.validation > found.validation
+        if other is None or other.status is not Status.OK or not better:
+            return best, found
+        return last, other
 
     def state(self) -> State:
-        facts = {
-            "history": self.history,
-            "best_update": self.best_update,
-            "best_score": self.best_score,
-            "best_error": self.best_error,
-            "start_score": self.start_score,
-            "start_train": self.start_train,
+        candidates = {"best": self.best, "start": self.start, "last": self.last}
+        tensors = {
+            f"{name}.{k}": value
+            for name, one in candidates.items()
+            for k, value in one.parameters.items()
         }
-        tensors = {f"best.{name}": value for name, value in self.best.items()}
-        return State(tensors | {f"start.{k}": v for k, v in self.start.items()}, facts)
+        facts = {name: one.facts() for name, one in candidates.items()}
+        return State(tensors, {**facts, "history": self.history, "start_train": self.start_train})
 
     def restore(self, state: State) -> None:
-        self.best, self.start = state.group("best"), state.group("start")
+        self.best, self.start, self.last = (
+            Candidate(state.group(name), **state.facts[name]) for name in ("best", "start", "last")
+        )
         self.history = state.facts["history"]
-        self.best_update = state.facts["best_update"]
-        self.best_score = state.facts["best_score"]
-        self.best_error = state.facts["best_error"]
-        self.start_score = state.facts["start_score"]
         self.start_train = state.facts["start_train"]

@@ -6,15 +6,17 @@ import time
 from collections.abc import Sequence
 
 from harmonium.compute.random import generator_state, restore_generator
-from harmonium.contract.energy import Generator
+from harmonium.contract.energy import Generator, Parameters
 from harmonium.contract.stopping import StopReason
 from harmonium.learning.ascent import Ascent, are_finite, copied
 from harmonium.learning.checkpoint import State
 from harmonium.learning.fillings import Fillings
 from harmonium.learning.learners.base import Learner
+from harmonium.learning.leg import Leg
 from harmonium.learning.plan import Plan
-from harmonium.learning.record import FitResult, Observer, Record
+from harmonium.learning.record import FitResult, Look, Observer, Record
 from harmonium.learning.rows import Batch, Batches
+from harmonium.learning.snapshot import Snapshot
 
 __all__ = ["Trainer"]
 
@@ -28,6 +30,9 @@ class Trainer:
     The rate falls linearly to zero over the plan's updates or its time limit, whichever runs
     out first. What is looked at, and kept, is the average of the parameters. After a look that
     cannot be, the run goes back to the best one at half the rate, its chains begun anew.
+
+    A run that over-learns goes back to its best look once and lets the rate fall to zero from
+    there, since what is best at a high rate still has its noise.
     """
 
     def __init__(
@@ -45,12 +50,15 @@ class Trainer:
         self.fillings = fillings
         self.update = 0
         self.seconds = 0.0
-        self.next_look = plan.next_look(0)
+        self.leg = plan.whole()
+        self.next_look = plan.next_look(0, self.leg)
         self.slowed = 1.0
         self.setbacks = 0
         #: The update that the average goes back to.
         self.averaged_from = 0
         self.average = copied(ascent.energy.parameters())
+        watch = {} if record.watch is None else {"watch": record.watch}
+        self.at_best = Snapshot({"ascent": ascent, "learner": learner, **watch})
         self._fused = ascent.fused(learner)
 
     @property
@@ -61,19 +69,17 @@ class Trainer:
     def run(self, observers: Sequence[Observer] = ()) -> FitResult:
         """Learn until done, out of time, over-fitting, diverging or interrupted."""
         started = time.perf_counter() - self.seconds
-        reason = StopReason.DONE
+        reason = None
         try:
             if not self.update:
                 self.record.begin()
-            while self.update < self.plan.n_updates:
-                share = self.update / self.plan.n_updates
-                if self.plan.time_limit is not None:
-                    self.seconds = time.perf_counter() - started
-                    share = max(share, self.seconds / self.plan.time_limit)
-                    if share >= 1.0:
-                        reason = StopReason.TIME_LIMIT
-                        break
-                rate = self.slowed * self.plan.rate_at(share)
+            while self.update < self.leg.last:
+                self.seconds = time.perf_counter() - started
+                share = self.leg.share_of_time(self.seconds, self.plan.time_limit)
+                if share >= 1.0:
+                    reason = StopReason.TIME_LIMIT
+                    break
+                rate = self.slowed * self.leg.rate_at(self.update, share)
                 self._step(rate)
                 if self.update >= self.next_look:
                     self.seconds = time.perf_counter() - started
@@ -82,6 +88,8 @@ class Trainer:
                         break
         except KeyboardInterrupt:
             reason = StopReason.INTERRUPTED
+        if reason is None:
+            reason = StopReason.OVERFITTING if self.leg.first else StopReason.DONE
         self.seconds = time.perf_counter() - started
         if reason in {StopReason.TIME_LIMIT, StopReason.INTERRUPTED} and self.update:
             self.record.look(self.update, self.average, self._facts(0.0))
@@ -122,24 +130,42 @@ class Trainer:
         look = self.record.look(self.update, self.average, self._facts(rate))
         if look is None:
             return self._set_back()
-        self.next_look = self.plan.next_look(self.update)
-        for observer in observers:
+        ended = None if self.record.watch is None else self._watched(look)
+        self.next_look = self.plan.next_look(self.update, self.leg)
+        for observer in observers:  # last, so that a checkpoint has all that the look changed
             observer(look)
-        watched = self.record.watch is not None
-        if watched and self.plan.is_overfitting(self.update, look.best_update):
+        return ended
+
+    def _watched(self, look: Look) -> StopReason | None:
+        """What a look at rows held out asks for; why the run is over, or None."""
+        if self.leg.first:  # the last one
+            return None
+        if look.best_update == self.update:
+            self.at_best.take()
+        if not self.plan.is_overfitting(self.update, look.best_update):
+            return None
+        leg = self.plan.last_leg(look.best_update, self.leg, self.update, self.seconds)
+        if leg is None:
             return StopReason.OVERFITTING
+        self.leg = leg
+        self.at_best.put_back()
+        self._average_from(self.record.best.parameters)
         return None
+
+    def _average_from(self, parameters: Parameters) -> None:
+        """Begin the average anew, at these."""
+        self.average = copied(parameters)
+        self.averaged_from = self.update
 
     def _set_back(self) -> StopReason | None:
         """To the best parameters so far, at half the rate; why the run is over, or None."""
         finite = are_finite(self.average)
         self.setbacks += 1
         energy, watch = self.ascent.energy, self.record.watch
-        energy.set_parameters(self.record.best)
-        self.average = copied(self.record.best)
-        self.averaged_from = self.update
-        self.next_look = self.plan.next_look(self.update)
-        last = self.update >= self.plan.n_updates
+        energy.set_parameters(self.record.best.parameters)
+        self._average_from(self.record.best.parameters)
+        self.next_look = self.plan.next_look(self.update, self.leg)
+        last = self.update >= self.leg.last
         if self.setbacks > self.plan.n_setbacks or last:
             return StopReason.LOST if finite else StopReason.DIVERGED
         self.slowed *= 0.5
@@ -160,15 +186,20 @@ class Trainer:
             "slowed": self.slowed,
             "setbacks": self.setbacks,
             "averaged_from": self.averaged_from,
+            "leg": self.leg.facts(),
+            "at_best": (at_best := self.at_best.state()).facts,
             "generator": generator_state(self.generator),
         }
-        return State(dict(self.average), facts)
+        tensors = {f"average.{name}": value for name, value in self.average.items()}
+        return State(tensors | {f"at_best.{k}": v for k, v in at_best.tensors.items()}, facts)
 
     def restore(self, state: State) -> None:
-        self.average = dict(state.tensors)
+        self.average = state.group("average")
         self.update = state.facts["update"]
         self.seconds = state.facts["seconds"]
         self.next_look = state.facts["next_look"]
         self.slowed, self.setbacks = state.facts["slowed"], state.facts["setbacks"]
         self.averaged_from = state.facts["averaged_from"]
+        self.leg = Leg(**state.facts["leg"])
+        self.at_best.restore(State(state.group("at_best"), state.facts["at_best"]))
         restore_generator(self.generator, state.facts["generator"])
