@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from harmonium.apps.cli import ask, network, show
+from harmonium.apps.cli import ask, network, sequences, show
 from harmonium.apps.cli.classify import classify
 from harmonium.apps.cli.fit import fit
 from harmonium.apps.cli.odd import odd
@@ -36,6 +36,8 @@ for _command in (
     ask.decode,
     network.marginal,
     network.most_likely,
+    sequences.contacts,
+    sequences.mutations,
     show.info,
     show.report,
     show.tour,

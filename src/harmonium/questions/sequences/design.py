@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harmonium.compute import identity
 from harmonium.contract.checks import check_integer
@@ -15,7 +14,7 @@ from harmonium.data.sequences.alphabet import BLANK
 from harmonium.models.sequences import aligned
 from harmonium.questions.sequences.frames import as_frame, one_sequence
 
-__all__ = ["design", "nearest", "sequence_energies"]
+__all__ = ["design", "nearest", "with_energies"]
 
 
 def design(
@@ -75,7 +74,10 @@ def nearest_columns(new: Any, natural: Alignment) -> dict[str, Any]:
     }
 
 
-def sequence_energies(model: Any, X: Any) -> NDArray[np.float64]:
-    """Minus log P of each sequence up to log Z, in units of energy: lower is more probable."""
+def with_energies(model: Any, sequences: Alignment) -> Alignment:
+    """The sequences, their energies behind their names: minus log P up to log Z, hidden units
+    summed out."""
     energies = getattr(model, "free_energy", None) or model.energy
-    return np.asarray(energies(X), dtype=np.float64)
+    told = [f"{e:.4f}" for e in np.asarray(energies(sequences), dtype=np.float64).tolist()]
+    names = [f"{name} energy={e}" for name, e in zip(sequences.names, told, strict=True)]
+    return Alignment(sequences.codes, names, sequences.family, sequences.account)
