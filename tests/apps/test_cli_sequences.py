@@ -87,6 +87,29 @@ def test_mutations(folder):
     assert (folder / "m.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_sequence_may_begin_with_gaps_and_positions_be_held(folder):
+    model = folder / "m.safetensors"
+    assert len(table(run("mutations", model, "--GU-ACG").stdout)) == 32
+    done = run("sample", model, "-n", 5, "--given", "3=A", "--given", "0=-")
+    letters = done.stdout.split("\n")[1::2]
+    assert {(one[0], one[3]) for one in letters} == {("-", "A")}
+    assert "no column 9" in run("sample", model, "--given", "9=A").stderr
+    assert "cannot be 'W'" in run("sample", model, "--given", "3=W").stderr
+    assert "--given" in run("sample", model, "--given", "x=W").stderr
+
+
+def test_the_report_shows_sequences_contacts_and_logos(folder):
+    done = run("report", folder / "m.safetensors", folder / "family.fasta", "-o", folder / "r.html")
+    assert done.returncode == 0, done.stderr
+    page = (folder / "r.html").read_text()
+    for said in ("8 aligned columns, rna", "New sequences", "Contacts", "Hidden units", "unit "):
+        assert said in page
+    done = run("report", folder / "m.safetensors", "-o", folder / "r.html")
+    assert done.returncode == 0, done.stderr
+    done = run("report", folder / "m.safetensors", "--shape", "2x4")
+    assert "shape: the report of a RBM of aligned sequences takes none" in done.stderr
+
+
 def test_weights_and_labels(folder):
     data, out = folder / "family.fasta", folder / "w.safetensors"
     quick = ["--quiet", "--alphabet", "rna", "--set", "n_components=2", "--set", "n_updates=20"]

@@ -37,12 +37,13 @@ for _command in (
     network.marginal,
     network.most_likely,
     sequences.contacts,
-    sequences.mutations,
     show.info,
     show.report,
     show.tour,
 ):
     app.command()(_command)
+# A sequence may begin with gaps, which are no options.
+app.command(context_settings={"ignore_unknown_options": True})(sequences.mutations)
 
 #: What typer raises for words it cannot read: click's class, or its own copy of it.
 _Usage: type[Exception] = next(

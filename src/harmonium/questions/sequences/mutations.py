@@ -35,6 +35,8 @@ def mutation_scores(
     one = one_sequence(model, sequence, "mutations")
     letters = np.array(list(one.alphabet))
     gap = one.family.alphabet.gap
+    if not (one.codes >= 0).any():
+        raise ValueError("sequence: nothing of it is known; wanted letters to mutate")
     cells = model.cell_marginals(one, of="known", random_state=random_state)
     parts: dict[str, list[Any]] = {"position": [], "from": [], "to": [], "score": []}
     for j, (cell, state) in enumerate(zip(cells, one.states[0], strict=True)):
@@ -50,5 +52,5 @@ def mutation_scores(
         parts["to"].append(letters[other])
         parts["score"].append(log[other] - log[state])
     if not parts["score"]:
-        raise ValueError("sequence: nothing of it is known; wanted letters to mutate")
+        raise ValueError("gaps=False: the sequence is nothing but gaps; wanted letters to mutate")
     return {name: np.concatenate(own) for name, own in parts.items()}
