@@ -134,7 +134,7 @@ class SequenceCodec(ValueCodec):
         row, letters = np.full(self.n_own, np.nan), self.family.alphabet.letters
         for place, letter in condition.items():
             if not str(place).isdecimal() or int(place) >= self.n_own:
-                raise ValueError(f"condition: no column {place!r}; wanted 0 to {self.n_own - 1}")
+                raise ValueError(f"condition: no column {place}; wanted 0 to {self.n_own - 1}")
             if not isinstance(letter, str) or len(letter) != 1 or letter not in letters:
                 raise ValueError(
                     f"condition: column {place} cannot be {letter!r}; wanted one of {letters!r}"
