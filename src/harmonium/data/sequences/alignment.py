@@ -97,6 +97,7 @@ class Alignment:
         inserted = "letters" if by_letter else "columns"
         source = Source(str(path), Alphabet.of(alphabet), inserted, blank, reference)
         found = cls(*read_states(read_records(path), source))
+        found._doubt()
         return found if max_gaps is None else found.without_gaps(max_gaps)
 
     @classmethod
@@ -136,6 +137,17 @@ class Alignment:
             lines = (one[k : k + _WIDTH] for k in range(0, len(one), _WIDTH))
             parts.append(f">{name}\n" + "".join(f"{line}\n" for line in lines))
         return "".join(parts)
+
+    def _doubt(self) -> None:
+        """Warn where proteins look like nucleic acids: A, C and G are letters of both."""
+        if self.family.alphabet.name == "protein":
+            letters = {self.alphabet[state] for state in np.unique(self.codes) if state >= 0}
+            if not (letters | set(self.account.outside)) - set("-ACGTUN"):
+                warn_caller(
+                    f"{self.account.source} holds no letters but those of nucleic acids, read as "
+                    "proteins; wanted alphabet='rna' or 'dna'?",
+                    UserWarning,
+                )
 
     # -- what it holds ------------------------------------------------------------------------
 
