@@ -73,6 +73,10 @@ def _write_data() -> None:
     Path("reviews.txt").write_text("\n".join(reviews), encoding="utf-8")
     Path("labels.txt").write_text("\n".join(["good", "bad", "good"] * 5), encoding="utf-8")
     Path("new.txt").write_text("the movie was a joy\n", encoding="utf-8")
+    letters = np.array(list("-ACDEF"))[source.integers(0, 6, (40, 9))]
+    records = "".join(f">{i}\n{''.join(row)}\n" for i, row in enumerate(letters))
+    Path("family.fasta").write_text(records, encoding="utf-8")
+    Path("wild.fasta").write_text(">w\nACDEFACDE\n", encoding="utf-8")
     Path("photographs").mkdir()
     for i in range(2):
         picture = gaussian_filter(source.normal(128, 400, (24, 24)), 2).clip(0, 255)

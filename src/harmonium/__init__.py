@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harmonium.contract.registry import MODELS as _MODELS
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
+    from harmonium import sequences as sequences
     from harmonium.contract import noise as noise
     from harmonium.contract.estimates import Estimate as Estimate
     from harmonium.contract.estimates import LogZ as LogZ
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from harmonium.contract.storage import ModelFileError as ModelFileError
     from harmonium.contract.storage import load as load
     from harmonium.data.schema import Schema as Schema
+    from harmonium.data.sequences.alignment import Alignment as Alignment
     from harmonium.data.texts import TextFile as TextFile
     from harmonium.models.energy_model import EnergyModel as EnergyModel
     from harmonium.models.grid.model import GridMRF as GridMRF
@@ -38,6 +40,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
 __version__ = "0.1.0"
 
 _HOME = {entry.name: entry.home for entry in _MODELS} | {
+    "Alignment": "data.sequences.alignment",
     "EnergyModel": "models.energy_model",
     "Estimate": "contract.estimates",
     "Factor": "models.network.factor",
@@ -54,6 +57,7 @@ _HOME = {entry.name: entry.home for entry in _MODELS} | {
 _ROOMS = {
     "latents": "questions.latents",
     "noise": "contract.noise",
+    "sequences": "sequences",
     "trajectory_tempering": "questions.trajectory_tempering",
 }
 

@@ -18,6 +18,7 @@ from harmonium.compute import plain
 
 __all__ = [
     "N_THREADS",
+    "PLAIN_ONLY",
     "anneal_hidden",
     "bernoulli",
     "categorical",
@@ -29,13 +30,13 @@ __all__ = [
 #: Threads that torch takes by itself (OMP_NUM_THREADS included), before anyone changes it.
 N_THREADS = torch.get_num_threads()
 
-# Set to anything but 0 to compute with the plain twins alone.
-_PLAIN_ONLY = os.environ.get("HARMONIUM_PLAIN", "0") != "0"
+#: Whether only the plain twins compute: HARMONIUM_PLAIN set to anything but 0.
+PLAIN_ONLY = os.environ.get("HARMONIUM_PLAIN", "0") != "0"
 
 
 def uses_fast_path(tensor: Tensor) -> bool:
     """Whether a kernel on this tensor takes the compiled path."""
-    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and not _PLAIN_ONLY
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and not PLAIN_ONLY
 
 
 def stream(generator: np.random.Generator) -> tuple[int, int]:

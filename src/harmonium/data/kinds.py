@@ -6,7 +6,6 @@ the model's measure. Commands and servers put every question through it and so k
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.contract.registry import Entry, entry_of
-from harmonium.contract.storage import check_place, models_inside
+from harmonium.contract.storage import models_inside
 from harmonium.data.files import read_named_rows, read_rows, write_rows, write_texts
 from harmonium.data.frame_files import (
     FRAME_ENDINGS,
@@ -25,72 +24,25 @@ from harmonium.data.frame_files import (
     read_frame,
     write_frame,
 )
+from harmonium.data.kind import Kind, check_key
 from harmonium.data.schema import Schema
+from harmonium.data.sequences.formats import is_sequence_file
+from harmonium.data.sequences.kind import Sequences
 from harmonium.data.texts import TextFile
 
-__all__ = ["KINDS", "Frames", "Images", "Kind", "Rows", "Texts", "kind_of", "kind_to_learn"]
+__all__ = [
+    "KINDS",
+    "Frames",
+    "Images",
+    "Kind",
+    "Rows",
+    "Sequences",
+    "Texts",
+    "kind_of",
+    "kind_to_learn",
+]
 
 _TEXT_ENDINGS = (".txt", ".gz", ".text")
-
-
-class Kind(ABC):
-    """Data of one kind, in and out of files."""
-
-    #: What the data are, in the plural: "3 rows", "3 texts".
-    what: ClassVar[str]
-    #: Endings of files that answers can be written to; "" is a folder, "-" the standard output.
-    endings: ClassVar[tuple[str, ...]]
-
-    @classmethod
-    @abstractmethod
-    def of(cls, model: Any) -> Self:
-        """The kind with what it must know of a fitted model."""
-
-    @abstractmethod
-    def read(self, path: str, key: str | None = None) -> Any:
-        """DATA as the model takes it, to be gone through more than once.
-
-        `key` names an array of an ``.npz``. Raises ``ValueError`` or ``FileNotFoundError``
-        with the path and what is wrong there.
-        """
-
-    @abstractmethod
-    def stream(self, path: str, key: str | None = None) -> Any:
-        """DATA as :meth:`read` gives it, to be gone through once, and where it may be long never
-        whole in memory."""
-
-    def check_out(self, path: str | None) -> str:
-        """The place that answers go to, found good before any work; ``ValueError`` if not."""
-        if path is None:
-            if "-" not in self.endings:
-                raise ValueError(f"--out is missing: where should the {self.what} go?")
-            return "-"
-        if path == "-" and "-" in self.endings:
-            return path
-        ending = Path(path).suffix.lower()
-        if ending not in self.endings:
-            known = ", ".join(one for one in self.endings if one.startswith("."))
-            folder = " or be a folder" if "" in self.endings else ""
-            raise ValueError(f"--out must end in {known}{folder} for {self.what}, got {path!r}")
-        if ending:
-            check_place(path, "--out")
-        elif not Path(path).parent.is_dir():
-            raise FileNotFoundError(f"--out: the folder {str(Path(path).parent)!r} is missing")
-        elif Path(path).exists() and not Path(path).is_dir():
-            raise NotADirectoryError(f"--out: {path!r} is a file; wanted a folder")
-        return path
-
-    @abstractmethod
-    def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
-        """Write answers to a place that :meth:`check_out` found good.
-
-        `shape` is the (height, width) of a row seen as a picture.
-        """
-
-
-def _check_key(path: str, key: str | None) -> None:
-    if key is not None and not path.lower().endswith(".npz"):
-        raise ValueError(f"--key chooses an array of an .npz; {path!r} is none")
 
 
 def _is_pictures(path: str) -> bool:
@@ -124,7 +76,7 @@ class Rows(Kind):
 
     def read(self, path: str, key: str | None = None) -> Any:
         """Rows as :func:`read_named_rows`; pictures in black and white, a row each; evidence."""
-        _check_key(path, key)
+        check_key(path, key)
         if _is_pictures(path):
             return self._pictures(path)
         if self.read_evidence is not None and Path(path).suffix.lower() == ".evid":
@@ -176,7 +128,7 @@ class Frames(Kind):
 
     def read(self, path: str, key: str | None = None) -> Any:
         """A table as :func:`read_frame`; columns of texts in the schema are read as texts."""
-        _check_key(path, key)
+        check_key(path, key)
         ending = Path(path).suffix.lower()
         if self.schema is not None and ending in (".npy", ".npz"):
             return self._named(np.asarray(read_rows(path, key)), path)
@@ -220,7 +172,7 @@ class Images(Kind):
         """A folder, a picture, or an array ``(n, height, width)``, brought to `n_levels`."""
         from harmonium.data.images import quantise, read_images
 
-        _check_key(path, key)
+        check_key(path, key)
         if _is_pictures(path):
             return read_images(path, self.n_levels)
         images = np.asarray(read_named_rows(path, key)[0])
@@ -274,7 +226,7 @@ class Texts(Kind):
 
     def stream(self, path: str, key: str | None = None) -> TextFile:
         """The same, read once from beginning to end and never whole in memory."""
-        _check_key(path, key)
+        check_key(path, key)
         if path != "-" and Path(path).suffix.lower() not in _TEXT_ENDINGS:
             raise ValueError(f"DATA: texts come from .txt, .txt.gz or -, got {path!r}")
         if path != "-" and not Path(path).is_file():
@@ -294,6 +246,8 @@ def kind_of(model: Any) -> Kind:
     inside = models_inside(model)
     speaker = inside[0] if inside else model
     entry = entry_of(speaker)
+    if getattr(getattr(speaker, "schema_", None), "family", None) is not None:
+        return Sequences.of(speaker)
     if entry.data is None:
         raise TypeError(f"{type(model).__name__} is not fitted and says nothing of its data")
     # Of an array, whose columns may have kinds too, a model learns no names.
@@ -303,6 +257,8 @@ def kind_of(model: Any) -> Kind:
 
 def kind_to_learn(entry: Entry, estimator: Any, path: str) -> Kind:
     """The kind that DATA at `path` are to a model that is yet to be fitted."""
+    if entry.frames and is_sequence_file(path):
+        return Sequences()
     if entry.frames and has_names(path):
         return Frames()
     assert entry.data is not None

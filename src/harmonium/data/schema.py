@@ -17,6 +17,7 @@ from harmonium.data.columns.base import check_unknown
 from harmonium.data.columns.binned import Binned
 from harmonium.data.frames import Cells, Form, build, day, read_columns
 from harmonium.data.infer import KINDS, LEFT_OUT, LeftOut, decide
+from harmonium.data.sequences.family import Family
 
 __all__ = ["Schema"]
 
@@ -35,6 +36,7 @@ class Schema:
     handle_unknown : what a label is that was never met: ``"error"``, or ``"missing"``, where
         every question counts the cell as missing (as the state that missing is, where it is
         one). It may be set at any time, on ``model.schema_`` too, and is saved with the model.
+    family : what the columns of an :class:`~harmonium.Alignment` are; None for a frame.
     """
 
     def __init__(
@@ -44,11 +46,10 @@ class Schema:
         library: str,
         frame: Mapping[str, Cells] | None = None,
         handle_unknown: str = "error",
+        family: Family | None = None,
     ) -> None:
-        self._decided = dict(columns)
-        self._forms = dict(forms)
-        self._library = library
-        self._frame = frame
+        self._decided, self._forms = dict(columns), dict(forms)
+        self._library, self._frame, self.family = library, frame, family
         self.handle_unknown = handle_unknown
 
     @classmethod
@@ -155,6 +156,8 @@ class Schema:
         return [(name, one.kind, self._described(name, one)) for name, one in self._decided.items()]
 
     def __str__(self) -> str:
+        if self.family is not None:
+            return str(self.family)
         wide = max(len(name) for name in self._decided)
         lines = [f"{name:<{wide}}  {kind:<11}  {w}" for name, kind, w in self.described()]
         if self.handle_unknown == "missing":
@@ -194,7 +197,7 @@ class Schema:
         cells = self._checked(frame, what)
         if handle_unknown == "error":
             return {name: cells[name].values for name in self.names}
-        return {column.name: _met(column, cells[column.name].values) for column in self.columns}
+        return {column.name: column.met(cells[column.name].values) for column in self.columns}
 
     def _checked(self, frame: Any, what: str) -> dict[str, Cells]:
         _, cells, n_rows = read_columns(frame, what)
@@ -298,7 +301,9 @@ class Schema:
             )
             outside = [form.kind, form.dtype, form.categories, form.ordered]
             columns.append({**facts, "form": outside})
-        found = {"library": self._library, "columns": columns}
+        found: dict[str, Any] = {"library": self._library, "columns": columns}
+        if self.family is not None:
+            found["family"] = self.family.facts()
         return found | {"handle_unknown": self.handle_unknown}
 
     @classmethod
@@ -322,8 +327,12 @@ class Schema:
             decided[name] = (
                 LeftOut(name, one["kind"], one.get("value")) if left else from_facts(one)
             )
+        family = None if facts.get("family") is None else Family.from_facts(facts["family"])
+        if family is not None and family.n_columns != len(decided):
+            raise ValueError(f"schema: a family of {family.n_columns} columns, not {len(decided)}")
         # Files of an earlier time do not say it.
-        return cls(decided, forms, facts["library"], None, facts.get("handle_unknown", "error"))
+        unknown = facts.get("handle_unknown", "error")
+        return cls(decided, forms, facts["library"], None, unknown, family)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it as JSON, whole or not at all."""
@@ -337,13 +346,3 @@ class Schema:
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{str(path)!r} is no schema: {error}") from None
         return cls.from_facts(facts)
-
-
-def _met(column: Column, values: NDArray[Any]) -> NDArray[Any]:
-    """Values with those missing that are no state of the column."""
-    unknown = np.isnan(column.states(values, "missing"))
-    if not unknown.any():
-        return values
-    found = values.copy()
-    found[unknown] = np.nan if values.dtype.kind == "f" else None
-    return found

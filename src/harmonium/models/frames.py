@@ -13,9 +13,11 @@ from harmonium.contract.noise import BitFlip, Cells, NoiseChannel, Replace, chec
 from harmonium.data.columns import Column
 from harmonium.data.frames import is_frame, names_of
 from harmonium.data.schema import Schema
+from harmonium.data.sequences.alignment import Alignment
 from harmonium.data.tables import as_array
 from harmonium.models.codec import ValueCodec
 from harmonium.models.question import Question, with_weights
+from harmonium.models.sequences import SequenceCodec
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
@@ -79,6 +81,8 @@ class Layout:
     def states(self, X: Any) -> Array:
         """States of every variable ``(n, n_variables)``; NaN where a cell is missing, unless that
         is a state."""
+        if self.schema.family is not None:
+            return SequenceCodec(self.schema).read(X)
         return self.arranged(self.schema.states_of(self.values(X)))
 
     def arranged(self, cells: Array) -> Array:
@@ -119,7 +123,9 @@ class Layout:
 
 def is_wanted(X: Any, visible: Any) -> bool:
     """Whether rows are read through a schema: frames are, and arrays whose columns' kinds are
-    given."""
+    given, and alignments."""
+    if isinstance(X, Alignment):
+        return True
     if not (isinstance(visible, str) and visible in ("auto", "bernoulli")):
         return True
     if not is_frame(X):
@@ -131,8 +137,11 @@ def is_wanted(X: Any, visible: Any) -> bool:
 
 
 def framed(X: Any, layout: Layout | None = None) -> Any:
-    """Rows of an array as columns named by their numbers, where a model was fitted on such; a
-    frame as it is."""
+    """Rows of an array as columns named by their numbers, where a model was fitted on such, as
+    are the letters of an alignment; a frame as it is."""
+    if isinstance(X, Alignment):
+        letters = [[None if one == "?" else one for one in row] for row in X]
+        return {str(j): list(own) for j, own in enumerate(zip(*letters, strict=True))}
     if X is None or is_frame(X) or (layout is not None and not layout.rows):
         return X
     rows = np.asarray(as_array(X))

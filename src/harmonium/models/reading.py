@@ -10,10 +10,30 @@ from numpy.typing import NDArray
 
 from harmonium.data.frames import is_frame, names_of
 from harmonium.data.schema import Schema
+from harmonium.data.sequences.alignment import Alignment
 from harmonium.data.tables import Table
-from harmonium.models.frames import Layout, framed
+from harmonium.models.codec import ValueCodec
+from harmonium.models.frames import FrameCodec, Layout, framed
+from harmonium.models.sequences import SequenceCodec, schema_of
 
-__all__ = ["keep_names", "layout_of", "read_holes", "reading_of"]
+__all__ = ["codec_of", "keep_names", "layout_of", "read_holes", "reading_of", "weights_of"]
+
+Rates = tuple[NDArray[np.float64], ...]
+
+
+def codec_of(
+    layout: Layout, X: Any = None, beside: tuple[int, ...] = (), rates: Rates = ()
+) -> ValueCodec:
+    """The codec of rows like `X`: an alignment's, or a frame's; see the classes for the rest."""
+    if layout.schema.family is not None:
+        return SequenceCodec(layout.schema, beside, X, rates)
+    return FrameCodec(layout, beside, framed(X, layout), rates)
+
+
+def weights_of(X: Any, sample_weight: Any) -> Any:
+    """`sample_weight`, or, where an alignment came without, its weights by 80% identity, by which
+    a family counts as many sequences as differ."""
+    return X.weights() if sample_weight is None and isinstance(X, Alignment) else sample_weight
 
 
 def layout_of(
@@ -24,8 +44,10 @@ def layout_of(
 
     `visible` is a :class:`~harmonium.Schema`, or what :meth:`Schema.infer` takes. Where `missing`
     is ``"informative"``, a missing cell is a state of columns that have some; it may also be the
-    list of the columns where it is.
+    list of the columns where it is. An :class:`~harmonium.Alignment` says all that itself.
     """
+    if isinstance(X, Alignment):
+        return _aligned(X, visible, missing)
     schema, absent, cells = _decided(X, visible, missing)
     layout = Layout.of(schema, absent, not is_frame(X))
     names = [repr(column.name) for column in layout.columns]
@@ -33,8 +55,24 @@ def layout_of(
     return layout, table, observed
 
 
+def _aligned(
+    X: Alignment, visible: Any, missing: Any
+) -> tuple[Layout, NDArray[Any], NDArray[np.bool_] | None]:
+    if not isinstance(visible, str) or visible not in ("auto", "categorical"):
+        raise ValueError(f"visible must be 'auto' or 'categorical' of sequences, got {visible!r}")
+    if missing != "at-random":
+        raise ValueError(f"missing must be 'at-random' of sequences, got {missing!r}")
+    if len(X) < 1:
+        raise ValueError("X: an alignment without sequences; wanted at least one")
+    layout = Layout.of(schema_of(X.family), np.zeros(X.shape[1], dtype=bool), True)
+    table, observed = read_holes(layout.states(X))
+    return layout, table, observed
+
+
 def reading_of(X: Any, visible: Any, missing: Any) -> dict[str, Any]:
     """`visible` and `missing` that read any of the rows of `X` as all of them are read."""
+    if isinstance(X, Alignment):  # of any of its rows the alphabet is the same
+        return {}
     schema, absent, _ = _decided(X, visible, missing)
     found: dict[str, Any] = {"visible": Schema.from_facts(schema.to_facts())}  # without the rows
     if missing != "at-random":

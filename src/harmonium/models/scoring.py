@@ -19,6 +19,7 @@ from harmonium.data.tables import has_holes
 from harmonium.models.blocks import by_rows
 from harmonium.models.codec import Codec
 from harmonium.models.frames import FrameCodec, Layout
+from harmonium.models.sequences import SequenceCodec
 from harmonium.sampling.seen import BaseGiven, log_weight_seen
 from harmonium.units.space import LIMITS
 
@@ -70,6 +71,8 @@ def log_weights_of(
         return np.where(np.isnan(rows.states).all(1), np.nan, found)
     if resolution is not None:
         raise ValueError("resolution is for models of frames, got states without numbers")
+    if isinstance(codec, SequenceCodec):
+        X = codec.read(X)  # strings too, of which holes are told by their states
     if has_holes(X) and isinstance(energy := build(), BaseGiven):
         seen = np.array(codec.read(X, blanks=True), dtype=np.float64)
         n_beside = len(energy.sizes) - seen.shape[1]

@@ -45,8 +45,11 @@ def read_columns(words: list[str], frame: Any) -> dict[str, Any]:
 
 def split_given(words: list[str], kind: Kind) -> tuple[list[str], list[str]]:
     """``--given`` words about columns of the model's tables, and the others."""
-    from harmonium.data.kinds import Frames
+    from harmonium.data.kinds import Frames, Sequences
 
+    if isinstance(kind, Sequences):
+        own = [word for word in words if word.partition("=")[0].isdecimal()]
+        return own, [word for word in words if word not in own]
     if not isinstance(kind, Frames) or kind.schema is None:
         return [], words
     names = set(kind.schema.all_names)
@@ -59,8 +62,10 @@ def read_given(words: list[str], kind: Kind) -> dict[str, Any]:
 
     A label that holds commas or dots is itself before it is anything else.
     """
-    from harmonium.data.kinds import Frames
+    from harmonium.data.kinds import Frames, Sequences
 
+    if isinstance(kind, Sequences):
+        return {word.partition("=")[0]: word.partition("=")[2] for word in words}
     assert isinstance(kind, Frames)
     assert kind.schema is not None
     columns = {column.name: column for column in kind.schema.columns}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -16,41 +17,65 @@ __all__ = ["fit"]
 _WORDS = "; ".join(f"{entry.command}: {entry.help}" for entry in MODELS if entry.command)
 
 
+Structure = Annotated[
+    str | None, typer.Option(help="network: a .uai file, whose tables are the start")
+]
+Classes = Annotated[
+    str | None, typer.Option(help="a label for each row: one model a class, for `classify`")
+]
+Attributes = Annotated[
+    str | None,
+    typer.Option(
+        help="rbm: learned beside the rows: a .csv of 0 and 1 with a line of names, or a "
+        "label for each row"
+    ),
+]
+TargetsKey = Annotated[
+    str | None, typer.Option(help="which array of the labels' or attributes' .npz")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="tables: what a column is, name=kind (bernoulli, categorical, ordinal, count, "
+        "quantile, identifier) or name=low,mid,high, its categories in order"
+    ),
+]
+Missing = Annotated[
+    str | None,
+    typer.Option(help="tables: at-random, or informative: a missing cell says something"),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        help="a weight for each row, a line each or .npy (sequences: one over those at least 80% "
+        "identical, without it)"
+    ),
+]
+Letters = Annotated[
+    str | None, typer.Option(help="sequences: protein, rna, dna, or the letters [protein]")
+]
+MaxGaps = Annotated[
+    float | None, typer.Option(help="sequences: columns with a larger share of gaps are dropped")
+]
+
+
 def fit(
     data: options.Data,
     out: Annotated[
         str, typer.Option("-o", "--out", help="the model file to write; .uai and .arpa too")
     ],
     model: Annotated[str, typer.Option(help=_WORDS)] = "rbm",
-    structure: Annotated[
-        str | None, typer.Option(help="network: a .uai file, whose tables are the start")
-    ] = None,
-    labels: Annotated[
-        str | None, typer.Option(help="a label for each row: one model a class, for `classify`")
-    ] = None,
-    attributes: Annotated[
-        str | None,
-        typer.Option(
-            help="rbm: learned beside the rows: a .csv of 0 and 1 with a line of names, or a "
-            "label for each row"
-        ),
-    ] = None,
-    labels_key: Annotated[
-        str | None, typer.Option(help="which array of the labels' or attributes' .npz")
-    ] = None,
+    structure: Structure = None,
+    labels: Classes = None,
+    attributes: Attributes = None,
+    labels_key: TargetsKey = None,
+    weights: Weights = None,
     levels: options.Levels = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="tables: what a column is, name=kind (bernoulli, categorical, ordinal, count, "
-            "quantile, identifier) or name=low,mid,high, its categories in order"
-        ),
-    ] = None,
-    missing: Annotated[
-        str | None,
-        typer.Option(help="tables: at-random, or informative: a missing cell says something"),
-    ] = None,
+    columns: Columns = None,
+    missing: Missing = None,
     unknown: options.Unknown = None,
+    alphabet: Letters = None,
+    max_gaps: MaxGaps = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="a constructor parameter: name=value")
     ] = None,
@@ -58,7 +83,7 @@ def fit(
     seed: options.Seed = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
 ) -> None:
-    """Learn a model from rows, tables, texts or images."""
+    """Learn a model from rows, tables, texts, images or aligned sequences."""
     from harmonium.data.files import read_attributes, read_labels
 
     entry = by_command(model)
@@ -68,37 +93,60 @@ def fit(
     known = set(estimator.get_params(deep=False)) - ({"factors"} if entry.structure else set())
     chosen = _chosen(known, {"n_levels": levels, "random_state": seed, "missing": missing}, entry)
     estimator.set_params(verbose=0 if quiet else 1, **chosen, **_set(known, set_))
-    rows = _rows(entry, estimator, data, key, labels is not None, columns=columns, unknown=unknown)
+    told = {"columns": columns, "unknown": unknown, "alphabet": alphabet, "max_gaps": max_gaps}
+    rows = _rows(entry, estimator, data, key, labels is not None, told)
+    weight = None if weights is None else _weights(weights, rows)
     if labels is not None:
-        _fit_classes(estimator, rows, read_labels(labels, labels_key), out)
+        _fit_classes(estimator, rows, read_labels(labels, labels_key), out, weight)
         return
     y = None if attributes is None else read_attributes(attributes, labels_key)
-    _keep(estimator.fit(rows, y), entry, out)
+    _keep(estimator.fit(rows, y, *([] if weight is None else [weight])), entry, out)
 
 
 def _rows(
-    entry: Entry,
-    estimator: Any,
-    data: str,
-    key: str | None,
-    classes: bool,
-    **told: Any,
+    entry: Entry, estimator: Any, data: str, key: str | None, classes: bool, told: dict[str, Any]
 ) -> Any:
     """DATA to learn from, the estimator having been `told` of the columns of a table, by words of
-    :func:`_set_columns`."""
-    from harmonium.data.kinds import Frames, kind_to_learn
+    :func:`_set_columns`; of sequences, their letters."""
+    from harmonium.data.kinds import Frames, Sequences, kind_to_learn
 
     kind = kind_to_learn(entry, estimator, data)
+    given = {name: value for name, value in told.items() if value not in (None, [])}
+    wanted: tuple[str, ...] = ("alphabet", "max_gaps")
+    what = "aligned sequences (.fasta, .a2m, .a3m, .sto)"
+    if isinstance(kind, Sequences):
+        wanted, what = ("columns", "unknown"), "a table whose first line names its columns"
+    elif not isinstance(kind, Frames):
+        wanted = tuple(told)
+        what = "a table whose first line names its columns, or sequences"
+    for name in given:
+        if name in wanted:
+            raise ValueError(f"--{name.replace('_', '-')} wants {what}, not {data!r}")
+    if isinstance(kind, Sequences):
+        alignment = replace(kind, **given).read(data, key)
+        print(alignment)
+        return alignment
     if isinstance(kind, Frames):
         rows = kind.read(data, key)
-        _set_columns(estimator, rows, classes, **told)
+        _set_columns(estimator, rows, classes, columns=told["columns"], unknown=told["unknown"])
         return rows
-    given = [name for name, value in told.items() if value]
-    if given:
-        raise ValueError(
-            f"--{given[0]} wants a table whose first line names its columns, not {data!r}"
-        )
     return kind.read(data, key) if classes else kind.stream(data, key)
+
+
+def _weights(path: str, rows: Any) -> Any:
+    """A weight for each row; ``ValueError`` for what is none, or of another length."""
+    import numpy as np
+
+    from harmonium.data.files import read_labels
+
+    given = read_labels(path, None, "--weights")
+    try:
+        found = given.astype(np.float64)
+    except ValueError:
+        raise ValueError(f"--weights: {path!r} wants a number a line, got {given[0]!r}") from None
+    if hasattr(rows, "__len__") and len(found) != len(rows):
+        raise ValueError(f"--weights: {path!r} has {len(found)} weights, DATA has {len(rows)} rows")
+    return found
 
 
 def _set_columns(
@@ -196,9 +244,9 @@ def _set(known: Collection[str], words: list[str] | None) -> dict[str, Any]:
     return parameters
 
 
-def _fit_classes(estimator: Any, rows: Any, labels: Any, out: str) -> None:
+def _fit_classes(estimator: Any, rows: Any, labels: Any, out: str, weight: Any) -> None:
     from harmonium.questions.classify import BayesClassifier
 
-    classifier = BayesClassifier(estimator).fit(rows, labels)
+    classifier = BayesClassifier(estimator).fit(rows, labels, weight)
     classifier.save(out)
     print(f"{out}: {len(classifier.classes_)} classes of {len(labels)} rows")

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from harmonium.apps.cli import ask, network, show
+from harmonium.apps.cli import ask, network, sequences, show
 from harmonium.apps.cli.classify import classify
 from harmonium.apps.cli.fit import fit
 from harmonium.apps.cli.odd import odd
@@ -36,11 +36,14 @@ for _command in (
     ask.decode,
     network.marginal,
     network.most_likely,
+    sequences.contacts,
     show.info,
     show.report,
     show.tour,
 ):
     app.command()(_command)
+# A sequence may begin with gaps, which are no options.
+app.command(context_settings={"ignore_unknown_options": True})(sequences.mutations)
 
 #: What typer raises for words it cannot read: click's class, or its own copy of it.
 _Usage: type[Exception] = next(

@@ -46,7 +46,7 @@ Data = Annotated[
     str,
     typer.Argument(
         help="rows: .npy, .npz, .csv, .parquet; tables with names: .csv, .tsv, .parquet; texts: "
-        ".txt, .txt.gz or - (a text a line); "
+        ".txt, .txt.gz or - (a text a line); sequences: .fasta, .a2m, .a3m, .sto, also .gz; "
         "images: a folder, a picture, .npy or .npz; a network's: .evid too"
     ),
 ]
@@ -60,7 +60,7 @@ Out = Annotated[
         "--out",
         help="rows: .npy, .npz, .csv, or .png for pictures; tables with names: .csv, .tsv or "
         ".parquet (printed without it); images: .npy, .npz, .png or a folder; "
-        "texts: .txt (printed without it)",
+        "texts: .txt (printed without it); sequences: .fasta (printed without it)",
     ),
 ]
 Key = Annotated[str | None, typer.Option(help="which array of an .npz")]

@@ -37,7 +37,7 @@ def sample(
     ] = None,
     evidence: options.Evidence = None,
 ) -> None:
-    """Draw new rows, texts or images."""
+    """Draw new rows, texts, images or sequences (with their energies)."""
     from harmonium.data.kinds import Images, kind_of
 
     fitted = options.load_model(model)
@@ -69,7 +69,17 @@ def sample(
     if "evidence" in asked:
         asked["evidence"] = options.read_evidence(fitted, evidence)
     row_shape = None if draws_shape else options.row_shape(shape, kind.what, place)
-    kind.write(place, fitted.sample(n, **asked), row_shape)
+    kind.write(place, _drawn(fitted, kind, n, asked), row_shape)
+
+
+def _drawn(fitted: Any, kind: Any, n: int, asked: dict[str, Any]) -> Any:
+    """New rows; of sequences with their energies behind their names."""
+    drawn = fitted.sample(n, **asked)
+    if kind.what != "sequences":
+        return drawn
+    from harmonium.questions.sequences.design import with_energies
+
+    return with_energies(fitted, drawn)
 
 
 def _wanted(fitted: Any, given: list[str]) -> dict[str, Any]:

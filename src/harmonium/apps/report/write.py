@@ -16,13 +16,16 @@ import harmonium
 from harmonium.apps.pages.page import render, write_page
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.registry import MODELS, entry_of
-from harmonium.data.kinds import Frames, kind_of
+from harmonium.data.kinds import Frames, Sequences, kind_of
 from harmonium.data.tables import as_array
 
 __all__ = ["write_report"]
 
-#: What describes a model of a frame, whichever it is.
-_TABLES = "apps.report.table"
+#: What describes a model of a frame or of an alignment, whichever it is, and what those are.
+_BY_DATA: dict[type, tuple[str, str]] = {
+    Frames: ("apps.report.table", " of a table with names"),
+    Sequences: ("apps.report.sequences", " of aligned sequences"),
+}
 
 
 def write_report(
@@ -59,17 +62,18 @@ def write_report(
     check_is_fitted(model)
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"path: the folder {str(Path(path).parent)!r} does not exist")
-    frames = isinstance(kind_of(model), Frames)
-    describe = import_module(f"harmonium.{_TABLES if frames else entry.report}").describe
+    kind = kind_of(model)
+    home, of_data = _BY_DATA.get(type(kind), (entry.report, ""))
+    describe = import_module(f"harmonium.{home}").describe
     given: dict[str, Any] = {"shape": shape, "labels": labels, "train": train}
     given = {key: value for key, value in given.items() if value is not None}
     for key in given:
         if key not in signature(describe).parameters:
-            what = f"{entry.name} of a table with names" if frames else entry.name
+            what = f"{entry.name}{of_data}"
             raise ValueError(f"{key}: the report of a {what} takes none, got {given[key]!r}")
     if train is not None and data is None:
         raise ValueError("train: wanted only together with data, which the model has not seen")
-    if not frames:
+    if not isinstance(kind, Frames):
         data = as_array(data)
     if labels is not None:
         given["labels"] = _labels(labels, data)

@@ -60,6 +60,15 @@ class Column(ABC):
         nothing does; ``ValueError`` where no state does.
         """
 
+    def met(self, values: NDArray[Any]) -> NDArray[Any]:
+        """`values` with those missing that are no state of the column."""
+        unknown = np.isnan(self.states(values, "missing"))
+        if not unknown.any():
+            return values
+        found = values.copy()
+        found[unknown] = np.nan if values.dtype.kind == "f" else None
+        return found
+
     def centres(self) -> Array:
         """The mean value of each state ``(n_states,)``; the state itself where not a number."""
         return np.arange(float(self.n_states))

@@ -19,11 +19,12 @@ from harmonium.data.tables import Table, check_states, one_row
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains
 from harmonium.models.cells import CellQuestions
 from harmonium.models.codec import Codec, TableCodec
-from harmonium.models.frames import FrameCodec, Layout, framed
+from harmonium.models.frames import Layout
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.given import check_state
 from harmonium.models.rbm.mixture import RBMBases
+from harmonium.models.reading import codec_of
 from harmonium.sampling.gibbs import Schedule
 from harmonium.sampling.paths import Bases
 from harmonium.units.base import Units
@@ -135,7 +136,7 @@ class Fitted(CellQuestions):
     def _codec(self, X: Any = None) -> Codec:
         beside = () if self._attributes is None else self._attributes.units.sizes
         if self._layout is not None:
-            return FrameCodec(self._layout, beside, framed(X, self._layout), self._rates())
+            return codec_of(self._layout, X, beside, self._rates())
         return TableCodec(
             (2,) * self.n_features_in_,
             lambda X, blanks: self._check(X, blanks=blanks),

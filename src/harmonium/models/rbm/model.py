@@ -35,7 +35,7 @@ from harmonium.models.rbm.start import (
     check_learner,
     fit_energy,
 )
-from harmonium.models.reading import keep_names, layout_of, read_holes, reading_of
+from harmonium.models.reading import keep_names, layout_of, read_holes, reading_of, weights_of
 
 __all__ = ["RBM"]
 
@@ -181,7 +181,7 @@ class RBM(Questions):
         :class:`~harmonium.learning.record.Look` whenever the fit looks at itself."""
         self.check_parameters()
         table, observed = self._read_rows(X)
-        weights = check_sample_weight(sample_weight, table)
+        weights = check_sample_weight(weights_of(X, sample_weight), table)
         self._attributes = None
         joint = table
         if y is not None:

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_integer
+from harmonium.data.tables import dense_rows
 from harmonium.models.answers import answer, named
 from harmonium.models.blocks import by_rows
 from harmonium.models.frames import FrameCodec
 from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import SummedOut
+from harmonium.models.rbm.effective import effective_couplings
 from harmonium.models.rbm.latents import N_FILLINGS, LatentQuestions
 from harmonium.models.scoring import FrameRows, log_weights_of_frame
 
@@ -75,6 +77,35 @@ class Questions(LatentQuestions):
         table, n_each = self._filled_rows(X, N_FILLINGS, random_state or 0)
         found = by_rows(table, posterior)
         return found.reshape(len(found) // n_each, n_each, -1).mean(1)
+
+    def effective_couplings(
+        self, X: Any = None, *, n_rows: int = 100, random_state: Any = 0
+    ) -> NDArray[np.float64]:
+        """Couplings between pairs of columns that the hidden units bring about, in nats and the
+        zero-sum gauge: ``(n_columns, n_columns, k, k)``, k the most states of a column.
+
+        The second mixed difference of log P(v) in two columns, the mean over rows: exact sums
+        over hidden units. `X` are whole rows to average over, of which `n_rows` are drawn; None
+        draws them from the model. Columns are in the order of ``schema_.columns``.
+
+        Costs rows * hidden units * pairs of columns * k^2 multiplications. ``ValueError`` for
+        models of attributes.
+        """
+        check_is_fitted(self)
+        check_integer("n_rows", n_rows, 1)
+        if self._attributes is not None:
+            raise ValueError("effective_couplings wants a model without attributes: fit without y")
+        generator = random_generator(random_state)
+        rows = self.sample(n_rows, random_state=generator) if X is None else X
+        states = np.asarray(dense_rows(self._check(rows), slice(None)), dtype=np.float64)
+        if len(states) > n_rows:
+            states = states[generator.choice(len(states), n_rows, replace=False)]
+        energy = self.build_energy(torch.float64)
+        found = effective_couplings(energy, torch.from_numpy(states).to(energy.device))
+        if self._layout is None:
+            return found
+        places = np.argsort(self._layout.order)
+        return found[np.ix_(places, places)]
 
     # -- make a new one --------------------------------------------------------
 

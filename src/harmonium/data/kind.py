@@ -1,0 +1,72 @@
+"""What a kind of data is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from harmonium.contract.storage import check_place
+
+__all__ = ["Kind", "check_key"]
+
+
+class Kind(ABC):
+    """Data of one kind, in and out of files."""
+
+    #: What the data are, in the plural: "3 rows", "3 texts".
+    what: ClassVar[str]
+    #: Endings of files that answers can be written to; "" is a folder, "-" the standard output.
+    endings: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    @abstractmethod
+    def of(cls, model: Any) -> Self:
+        """The kind with what it must know of a fitted model."""
+
+    @abstractmethod
+    def read(self, path: str, key: str | None = None) -> Any:
+        """DATA as the model takes it, to be gone through more than once.
+
+        `key` names an array of an ``.npz``. Raises ``ValueError`` or ``FileNotFoundError``
+        with the path and what is wrong there.
+        """
+
+    @abstractmethod
+    def stream(self, path: str, key: str | None = None) -> Any:
+        """DATA as :meth:`read` gives it, to be gone through once, and where it may be long never
+        whole in memory."""
+
+    def check_out(self, path: str | None) -> str:
+        """The place that answers go to, found good before any work; ``ValueError`` if not."""
+        if path is None:
+            if "-" not in self.endings:
+                raise ValueError(f"--out is missing: where should the {self.what} go?")
+            return "-"
+        if path == "-" and "-" in self.endings:
+            return path
+        ending = Path(path).suffix.lower()
+        if ending not in self.endings:
+            known = ", ".join(one for one in self.endings if one.startswith("."))
+            folder = " or be a folder" if "" in self.endings else ""
+            raise ValueError(f"--out must end in {known}{folder} for {self.what}, got {path!r}")
+        if ending:
+            check_place(path, "--out")
+        elif not Path(path).parent.is_dir():
+            raise FileNotFoundError(f"--out: the folder {str(Path(path).parent)!r} is missing")
+        elif Path(path).exists() and not Path(path).is_dir():
+            raise NotADirectoryError(f"--out: {path!r} is a file; wanted a folder")
+        return path
+
+    @abstractmethod
+    def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
+        """Write answers to a place that :meth:`check_out` found good.
+
+        `shape` is the (height, width) of a row seen as a picture.
+        """
+
+
+def check_key(path: str, key: str | None) -> None:
+    """``ValueError`` where a key was given to a file that has none."""
+    if key is not None and not path.lower().endswith(".npz"):
+        raise ValueError(f"--key chooses an array of an .npz; {path!r} is none")

@@ -1,0 +1,1 @@
+"""Aligned sequences: alphabets, files, the alignment itself."""
