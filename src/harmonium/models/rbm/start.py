@@ -47,6 +47,8 @@ from harmonium.models.rbm.trials import Ground, is_summed, tried
 from harmonium.sampling.gibbs import mean_marginals
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.hidden import HIDDEN
+from harmonium.units.hidden.base import HiddenUnits
 from harmonium.units.space import log2_states
 
 __all__ = [
@@ -85,7 +87,8 @@ def fit_energy(
     n_rows = n_rows_of(rows)
     plan = plan_for(wanted, n_rows, _followed(wanted, table, weights, start))
     base = initial_bias(table, weights, n_rows, start.units, start.observed)
-    blank = partial(blank_energy, wanted.n_components, start.units, base, start.device)
+    hidden = HIDDEN[wanted.hidden](wanted.n_components)
+    blank = partial(blank_energy, hidden, start.units, base, start.device)
     energy = blank(streams.noise)
     generator = generator_for(start.device, streams.noise)
     split = Split.drawn(rows, plan.n_held, streams.split)
@@ -98,7 +101,8 @@ def fit_energy(
     watching: Watching = partial(Likelihood, energy, exact=exact)
     learner: Learner
     rate = plan.rate * (1.0 - wanted.discriminative)  # of what chains must follow
-    if wanted.learner == "pcd" and _is_stiff(table, weights, start, rate):
+    binary = energy.hidden.binary
+    if wanted.learner == "pcd" and binary and _is_stiff(table, weights, start, rate):
         plan = careful_plan(plan, wanted.n_chains == "auto")
         shown = rows_to_sum(rows, split, streams.noise, lambda n: energy.base_sample(n, generator))
         began = time.perf_counter()
@@ -145,7 +149,7 @@ def _paired(
     free = wanted.learner == "pcd" and wanted.weight_decay == "auto" and not wanted.discriminative
     whole = rows.weights is None and rows.observed is None
     n_kept, n_held = len(split.kept), len(split.held)
-    if not (free and whole and isinstance(energy.units, Bernoulli)):
+    if not (free and whole and isinstance(energy.units, Bernoulli) and energy.hidden.binary):
         return False
     sides = (energy.n_variables, energy.n_hidden)
     if not may_pair(n_kept, n_held, sides, wanted.time_limit):
@@ -167,7 +171,8 @@ def begin_running(
     source = random_generator(wanted.random_state)
     if energy is None:
         base = initial_bias(table, None, table.shape[0], start.units)
-        energy = blank_energy(wanted.n_components, start.units, base, start.device, source)
+        hidden = HIDDEN[wanted.hidden](wanted.n_components)
+        energy = blank_energy(hidden, start.units, base, start.device, source)
     generator = generator_for(start.device, source)
     learner = LEARNERS[wanted.learner].start(energy, plan_for(wanted, table.shape[0]), generator)
     return RunningFit(energy, metric_for(wanted, energy), learner, source, generator)
@@ -176,14 +181,14 @@ def begin_running(
 # -- the first energy -------------------------------------------------------------------------
 
 
-def check_learner(learner: str, sizes: Sequence[int], n_components: int) -> None:
+def check_learner(learner: str, sizes: Sequence[int], hidden: HiddenUnits) -> None:
     """Refuse sums over more states than can be visited at each update. `sizes` are states of each
     visible variable; one of k states is as many units of two as make k."""
-    n_visible = log2_states(sizes)
-    if learner == "exact" and min(n_visible, n_components) > MAX_EXACT_LEARNING_UNITS:
+    n_visible, n_hidden = log2_states(sizes), log2_states(hidden.sizes)
+    if learner == "exact" and min(n_visible, n_hidden) > MAX_EXACT_LEARNING_UNITS:
         raise ValueError(
             f"learner='exact' wants a side of at most {MAX_EXACT_LEARNING_UNITS} units of two "
-            f"states, got {n_visible:g} visible and {n_components} hidden; use learner='pcd'"
+            f"states, got {n_visible:g} visible and {n_hidden:g} hidden; use learner='pcd'"
         )
 
 
