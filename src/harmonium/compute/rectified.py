@@ -72,9 +72,9 @@ def moments(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def sample(z: Tensor, generator: np.random.Generator | torch.Generator) -> Tensor:
     """A draw for each z ``(n, d)``, of its precision, from one uniform number each."""
     if isinstance(generator, torch.Generator):
-        kind = {"dtype": torch.float64, "device": z.device}
-        level = torch.rand(z.shape, generator=generator, **kind)  # type: ignore[arg-type]
-        return quantile(z.double(), level.clamp_(min=2.0**-54)).to(z.dtype)
+        wide = z.double()
+        level = torch.rand(z.shape, dtype=wide.dtype, device=z.device, generator=generator)
+        return quantile(wide, level.clamp_(min=2.0**-54)).to(z.dtype)
     key, step = draws.stream(generator)
     if draws.uses_fast_path(z):
         from harmonium.compute import cpu_rectified as fast

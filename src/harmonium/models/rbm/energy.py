@@ -30,7 +30,7 @@ from harmonium.models.rbm.kernels.choose import Updates
 from harmonium.sampling.enumeration import Block, energy_blocks, log_sum, mean_moments
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
-from harmonium.units.hidden.base import HiddenUnits
+from harmonium.units.hidden.base import SQUARE, HiddenUnits
 from harmonium.units.hidden.bernoulli import BernoulliHidden
 from harmonium.units.space import LIMITS, log2_states, states_of
 
@@ -276,6 +276,7 @@ class RBMEnergy(Energy):
                 "weights": visible.T @ h,
                 "visible_bias": visible.sum(0),
                 "hidden_bias": weights @ h,
+                **({} if self.hidden.binary else {SQUARE: weights @ h.square()}),
             }
 
         return h @ self.hidden_bias + self.units.log_partition(logits), moments

@@ -14,6 +14,8 @@ __all__ = ["Standardised"]
 _FOLLOWED = 0.01
 #: Variance of a fair unit of 0 and 1, for which rates are meant.
 _FAIR = 0.25
+#: How much faster the parameters that units have to themselves climb than weights and biases.
+_OWN = 20.0
 #: Share of a unit's variance without inputs, below which it is counted as that.
 _LEAST = 0.25
 
@@ -30,7 +32,7 @@ class Standardised(Metric):
 
     def __init__(self, visible_mean: Tensor, hidden: HiddenUnits, *, centred: bool) -> None:
         self.visible_mean = visible_mean if centred else torch.zeros_like(visible_mean)
-        self.centred = centred
+        self._own = hidden.parameter_names
         rest = visible_mean.new_zeros((1, hidden.n_units))
         mean, beside = hidden.expected(rest)
         self._mean, self._square = mean[0].clone(), beside[SQUARE][0].clone()
@@ -51,14 +53,12 @@ class Standardised(Metric):
             - torch.outer(self.visible_mean, gradient["hidden_bias"])
             - torch.outer(gradient["visible_bias"], self.hidden_mean)
         )
-        others = {
-            name: share * value for name, value in gradient.items() if name.startswith("hidden_")
-        }
+        bias = share * gradient["hidden_bias"] - self.visible_mean @ weights
         return {
-            **others,
             "weights": weights,
             "visible_bias": gradient["visible_bias"] - weights @ self.hidden_mean,
-            "hidden_bias": others["hidden_bias"] - self.visible_mean @ weights,
+            "hidden_bias": bias,
+            **{name: _OWN * share * gradient[name] for name in self._own},
         }
 
     def observe(self, data: Parameters) -> None:

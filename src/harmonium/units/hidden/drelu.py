@@ -83,4 +83,3 @@ class DReLUHidden(HiddenUnits):
             "gamma_plus": np.exp(-skew),
             "gamma_minus": np.exp(skew),
         }
-
