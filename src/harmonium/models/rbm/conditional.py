@@ -55,7 +55,8 @@ class AttributesGivenRows:
         for part, share in pairs:
             log_weights, logits = self._summed(energy, part)
             # The weight of each row and state: the sum over states is the row's.
-            posterior = torch.softmax(log_weights, 1) * share.to(energy.dtype).unsqueeze(1)
+            posterior = torch.softmax(log_weights, 1).to(energy.dtype)
+            posterior *= share.to(energy.dtype).unsqueeze(1)
             mean, beside = energy.hidden.expected(logits)
             for name, each in beside.items():
                 total[name] = total.get(name, 0.0) + torch.einsum("nsh,ns->h", each, posterior)
