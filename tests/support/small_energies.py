@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 from tests.support.grid_oracle import GridOracle, random_grid
+from tests.support.hidden_oracle import log_partition, random_layer, told
 from tests.support.network_oracle import SIZES, NetworkOracle, random_factors
 
 from harmonium.contract.energy import Energy
@@ -22,6 +23,7 @@ from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
+from harmonium.units.hidden import HIDDEN
 from harmonium.units.mixed import Mixed
 
 Array = NDArray[np.float64]
@@ -87,13 +89,19 @@ class SmallEnergy:
         return Known(variable, state, source.normal(0, 1, size), source.normal(0, 0.4, size[0]))
 
 
-def _rbm(units: Units, n_hidden: int, dtype: torch.dtype, seed: int) -> SmallEnergy:
+def _rbm(
+    units: Units, n_hidden: int, dtype: torch.dtype, seed: int, kind: str = "bernoulli"
+) -> SmallEnergy:
     source = np.random.default_rng(seed)
     n = units.n_statistics
-    W, c = source.normal(0, 1.3, (n, n_hidden)), source.normal(0, 1, n_hidden)
+    # Units of real values pull as the square of their weights.
+    scale = {"bernoulli": 1.3, "categorical": 0.8}.get(kind, 0.5)
+    W, c = source.normal(0, scale, (n, n_hidden)), source.normal(0, 1, n_hidden)
     b = source.normal(0, 0.7, n)
     base = source.normal(0, 0.7, n)
-    energy = RBMEnergy(*(torch.tensor(p, dtype=dtype) for p in (W, b, c, base)), units)
+    own = random_layer(kind, n_hidden, seed)
+    hidden = HIDDEN[kind](n_hidden, {name: torch.tensor(v, dtype=dtype) for name, v in own.items()})
+    energy = RBMEnergy(*(torch.tensor(p, dtype=dtype) for p in (W, b, c, base)), units, hidden)
     X = np.array(list(itertools.product(*[range(size) for size in units.sizes])))
     columns = []
     for variable in range(X.shape[1]):
@@ -102,11 +110,10 @@ def _rbm(units: Units, n_hidden: int, dtype: torch.dtype, seed: int) -> SmallEne
         grouped = not isinstance(units, Bernoulli) and not _is_bit(units, variable)
         columns += [X[:, variable] == k for k in range(states)] if grouped else [X[:, variable]]
     S = np.stack(columns, axis=1).astype(float)
-    H = np.array(list(itertools.product([0.0, 1.0], repeat=n_hidden)))
 
     def path(beta: float) -> Array:
-        joint = beta * (S @ W @ H.T + H @ c) + (S @ ((1 - beta) * base + beta * b))[:, None]
-        return np.asarray(logsumexp(joint, axis=1))
+        summed = log_partition(kind, beta * (S @ W + c), told(own))
+        return np.asarray(summed + S @ ((1 - beta) * base + beta * b))
 
     return SmallEnergy(energy, X, path)
 
@@ -149,6 +156,13 @@ MAKERS: dict[str, Callable[[], SmallEnergy]] = {
     "rbm with a label": lambda: _rbm(_LABELLED, 3, torch.float32, 2),
     "rbm with a label, plain": lambda: _rbm(_LABELLED, 4, torch.float64, 3),
     "rbm of categories": lambda: _rbm(Categorical((3, 2, 4)), 3, torch.float32, 4),
+    "rbm with gaussian hidden units": lambda: _rbm(Bernoulli(5), 3, torch.float32, 5, "gaussian"),
+    "rbm with relu hidden units": lambda: _rbm(_LABELLED, 4, torch.float32, 6, "relu"),
+    "rbm with drelu hidden units": lambda: _rbm(Bernoulli(5), 4, torch.float32, 7, "drelu"),
+    "rbm with drelu hidden units, plain": lambda: _rbm(_LABELLED, 3, torch.float64, 11, "drelu"),
+    "rbm with one hidden variable": lambda: _rbm(
+        Categorical((3, 2, 4)), 5, torch.float32, 9, "categorical"
+    ),
     "grid of 2 levels": lambda: _grid((2, 2), 2, "multiscale", 8, False),
     "grid of 3 levels": lambda: _grid((2, 2), 3, "difference", 4, False),
     "grid of 3 levels, plain": lambda: _grid((2, 2), 3, "difference", 8, True, dtype=torch.float64),

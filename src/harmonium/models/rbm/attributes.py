@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from harmonium.contract.energy import Evidence
 from harmonium.data.missing import is_missing
@@ -236,7 +235,7 @@ class SummedOut:
 
     def _weights(self, x: Tensor, logits: Tensor) -> Tensor:
         own = x @ self.energy.visible_bias.double()[: self.n_statistics]
-        return own.unsqueeze(1) + self.bias + softplus(logits).sum(2)
+        return own.unsqueeze(1) + self.bias + self.energy.hidden.log_partition(logits)
 
     def joint_log_weights(self, x: Tensor) -> Tensor:
         """log of the unnormalised P(x, y), hidden units summed out: float64 ``(n, n_states)``."""
@@ -247,12 +246,12 @@ class SummedOut:
         return torch.logsumexp(self.joint_log_weights(x), 1)
 
     def mean_hidden(self, x: Tensor) -> Tensor:
-        """P(h = 1 given x), the attributes summed out: float64 ``(n, n_hidden)``."""
+        """E[h given x], the attributes summed out: float64 ``(n, n_hidden)``."""
         means = []
         for part in self._parts(x):
             logits = self.logits(part)
             posterior = torch.softmax(self._weights(part, logits), 1).unsqueeze(1)
-            means.append(torch.bmm(posterior, torch.sigmoid(logits)).squeeze(1))
+            means.append(torch.bmm(posterior, self.energy.hidden.mean(logits)).squeeze(1))
         return torch.cat(means)
 
     def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:

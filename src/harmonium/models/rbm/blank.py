@@ -14,6 +14,7 @@ from harmonium.data.tables import Table, dense_rows
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.hidden.base import HiddenUnits
 from harmonium.units.mixed import Mixed
 
 __all__ = ["blank_energy", "initial_bias"]
@@ -80,20 +81,21 @@ def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> 
 
 
 def blank_energy(
-    n_hidden: int,
+    hidden: HiddenUnits,
     units: Units,
     base_bias: Tensor,
     device: torch.device,
     generator: np.random.Generator,
 ) -> RBMEnergy:
-    """Independent columns with these biases, and `n_hidden` units of small random weights."""
-    shape = (len(base_bias), n_hidden)
+    """Independent columns with these biases, and `hidden` units of small random weights."""
+    shape = (len(base_bias), hidden.n_units)
     weights = torch.from_numpy(generator.normal(0.0, _INITIAL_SCALE, shape).astype(np.float32))
     bias = base_bias.to(device, torch.float32)
     return RBMEnergy(
         weights.to(device),
         bias.clone(),
-        torch.zeros(n_hidden, device=device),
+        torch.zeros(hidden.n_units, device=device),
         bias.clone(),
         units,
+        hidden.to(torch.float32, device),
     )

@@ -1,7 +1,8 @@
 """P(y | x) of a machine with attributes y beside x, and its gradient: all states of y summed.
 
 With h summed out, log P~(x, y) = b'y + sum_j softplus(o_j + y'U_j) up to what y does not change,
-o = c + x'W: rows and states meet in the hidden units alone (Larochelle, Bengio 2008, eq. 2).
+o = c + x'W: rows and states meet in the hidden units alone (Larochelle, Bengio 2008, eq. 2);
+hidden units of another kind sum to something else of the same inputs.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from harmonium.contract.energy import Energy, Parameters
 from harmonium.models.rbm.attributes import MAX_SUMMED_ATTRIBUTES, Attributes
+from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
 
 __all__ = ["AttributesGivenRows", "attributes_given_rows"]
@@ -46,6 +47,7 @@ class AttributesGivenRows:
 
     def moments(self, energy: Energy, rows: Tensor, weights: Tensor) -> Parameters:
         """Weighted sum over rows of what :meth:`Energy.moments` expects under P(y' | x)."""
+        assert isinstance(energy, RBMEnergy)
         total = {name: torch.zeros_like(value) for name, value in energy.parameters().items()}
         states = self.states.to(energy.device, energy.dtype)
         step, n = self._n_at_once(energy), self.own.n_statistics
@@ -53,8 +55,12 @@ class AttributesGivenRows:
         for part, share in pairs:
             log_weights, logits = self._summed(energy, part)
             # The weight of each row and state: the sum over states is the row's.
-            posterior = torch.softmax(log_weights, 1) * share.to(energy.dtype).unsqueeze(1)
-            hidden = logits.sigmoid_().mul_(posterior.unsqueeze(2))
+            posterior = torch.softmax(log_weights, 1).to(energy.dtype)
+            posterior *= share.to(energy.dtype).unsqueeze(1)
+            mean, beside = energy.hidden.expected(logits)
+            for name, each in beside.items():
+                total[name] = total.get(name, 0.0) + torch.einsum("nsh,ns->h", each, posterior)
+            hidden = mean.mul_(posterior.unsqueeze(2))
             own, by_state = hidden.sum(1), hidden.sum(0)
             x, share = self._statistics(part), share.to(energy.dtype)
             total["weights"][:n].addmm_(x.T, own)
@@ -72,18 +78,20 @@ class AttributesGivenRows:
         return self.own.statistics(rows[:, : self.own.n_variables])
 
     def _n_at_once(self, energy: Energy) -> int:
-        n_hidden = len(energy.parameters()["hidden_bias"])
+        assert isinstance(energy, RBMEnergy)
+        n_hidden = energy.n_hidden
         return max(1, _BLOCK_ELEMENTS // (len(self.states) * n_hidden))
 
     def _summed(self, energy: Energy, rows: Tensor) -> tuple[Tensor, Tensor]:
         """log P~(x, y) less what is alike for all y, ``(n, n_states)``, and the hidden units'
         logits, ``(n, n_states, n_hidden)``."""
-        weights, visible_bias, hidden_bias = energy.parameters().values()
+        assert isinstance(energy, RBMEnergy)
+        weights, visible_bias, hidden_bias = energy.weights, energy.visible_bias, energy.hidden_bias
         states = self.states.to(energy.device, energy.dtype)
         n = self.own.n_statistics
         own = torch.addmm(hidden_bias, self._statistics(rows), weights[:n])
         logits = own.unsqueeze(1) + (states @ weights[n:]).unsqueeze(0)
-        return softplus(logits).sum(2) + states @ visible_bias[n:], logits
+        return energy.hidden.log_partition(logits) + states @ visible_bias[n:], logits
 
     def _places(self, rows: Tensor) -> Tensor:
         """The number of each row's state of y, int64 ``(n,)``: the last column is fastest."""

@@ -1,9 +1,10 @@
 """The restricted Boltzmann machine as an energy: its two conditionals, and its fast update.
 
 E(v, h) = -v'Wh - b'v - c'h (Smolensky 1986; Hinton 2002). With h summed out,
-log_weight(v) = b'v + sum_j softplus(c_j + v'W_j). The path keeps the hidden units' half fair
-and the visible half at the data's base rates: at inverse temperature beta the visible biases
-are (1 - beta) b0 + beta b, the rest is scaled by beta (Salakhutdinov, Murray 2008, eq. 13).
+log_weight(v) = b'v + sum_j softplus(c_j + v'W_j), or what hidden units of another kind sum to of
+the same inputs. The path keeps the hidden units without inputs and the visible half at the
+data's base rates: at inverse temperature beta the visible biases are (1 - beta) b0 + beta b, the
+rest is scaled by beta (Salakhutdinov, Murray 2008, eq. 13).
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
-from harmonium.compute import draws
 from harmonium.contract.energy import (
     Beta,
     Chains,
@@ -31,6 +30,8 @@ from harmonium.models.rbm.kernels.choose import Updates
 from harmonium.sampling.enumeration import Block, energy_blocks, log_sum, mean_moments
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.hidden.base import SQUARE, HiddenUnits
+from harmonium.units.hidden.bernoulli import BernoulliHidden
 from harmonium.units.space import LIMITS, log2_states, states_of
 
 __all__ = ["RBMEnergy"]
@@ -43,8 +44,9 @@ class RBMEnergy(Energy):
     """``weights (n_statistics, n_hidden)``, ``visible_bias`` and ``hidden_bias`` of an RBM.
 
     The visible `units` have ``n_statistics`` statistics, which are the states themselves where
-    all are of 0 or 1, as they are by default. ``base_bias`` ``(n_statistics,)`` are the visible
-    biases at ``beta = 0``.
+    all are of 0 or 1, as they are by default; so are the units of the `hidden` layer, which may
+    have parameters of their own. ``base_bias`` ``(n_statistics,)`` are the visible biases at
+    ``beta = 0``.
     """
 
     reversible = True
@@ -56,6 +58,7 @@ class RBMEnergy(Energy):
         hidden_bias: Tensor,
         base_bias: Tensor,
         units: Units | None = None,
+        hidden: HiddenUnits | None = None,
     ) -> None:
         self.weights = weights
         self.visible_bias = visible_bias
@@ -64,6 +67,7 @@ class RBMEnergy(Energy):
         self.units = Bernoulli(len(weights)) if units is None else units
         self.sizes = self.units.sizes
         self.n_variables, self.n_hidden = len(self.sizes), weights.shape[1]
+        self.hidden = BernoulliHidden(self.n_hidden) if hidden is None else hidden
         self.dtype = weights.dtype
         self.device = weights.device
         self.updates = Updates(weights, visible_bias, hidden_bias, self.units)
@@ -75,19 +79,22 @@ class RBMEnergy(Energy):
             part.detach().to(where, dtype, copy=True)
             for part in (self.weights, self.visible_bias, self.hidden_bias, self.base_bias)
         )
-        return RBMEnergy(weights, visible_bias, hidden_bias, base_bias, self.units)
+        hidden = self.hidden.to(dtype, where)
+        return RBMEnergy(weights, visible_bias, hidden_bias, base_bias, self.units, hidden)
 
     def parameters(self) -> Parameters:
         return {
             "weights": self.weights,
             "visible_bias": self.visible_bias,
             "hidden_bias": self.hidden_bias,
+            **self.hidden.parameters,
         }
 
     # -- the two conditionals ------------------------------------------------------------
 
     def hidden_logits(self, x: Tensor) -> Tensor:
-        """log-odds of each hidden unit given the visible ones, ``(n, n_hidden)``."""
+        """Inputs of the hidden units given the visible ones, ``(n, n_hidden)``: log-odds of those
+        of 0 or 1."""
         return self.units.product(x, self.weights, self.hidden_bias)
 
     def visible_logits(
@@ -108,9 +115,9 @@ class RBMEnergy(Energy):
             logits += self.units.read(evidence.readings, slice(None)).to(self.dtype)
         return logits
 
-    def hidden_probability(self, x: Tensor) -> Tensor:
-        """P(h_j = 1 given v), ``(n, n_hidden)``."""
-        return torch.sigmoid(self.hidden_logits(x))
+    def hidden_mean(self, x: Tensor) -> Tensor:
+        """E[h given v], ``(n, n_hidden)``."""
+        return self.hidden.mean(self.hidden_logits(x))
 
     def visible_probability(self, h: Tensor, evidence: Evidence | None = None) -> Tensor:
         """Expected statistics of v given h, ``(n, n_statistics)``: P(v_i = 1 given h)."""
@@ -123,7 +130,7 @@ class RBMEnergy(Energy):
             logits *= beta.to(self.dtype).unsqueeze(1)
         elif beta != 1.0:
             logits *= beta
-        return draws.bernoulli(logits, generator, out=logits)
+        return self.hidden.sample(logits, generator)
 
     def _hidden(self, chains: Chains, generator: Generator, beta: Beta = 1.0) -> Tensor:
         """The chains' hidden units, drawn unless somebody has drawn them."""
@@ -153,9 +160,10 @@ class RBMEnergy(Energy):
         if isinstance(beta, Tensor):
             column = beta.double()
             linear = (1 - column) * (wide @ base) + column * (wide @ bias)
-            weight = linear + softplus(column.unsqueeze(1) * logits).sum(1)
+            weight = linear + self.hidden.log_partition(column.unsqueeze(1) * logits)
         else:
-            weight = wide @ torch.lerp(base, bias, beta) + softplus(beta * logits).sum(1)
+            linear = wide @ torch.lerp(base, bias, beta)
+            weight = linear + self.hidden.log_partition(beta * logits)
         return weight + self.units.log_weight(x)
 
     def sweep(
@@ -172,12 +180,12 @@ class RBMEnergy(Energy):
     def ascend(self, x: Tensor, evidence: Evidence | None = None) -> Tensor:
         """v maximising E[log P(v, h) given the old v]: a minorise-maximise step, so it never
         lowers log P(v) (Hunter, Lange 2004)."""
-        logits = self.visible_logits(self.hidden_probability(x), evidence=evidence)
+        logits = self.visible_logits(self.hidden_mean(x), evidence=evidence)
         return _clamped(self.units.mode(logits), evidence, x)
 
     def base_log_partition(self) -> float:
         visible = self.units.log_partition(self.base_bias.double().unsqueeze(0))
-        return float(visible) + self.n_hidden * math.log(2.0)
+        return float(visible) + self.hidden.log_partition_at_rest()
 
     def base_sample(self, n: int, generator: Generator) -> Tensor:
         no_hidden = torch.zeros((n, self.n_hidden), dtype=self.dtype, device=self.device)
@@ -211,14 +219,17 @@ class RBMEnergy(Energy):
         change = self.units.statistics(other) - self.units.statistics(rest[:1])
         logits = self.hidden_logits(rest).unsqueeze(1) + (change @ self.weights).unsqueeze(0)
         own = change @ self.visible_bias + self.units.log_weight(other)
-        return own.unsqueeze(0) + softplus(logits).sum(2)
+        return own.unsqueeze(0) + self.hidden.log_partition(logits)
 
     def moments(self, x: Tensor, weights: Tensor) -> Parameters:
-        hidden = self.hidden_probability(x) * weights.to(self.dtype).unsqueeze(1)
+        share = weights.to(self.dtype)
+        mean, beside = self.hidden.expected(self.hidden_logits(x))
+        hidden = mean * share.unsqueeze(1)
         return {
             "weights": self.units.outer(x, hidden),
-            "visible_bias": weights.to(self.dtype) @ self.units.statistics(x),
+            "visible_bias": share @ self.units.statistics(x),
             "hidden_bias": hidden.sum(0),
+            **{name: share @ each for name, each in beside.items()},
         }
 
     def marginals(
@@ -244,17 +255,17 @@ class RBMEnergy(Energy):
 
     def log2_states(self) -> float:
         """Of the side that has fewer, which exact sums visit one by one."""
-        return min(log2_states(self.sizes), float(self.n_hidden))
+        return min(log2_states(self.sizes), log2_states(self.hidden.sizes))
 
     def _blocks(self) -> Iterator[Block]:
         """Blocks of states of the side that has fewer, the other summed out in closed form:
         2**(smaller side) rows."""
         wide = self.to(torch.float64)
-        if log2_states(self.sizes) <= self.n_hidden:
+        if log2_states(self.sizes) <= log2_states(self.hidden.sizes):
             yield from energy_blocks(wide)
             return
-        for h in states_of((2,) * wide.n_hidden, len(wide.visible_bias)):
-            yield wide._hidden_block(h.to(wide.device))
+        for states in states_of(self.hidden.sizes, max(len(wide.visible_bias), self.n_hidden)):
+            yield wide._hidden_block(self.hidden.values(states.to(wide.device)))
 
     def _hidden_block(self, h: Tensor) -> Block:
         logits = self.visible_logits(h)
@@ -265,6 +276,7 @@ class RBMEnergy(Energy):
                 "weights": visible.T @ h,
                 "visible_bias": visible.sum(0),
                 "hidden_bias": weights @ h,
+                **({} if self.hidden.binary else {SQUARE: weights @ h.square()}),
             }
 
         return h @ self.hidden_bias + self.units.log_partition(logits), moments
@@ -299,8 +311,8 @@ class RBMEnergy(Energy):
         slope = (self.visible_bias - self.base_bias).double()
         base = self.units.statistics(chains.x) @ slope.to(self.dtype)
         change = (beta_to - beta_from) * base.double()
-        hidden = torch.empty_like(logits)
-        change += draws.anneal_hidden(logits, beta_from, beta_to, generator, hidden)
+        hidden, own = self.hidden.anneal(logits, beta_from, beta_to, generator)
+        change += own
         found = self.draw_visible(
             hidden, generator, beta=beta_to, evidence=evidence, current=chains.x
         )
@@ -314,6 +326,8 @@ class RBMEnergy(Energy):
         return self.units.mean(self.base_bias.unsqueeze(0))[0]
 
     def fused(self, learner: object, prior: object, metric: Metric) -> FusedStep | None:
+        if not self.hidden.binary:
+            return None
         return fused_step(self, self.updates, learner, prior, metric)
 
 

@@ -22,13 +22,15 @@ from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.frames import Layout
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.models.rbm.given import check_state
+from harmonium.models.rbm.given import check_state, own_parameters
 from harmonium.models.rbm.mixture import RBMBases
 from harmonium.models.reading import codec_of
 from harmonium.sampling.gibbs import Schedule
 from harmonium.sampling.paths import Bases
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.hidden import HIDDEN
+from harmonium.units.hidden.base import HiddenUnits
 
 __all__ = ["Fitted"]
 
@@ -48,9 +50,12 @@ class Fitted(CellQuestions):
     attribute_components_: NDArray[Any]
     intercept_attributes_: NDArray[Any]
     temperature: float
+    hidden: str
     device: str
     verbose: int
     _base_bias: NDArray[Any]
+    #: The hidden units' own parameters, by name.
+    _hidden_own: dict[str, NDArray[Any]]
 
     # -- the model itself ------------------------------------------------------------
 
@@ -68,7 +73,20 @@ class Fitted(CellQuestions):
             tensor(self.intercept_hidden_, self.temperature),
             tensor(self._base_bias),
             self._units(),
+            self._hidden_units().to(dtype, device),
         )
+
+    def _hidden_units(self) -> HiddenUnits:
+        own = {name: torch.from_numpy(value) for name, value in self._hidden_own.items()}
+        return HIDDEN[self.hidden](len(self.intercept_hidden_), own)
+
+    @property
+    def hidden_parameters_(self) -> dict[str, NDArray[Any]]:
+        """What hidden units have beside weights and biases, ``(n_components,)`` by name: of
+        ``"drelu"`` ``theta_plus``, ``theta_minus``, ``gamma_plus``, ``gamma_minus``, in units of
+        the temperature."""
+        check_is_fitted(self)
+        return self._hidden_units().told()
 
     #: How the columns of a frame are variables; None for rows of 0 and 1.
     _layout: Layout | None = None
@@ -99,8 +117,10 @@ class Fitted(CellQuestions):
             self.attribute_components_,
             self.intercept_attributes_,
             self._base_bias,
+            *self._hidden_own.values(),
         )
-        return arrays, float(self.temperature)
+        kind = () if self.hidden == "bernoulli" else (self.hidden,)
+        return arrays, (float(self.temperature), *kind) if kind else float(self.temperature)
 
     def _exact_log_partition(self, required: bool) -> float | None:
         value = self.build_energy(torch.float64).exact_log_partition()
@@ -197,6 +217,7 @@ class Fitted(CellQuestions):
             "base_bias": self._base_bias,
             "attribute_components": self.attribute_components_,
             "intercept_attributes": self.intercept_attributes_,
+            **self._hidden_own,
         }
         known = self.known_log_partition
         facts: dict[str, Any] = {
@@ -229,6 +250,7 @@ class Fitted(CellQuestions):
         self.intercept_visible_ = arrays["intercept_visible"]
         self.intercept_hidden_ = arrays["intercept_hidden"]
         self._base_bias = arrays["base_bias"]
+        self._hidden_own = own_parameters(arrays, self.hidden, n_hidden)
         self.attribute_components_ = arrays["attribute_components"]
         self.intercept_attributes_ = arrays["intercept_attributes"]
         self._attributes = Attributes.from_facts(facts["attributes"], n_units)
@@ -244,6 +266,8 @@ class Fitted(CellQuestions):
     def _sizes(self) -> dict[str, Any]:
         n_hidden, n_visible = self.components_.shape
         sizes: dict[str, Any] = {"visible units": n_visible, "hidden units": n_hidden}
+        if self.hidden != "bernoulli":
+            sizes["kind of hidden units"] = self.hidden
         if self._attributes is not None:
             sizes["attributes"] = list(map(str, self._attributes.names))
             if self._attributes.classes:

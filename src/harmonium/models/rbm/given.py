@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_arrays
+from harmonium.units.hidden import HIDDEN
 
-__all__ = ["check_state", "given_parameters"]
+__all__ = ["check_state", "given_parameters", "own_parameters"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -55,3 +56,12 @@ def check_state(arrays: Mapping[str, NDArray[Any]]) -> tuple[int, int, int]:
     }
     check_arrays(arrays, {name: ("float", shape) for name, shape in wanted.items()})
     return n_hidden, n_visible, n_units
+
+
+def own_parameters(
+    arrays: Mapping[str, NDArray[Any]], hidden: str, n_hidden: int
+) -> dict[str, NDArray[Any]]:
+    """Of a model file's arrays those that `hidden` units have to themselves."""
+    names = HIDDEN[hidden].parameter_names
+    check_arrays(arrays, dict.fromkeys(names, ("float", (n_hidden,))))
+    return {name: arrays[name] for name in names}

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import logsigmoid
 
 from harmonium.compute import draws
 from harmonium.contract.energy import Generator
 from harmonium.models.rbm.attributes import SummedOut
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.units.hidden.base import HiddenUnits
 
 __all__ = ["check_hidden", "draw_hidden", "mean_hidden", "pseudo_log_likelihood"]
 
@@ -24,8 +25,9 @@ __all__ = ["check_hidden", "draw_hidden", "mean_hidden", "pseudo_log_likelihood"
 _BLOCK_ELEMENTS = 2**20
 
 
-def check_hidden(H: Any, n_hidden: int) -> NDArray[np.float64]:
-    """Hidden states or probabilities as float64 ``(n, n_hidden)``."""
+def check_hidden(H: Any, units: HiddenUnits) -> NDArray[np.float64]:
+    """Hidden values or means as float64 ``(n, n_hidden)``."""
+    n_hidden = units.n_units
     hidden = np.asarray(H)
     if hidden.dtype.kind not in "buif" or hidden.ndim != 2:
         raise ValueError(
@@ -35,14 +37,14 @@ def check_hidden(H: Any, n_hidden: int) -> NDArray[np.float64]:
     hidden = hidden.astype(np.float64)
     if hidden.shape[1] != n_hidden:
         raise ValueError(f"H must have {n_hidden} columns, got {hidden.shape[1]}")
-    if not ((hidden >= 0) & (hidden <= 1)).all():
-        raise ValueError("H must hold hidden states or probabilities, numbers in [0, 1]")
+    if (wanted := units.check(hidden)) is not None:
+        raise ValueError(f"H must hold {wanted}")
     return hidden
 
 
 def mean_hidden(energy: RBMEnergy, beside: SummedOut | None, x: Tensor) -> Tensor:
-    """P(h = 1 given x), ``(n, n_hidden)``."""
-    return energy.hidden_probability(x) if beside is None else beside.mean_hidden(x)
+    """E[h given x], ``(n, n_hidden)``."""
+    return energy.hidden_mean(x) if beside is None else beside.mean_hidden(x)
 
 
 def draw_hidden(
@@ -56,7 +58,7 @@ def draw_hidden(
     bias = (
         energy.hidden_bias + torch.cat([beside.own.statistics(x), chosen], dim=1) @ energy.weights
     )
-    return draws.bernoulli(bias, generator)
+    return energy.hidden.sample(bias, generator)
 
 
 def pseudo_log_likelihood(energy: RBMEnergy, beside: SummedOut | None, x: Tensor) -> Tensor:
@@ -93,12 +95,12 @@ def _pseudo_block(energy: RBMEnergy, beside: SummedOut | None, x: Tensor) -> Ten
         logits, extra = energy.hidden_logits(x).unsqueeze(1), x.new_zeros((1, 1))
     else:
         logits, extra = beside.logits(x), beside.bias.unsqueeze(0)
-    here = torch.logsumexp(extra + softplus(logits).sum(2), 1)
+    here = torch.logsumexp(extra + energy.hidden.log_partition(logits), 1)
     total = torch.zeros_like(here)
     for i in range(n_own):
         sign = (1.0 - 2.0 * x[:, i]).reshape(-1, 1, 1)
         turned = torch.addcmul(logits, sign, energy.weights[i])
-        there = torch.logsumexp(extra + softplus(turned).sum(2), 1)
+        there = torch.logsumexp(extra + energy.hidden.log_partition(turned), 1)
         there += sign.reshape(-1) * energy.visible_bias[i]
         total += logsigmoid(here - there)
     return total

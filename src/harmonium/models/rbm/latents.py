@@ -45,10 +45,13 @@ class LatentQuestions(TransformerMixin, Fitted):
     # -- hidden units ------------------------------------------------------------
 
     def energy(self, V: Any, H: Any) -> NDArray[np.float64]:
-        """E(v, h) = -v'Wh - b'v - c'h for each pair of rows, ``(n_samples,)``."""
+        """E(v, h) = -v'Wh - b'v - c'h for each pair of rows, ``(n_samples,)``; of hidden units
+        of real values also T times what weighs on these, h^2 / 2 for ``"gaussian"`` and
+        ``"relu"``."""
         check_is_fitted(self)
         visible: Any = self._check(V)
-        hidden = check_hidden(H, len(self.intercept_hidden_))
+        units = self._hidden_units()
+        hidden = check_hidden(H, units)
         if visible.shape[0] != len(hidden):
             raise ValueError(
                 f"V and H must have as many rows, got {visible.shape[0]}, {len(hidden)}"
@@ -64,7 +67,8 @@ class LatentQuestions(TransformerMixin, Fitted):
             states = self._attributes.states().numpy()
             logits = hidden @ self.attribute_components_ + self.intercept_attributes_
             negative += self.temperature * logsumexp(logits @ states.T / self.temperature, axis=1)
-        return -negative
+        weight = units.to(torch.float64).potential(torch.from_numpy(hidden))
+        return self.temperature * np.asarray(weight) - negative
 
     def free_energy(self, V: Any) -> NDArray[np.float64]:
         """-T log sum over h of exp(-E(v, h) / T), ``(n_samples,)``, in units of energy."""
@@ -108,8 +112,9 @@ class LatentQuestions(TransformerMixin, Fitted):
         return found.reshape(len(found) // n_each, n_each, *found.shape[1:]).mean(1)
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``; of a row with
-        holes the mean over 20 draws of what may stand there."""
+        """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``, or E[h given
+        v] of hidden units of another kind; of a row with holes the mean over 20 draws of what may
+        stand there."""
         return self._of_rows(X, mean_hidden)
 
     def inverse_transform(self, H: Any) -> NDArray[np.float64]:
@@ -140,8 +145,20 @@ class LatentQuestions(TransformerMixin, Fitted):
         return codec.write(energy.draw_visible(hidden, generator).cpu().numpy())
 
     def most_likely_hidden(self, X: Any) -> NDArray[np.float64]:
-        """argmax over h of P(h given v): each hidden unit on where more likely than not."""
-        return (self.transform(X) > 0.5).astype(np.float64)
+        """argmax over h of P(h given v): each unit of 0 or 1 on where more likely than not, others
+        at the mode of their density. With attributes, which are summed out, for units of 0 or 1
+        alone."""
+        if self._hidden_units().binary:
+            return (self.transform(X) > 0.5).astype(np.float64)
+
+        def modes(energy: RBMEnergy, beside: SummedOut | None, x: Tensor) -> Tensor:
+            if beside is not None:
+                raise ValueError(
+                    f"most_likely_hidden of hidden={self.hidden!r} wants a model fitted without y"
+                )
+            return energy.hidden.mode(energy.hidden_logits(x))
+
+        return self._of_rows(X, modes)
 
     def most_likely_visible(self, H: Any) -> NDArray[np.float64]:
         """argmax over v of P(v given h): each visible unit on where more likely than not."""
@@ -155,7 +172,7 @@ class LatentQuestions(TransformerMixin, Fitted):
 
     def _with_hidden(self, H: Any) -> tuple[RBMEnergy, Tensor]:
         check_is_fitted(self)
-        hidden = check_hidden(H, len(self.intercept_hidden_))
+        hidden = check_hidden(H, self._hidden_units())
         energy = self.build_energy(torch.float64)
         return energy, torch.from_numpy(hidden).to(energy.device)
 
@@ -166,6 +183,8 @@ class LatentQuestions(TransformerMixin, Fitted):
         check_is_fitted(self)
         if self._layout is not None:
             raise ValueError("to_network wants a model of rows of 0 and 1, this is one of a frame")
+        if self.hidden != "bernoulli":
+            raise ValueError(f"to_network wants hidden='bernoulli', got {self.hidden!r}")
         if self._attributes is not None:
             raise ValueError("to_network wants a model without attributes: fit it without y")
         scale = self.temperature

@@ -1,13 +1,12 @@
 """Bases from which an RBM is annealed: its own, one fitted to its draws, clusters of them.
 
-P_beta(v) ~ sum_g share_g B_g(v)^(1 - beta) exp(beta b'v) prod_j (1 + exp(beta (c_j + v'W_j))),
+P_beta(v) ~ sum_g share_g B_g(v)^(1 - beta) exp(beta b'v) prod_j (1 + exp(beta (c_j + v'W_j))), or
+what hidden units of another kind sum to,
 with B_g a distribution of independent units, normalised: at 0 a mixture, at 1 the model. A chain
 draws its g given v, so sweeps cost one thin product more than those from one base.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
@@ -40,7 +39,7 @@ class MixturePath:
         self._shares = shares.to(energy.device, torch.float64)
 
     def log_partition_at_start(self) -> float:
-        return self._energy.n_hidden * math.log(2.0)
+        return self._energy.hidden.log_partition_at_rest()
 
     def start(self, n: int, generator: Generator) -> Chains:
         which = systematic_resampling(self._shares.cpu().numpy(), n, generator)
@@ -53,8 +52,7 @@ class MixturePath:
         energy = self._energy
         statistics = energy.units.statistics(chains.x)
         logits = energy.hidden_logits(chains.x)
-        hidden = torch.empty_like(logits)
-        change = draws.anneal_hidden(logits, beta_from, beta_to, generator, hidden)
+        hidden, change = energy.hidden.anneal(logits, beta_from, beta_to, generator)
         change += (beta_to - beta_from) * (statistics @ energy.visible_bias).double()
         score = (statistics @ self._base.T).double() - self._log_partitions
         after = self._shares.log() + (1.0 - beta_to) * score
@@ -121,7 +119,7 @@ def _scouted(energy: RBMEnergy, generator: Generator) -> Tensor:
     starts = [
         energy.base_sample(third, generator),
         uniform_states(energy, third, generator),
-        energy.draw_visible(draws.bernoulli(inputs, generator), generator),
+        energy.draw_visible(energy.hidden.sample(inputs, generator), generator),
     ]
     chains = Chains(torch.cat(starts))
     for _ in range(_N_SWEEPS):

@@ -1,4 +1,4 @@
-"""The restricted Boltzmann machine: hidden units that explain visible ones, both binary."""
+"""The restricted Boltzmann machine: hidden units that explain visible ones."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from harmonium.models.rbm.start import (
     fit_energy,
 )
 from harmonium.models.reading import keep_names, layout_of, read_holes, reading_of, weights_of
+from harmonium.units.hidden import HIDDEN
 
 __all__ = ["RBM"]
 
@@ -50,7 +51,10 @@ class RBM(Questions):
         :class:`~harmonium.Schema` infers), one kind for all columns (``"bernoulli"``,
         ``"categorical"``, ``"ordinal"``, ``"count"``, ``"quantile"``), ``{column: kind}``,
         ``{column: [categories in order]}``, or a Schema.
-    hidden : kind of hidden units; ``"bernoulli"`` (0 or 1).
+    hidden : kind of hidden units: ``"bernoulli"`` (0 or 1), ``"gaussian"`` and ``"relu"`` (real
+        values, of the latter 0 and above), ``"drelu"`` (real values whose two sides differ, as
+        learned), ``"categorical"`` (one of all units is on: a mixture of products, whose log Z is
+        exact).
     missing : ``"at-random"`` learns from what is known of each row; ``"informative"`` (frames)
         makes a missing cell a state of its column; a list of columns does so in these.
     learner : where the gradient's model expectation comes from: ``"exact"`` enumeration
@@ -103,7 +107,7 @@ class RBM(Questions):
     attribute_components_ : ``(n_components, n_units)``; intercept_attributes_ ``(n_units,)``.
 
     Rows are 0 or 1 in every question; ``inverse_transform`` and ``sample_visible`` also take
-    hidden probabilities in [0, 1].
+    hidden probabilities in [0, 1], and hidden units of real values any numbers.
     """
 
     def __init__(
@@ -187,7 +191,7 @@ class RBM(Questions):
         if y is not None:
             self._attributes, joint, observed = Attributes.beside(table, y, observed)
         given = attributes_given_rows(self.discriminative, self._own_units(), self._attributes)
-        check_learner(self.learner, self._units().sizes, self.n_components)
+        check_learner(self.learner, self._units().sizes, HIDDEN[self.hidden](self.n_components))
         self._running = None
         result, energy = fit_energy(
             asked(RBMParameters, vars(self)),
@@ -248,7 +252,7 @@ class RBM(Questions):
             )
         table = check_states(self, X, reset=first)
         weights = check_sample_weight(sample_weight, table)
-        check_learner(self.learner, self._units().sizes, self.n_components)
+        check_learner(self.learner, self._units().sizes, HIDDEN[self.hidden](self.n_components))
         wanted = replace(asked(RBMParameters, vars(self)), validation_fraction=0.0)
         start = Start(device_for(self.device), self._units())
         known = None if first else self.build_energy(torch.float32)
@@ -283,6 +287,10 @@ class RBM(Questions):
         self.attribute_components_ = np.ascontiguousarray(weights[n:].T)
         self.intercept_attributes_ = bias[n:].copy()
         self.intercept_hidden_ = array(parameters["hidden_bias"])
+        self._hidden_own = {  # in units of T
+            name: parameters[name].detach().cpu().numpy().copy()
+            for name in energy.hidden.parameters
+        }
         self._base_bias = energy.base_bias.detach().cpu().numpy().copy()
         self._n_features_out = self.n_components
         self._keep_log_partition(None)
@@ -299,6 +307,8 @@ class RBM(Questions):
         model.check_parameters()
         model.components_ = np.ascontiguousarray(weights.T)
         model.intercept_visible_, model.intercept_hidden_ = visible_bias, hidden_bias
+        blank = HIDDEN[model.hidden](n_hidden).parameters
+        model._hidden_own = {name: value.double().numpy() for name, value in blank.items()}
         model.n_features_in_ = n_visible
         model._attributes = model._layout = None
         model.attribute_components_ = np.zeros((n_hidden, 0))

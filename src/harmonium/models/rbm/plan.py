@@ -13,6 +13,7 @@ from harmonium.learning.ascent import Ascent, Gaussian, Plain, Prior
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.models.rbm.centring import Centred, CentredPull
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.standardised import Standardised
 from harmonium.units.base import Units
 
 __all__ = ["RBMParameters", "ascent_of", "is_grouped", "metric_for", "plan_for", "prior_for"]
@@ -43,6 +44,7 @@ class RBMParameters(Wanted):
     """What a fit reads of the model's parameters, checked; named as they are."""
 
     n_components: int
+    hidden: str
     learner: str
     n_updates: int | str
     batch_size: int | str
@@ -105,6 +107,8 @@ def is_grouped(units: Units) -> bool:
 
 
 def metric_for(wanted: RBMParameters, energy: RBMEnergy) -> Metric:
+    if not energy.hidden.binary:
+        return Standardised(energy.base_mean, energy.hidden, centred=wanted.centered)
     return Centred(energy.base_mean, energy.n_hidden) if wanted.centered else Plain()
 
 
@@ -122,7 +126,7 @@ def _along(
     """The prior whose pull on weights takes the biases along, for tables of labels and bins."""
     asked = wanted.smoothing
     smoothing = _SMOOTHING / n_rows if isinstance(asked, str) else float(asked)
-    if isinstance(metric, Centred):
+    if isinstance(metric, Centred | Standardised):
         offsets = (metric.visible_mean, metric.hidden_mean)
     elif smoothing and energy.units.runs:
         offsets = (torch.zeros_like(energy.visible_bias), torch.zeros_like(energy.hidden_bias))

@@ -9,6 +9,7 @@ from harmonium.contract.checks import Range, check_flag, choice, integer, number
 from harmonium.data.infer import KINDS
 from harmonium.data.schema import Schema
 from harmonium.models.settings import LEARNING_RANGES, positive
+from harmonium.units.hidden import HIDDEN
 
 __all__ = ["RANGES"]
 
@@ -36,7 +37,7 @@ _AT_LEAST_ONE = or_else("auto", integer(1))
 RANGES: Mapping[str, Range] = {
     "n_components": integer(1),
     "visible": _check_visible,
-    "hidden": choice("bernoulli"),
+    "hidden": choice(*HIDDEN),
     "missing": _check_missing,
     "learner": choice("exact", "cd", "pcd", "pt"),
     "n_updates": _AT_LEAST_ONE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from harmonium.compute.random import generator_for, random_generator
-from harmonium.contract.energy import Chains
+from harmonium.contract.energy import Chains, Generator
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
@@ -20,12 +20,14 @@ from harmonium.learning.hybrid_watch import HybridWatching
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
 from harmonium.learning.learners.hybrid import Conditional, Hybrid
+from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.record import FitResult, Observer
 from harmonium.learning.rows import RowSource, Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.rbm.blank import blank_energy, initial_bias
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, followed_rate, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
+from harmonium.models.rbm.mixture_start import MOST_ROWS, begin_mixture
 from harmonium.models.rbm.paired import begin_paired, may_pair
 from harmonium.models.rbm.plan import (
     RBMParameters,
@@ -47,6 +49,8 @@ from harmonium.models.rbm.trials import Ground, is_summed, tried
 from harmonium.sampling.gibbs import mean_marginals
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
+from harmonium.units.hidden import HIDDEN
+from harmonium.units.hidden.base import HiddenUnits
 from harmonium.units.space import log2_states
 
 __all__ = [
@@ -56,6 +60,9 @@ __all__ = [
     "check_learner",
     "fit_energy",
 ]
+
+#: How much faster at most hidden units that are not of 0 and 1 learn.
+_FASTER = 4.0
 
 
 @dataclass(frozen=True)
@@ -84,12 +91,14 @@ def fit_energy(
         checkpoint.tie(vars(wanted), rows, streams.seeds)
     n_rows = n_rows_of(rows)
     plan = plan_for(wanted, n_rows, _followed(wanted, table, weights, start))
+    plan = _paced(wanted, plan, table, weights, start)
     base = initial_bias(table, weights, n_rows, start.units, start.observed)
-    blank = partial(blank_energy, wanted.n_components, start.units, base, start.device)
+    hidden = HIDDEN[wanted.hidden](wanted.n_components)
+    blank = partial(blank_energy, hidden, start.units, base, start.device)
     energy = blank(streams.noise)
     generator = generator_for(start.device, streams.noise)
     split = Split.drawn(rows, plan.n_held, streams.split)
-    if start.given is None:
+    if start.given is None and energy.hidden.separate:
         wanted, plan = tried(wanted, Ground(rows, split, plan, blank, streams.seeds))
     n_kept = n_rows - plan.n_held
     prior = prior_for(wanted, energy, n_kept)
@@ -98,7 +107,8 @@ def fit_energy(
     watching: Watching = partial(Likelihood, energy, exact=exact)
     learner: Learner
     rate = plan.rate * (1.0 - wanted.discriminative)  # of what chains must follow
-    if wanted.learner == "pcd" and _is_stiff(table, weights, start, rate):
+    binary = energy.hidden.binary
+    if wanted.learner == "pcd" and binary and _is_stiff(table, weights, start, rate):
         plan = careful_plan(plan, wanted.n_chains == "auto")
         shown = rows_to_sum(rows, split, streams.noise, lambda n: energy.base_sample(n, generator))
         began = time.perf_counter()
@@ -107,11 +117,7 @@ def fit_energy(
         learner = weighted_chains(summed, energy.n_hidden, plan, generator)
         watching = SummedWatching(energy, summed, exact)
     else:
-        learner = LEARNERS[wanted.learner].start(energy, plan, generator)
-        began = time.perf_counter()
-        if _paired(wanted, energy, rows, split, streams.seeds[3]):
-            learner.begin_again(energy, rows.read(split.kept[: plan.n_chains]), generator)
-        plan = plan_after(plan, time.perf_counter() - began)
+        learner, plan = _begun(wanted, energy, (rows, split, plan), streams, generator)
     if start.given is not None:
         learner = Hybrid(learner, start.given, wanted.discriminative)
         watching = HybridWatching(watching, energy, start.given, wanted.discriminative)
@@ -129,6 +135,32 @@ def fit_energy(
     return result, energy
 
 
+def _begun(
+    wanted: RBMParameters,
+    energy: RBMEnergy,
+    parts: tuple[RowSource, Split, Plan],
+    streams: Streams,
+    generator: Generator,
+) -> tuple[Learner, Plan]:
+    """The learner, the energy having moved to a start that suits it, and the plan for the time
+    that is left."""
+    rows, split, plan = parts
+    began = time.perf_counter()
+    if not energy.hidden.separate and is_summed(energy):
+        x = rows_to_sum(
+            rows, split, streams.noise, lambda n: energy.base_sample(n, generator), MOST_ROWS
+        )
+        n_judges = min(len(split.held), len(x) // 2)
+        begin_mixture(energy, x[n_judges:], x[:n_judges], streams.noise)
+        # The model's expectation is a sum of no more terms than there would be chains.
+        learner = LEARNERS["exact"].start(energy, plan, generator)
+    else:
+        learner = LEARNERS[wanted.learner].start(energy, plan, generator)
+        if _paired(wanted, energy, rows, split, streams.seeds[3]):
+            learner.begin_again(energy, rows.read(split.kept[: plan.n_chains]), generator)
+    return learner, plan_after(plan, time.perf_counter() - began)
+
+
 def _followed(
     wanted: RBMParameters, table: Table, weights: NDArray[np.float64] | None, start: Start
 ) -> float | None:
@@ -138,6 +170,23 @@ def _followed(
     return followed_rate(np.asarray(table), weights, start.units, start.observed)
 
 
+def _paced(
+    wanted: RBMParameters,
+    plan: Plan,
+    table: Table,
+    weights: NDArray[np.float64] | None,
+    start: Start,
+) -> Plan:
+    """Hidden units that are not of 0 and 1 learn as fast as chains follow on rows of 0 and 1: these
+    have no other start for tables on which they cannot, and gain by it on those on which they can.
+    """
+    free = wanted.learning_rate == "auto" and isinstance(start.units, Bernoulli)
+    if HIDDEN[wanted.hidden].binary or not free:
+        return plan
+    curvature = stiffness(table, weights, plan.rate, start.observed)
+    return replace(plan, rate=plan.rate * min(_FASTER, MOST_STIFFNESS / max(curvature, 1e-9)))
+
+
 def _paired(
     wanted: RBMParameters, energy: RBMEnergy, rows: RowSource, split: Split, seed: int
 ) -> bool:
@@ -145,7 +194,7 @@ def _paired(
     free = wanted.learner == "pcd" and wanted.weight_decay == "auto" and not wanted.discriminative
     whole = rows.weights is None and rows.observed is None
     n_kept, n_held = len(split.kept), len(split.held)
-    if not (free and whole and isinstance(energy.units, Bernoulli)):
+    if not (free and whole and isinstance(energy.units, Bernoulli) and energy.hidden.binary):
         return False
     sides = (energy.n_variables, energy.n_hidden)
     if not may_pair(n_kept, n_held, sides, wanted.time_limit):
@@ -167,7 +216,8 @@ def begin_running(
     source = random_generator(wanted.random_state)
     if energy is None:
         base = initial_bias(table, None, table.shape[0], start.units)
-        energy = blank_energy(wanted.n_components, start.units, base, start.device, source)
+        hidden = HIDDEN[wanted.hidden](wanted.n_components)
+        energy = blank_energy(hidden, start.units, base, start.device, source)
     generator = generator_for(start.device, source)
     learner = LEARNERS[wanted.learner].start(energy, plan_for(wanted, table.shape[0]), generator)
     return RunningFit(energy, metric_for(wanted, energy), learner, source, generator)
@@ -176,14 +226,14 @@ def begin_running(
 # -- the first energy -------------------------------------------------------------------------
 
 
-def check_learner(learner: str, sizes: Sequence[int], n_components: int) -> None:
+def check_learner(learner: str, sizes: Sequence[int], hidden: HiddenUnits) -> None:
     """Refuse sums over more states than can be visited at each update. `sizes` are states of each
     visible variable; one of k states is as many units of two as make k."""
-    n_visible = log2_states(sizes)
-    if learner == "exact" and min(n_visible, n_components) > MAX_EXACT_LEARNING_UNITS:
+    n_visible, n_hidden = log2_states(sizes), log2_states(hidden.sizes)
+    if learner == "exact" and min(n_visible, n_hidden) > MAX_EXACT_LEARNING_UNITS:
         raise ValueError(
             f"learner='exact' wants a side of at most {MAX_EXACT_LEARNING_UNITS} units of two "
-            f"states, got {n_visible:g} visible and {n_components} hidden; use learner='pcd'"
+            f"states, got {n_visible:g} visible and {n_hidden:g} hidden; use learner='pcd'"
         )
 
 

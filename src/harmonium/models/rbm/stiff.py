@@ -106,12 +106,14 @@ def rows_to_sum(
     split: Split,
     generator: np.random.Generator,
     base_sample: Callable[[int], Tensor],
+    most: int = _MOST_ROWS,
 ) -> Tensor:
-    """Rows for the summed start, at random and in random order, ``(n, n_visible)``: each as
-    often as its weight says. What is not known of them is drawn from the base, `base_sample`."""
+    """Rows for the summed start, at random and in random order, ``(n, n_visible)``, at `most` so
+    many: each as often as its weight says. What is not known of them is drawn from the base,
+    `base_sample`."""
     kept = split.kept
     n_visible = rows.read(kept[:1]).x.shape[1]
-    n = min(len(kept), _MOST_ROWS, max(_FEWEST_ROWS, _MOST_VALUES // n_visible))
+    n = min(len(kept), most, max(_FEWEST_ROWS, _MOST_VALUES // n_visible))
     if split.kept_weights is None:
         index = generator.permutation(kept)[:n]
     else:

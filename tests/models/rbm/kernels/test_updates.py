@@ -100,7 +100,7 @@ def test_the_compiled_update_equals_sweeps_and_a_plain_step(name, form, n_gibbs)
         hidden = draws.plain.bernoulli(other.hidden_logits(visible), *draws.stream(source))
     assert torch.equal(chains.x, visible)
     assert torch.equal(chains.hidden, hidden)
-    torch.testing.assert_close(data_mean, other.hidden_probability(positive).mean(0))
+    torch.testing.assert_close(data_mean, other.hidden_mean(positive).mean(0))
     moments = Moments(
         other.moments(positive, torch.full((9,), 1 / 9)),
         other.moments(visible, torch.full((14,), 1 / 14)),
