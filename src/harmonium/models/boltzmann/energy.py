@@ -36,7 +36,8 @@ class BoltzmannEnergy(Energy):
     """``couplings (n_statistics, n_statistics)`` and ``fields (n_statistics,)`` of any `units`.
 
     ``base_fields (n_statistics,)`` are the fields at ``beta = 0``. ``edges (n_edges, 2)`` are the
-    pairs of variables that are coupled, i < j; None: all. Both entries of a pair of statistics
+    pairs of variables that are coupled, i < j; None: all. `constant` is added to every log weight,
+    whatever beta. Both entries of a pair of statistics
     are parameters, each with half of its moment, so that equal steps keep J symmetric.
 
     A sweep costs, a chain, the number of coupled pairs times states.
@@ -49,14 +50,14 @@ class BoltzmannEnergy(Energy):
         base_fields: Tensor,
         units: Units,
         edges: NDArray[np.int64] | None = None,
-        places: Places | None = None,
+        constant: float = 0.0,
     ) -> None:
         self.fields, self.couplings, self.base_fields = fields, couplings, base_fields
-        self.units, self.edges = units, edges
+        self.units, self.edges, self.constant = units, edges, constant
         self.sizes = units.sizes
         self.n_variables = len(self.sizes)
         self.dtype, self.device = fields.dtype, fields.device
-        self.places = Places.of(units, edges) if places is None else places
+        self.places = Places.of(units, edges)
         self._arranged = Arranged()
 
     def to(self, dtype: torch.dtype, device: torch.device | None = None) -> BoltzmannEnergy:
@@ -65,7 +66,7 @@ class BoltzmannEnergy(Energy):
             part.detach().to(where, dtype, copy=True)
             for part in (self.fields, self.couplings, self.base_fields)
         )
-        return BoltzmannEnergy(fields, couplings, base, self.units, self.edges, self.places)
+        return BoltzmannEnergy(fields, couplings, base, self.units, self.edges, self.constant)
 
     def parameters(self) -> Parameters:
         return {"couplings": self.couplings, "fields": self.fields}
@@ -81,9 +82,9 @@ class BoltzmannEnergy(Energy):
         return (1.0 - beta) * base + beta * full
 
     def _linear(self, x: Tensor, fields: Tensor) -> Tensor:
-        """fields's(x), float64 ``(n,)``."""
+        """fields's(x) and the constant, float64 ``(n,)``."""
         wide = torch.nn.functional.pad(fields, (0, 1)).double()
-        return wide[self.places.rows(x).long()].sum(1)
+        return wide[self.places.rows(x).long()].sum(1) + self.constant
 
     # -- one variable given the others ----------------------------------------------------------
 
@@ -161,7 +162,8 @@ class BoltzmannEnergy(Energy):
     # -- the base -------------------------------------------------------------------------------
 
     def base_log_partition(self) -> float:
-        return float(self.units.log_partition(self.base_fields.double().unsqueeze(0)))
+        inputs = self.base_fields.double().unsqueeze(0)
+        return float(self.units.log_partition(inputs)) + self.constant
 
     def base_sample(self, n: int, generator: Generator) -> Tensor:
         inputs = self.base_fields.expand(n, -1).clone()
@@ -209,6 +211,16 @@ class BoltzmannEnergy(Energy):
         return {name: value.to(self.dtype) for name, value in found.items()}
 
     # -- learning ---------------------------------------------------------------------------------
+
+    @property
+    def base_mean(self) -> Tensor:
+        """Expected statistics at ``beta = 0``, ``(n_statistics,)``."""
+        return self.units.mean(self.base_fields.unsqueeze(0))[0]
+
+    @property
+    def mask(self) -> Tensor:
+        """bool ``(n_statistics, n_statistics)``: which pairs of statistics may be coupled."""
+        return self.places.mask.to(self.device)
 
     def fused(self, learner: object, prior: object, metric: Metric) -> None:
         return None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harmonium.compute.cpu import exp, uniform
 
-__all__ = ["Field", "conditionals", "count_pairs", "sweep", "weigh"]
+__all__ = ["Field", "conditionals", "count_pairs", "regress", "sweep", "weigh"]
 
 _MATH = {"contract", "reassoc", "nsz", "arcp"}
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -237,3 +237,31 @@ def count_pairs(states, shares, of_state, first, neighbours, low, high, out):  #
                     if block[a, b] != 0.0:
                         out[of_state[i, a], of_state[j, b]] += block[a, b]
                         out[of_state[j, b], of_state[i, a]] += block[a, b]
+
+
+@njit(cache=True, nogil=True, fastmath=_MATH, error_model="numpy")
+def regress(states, rows, shares, size, near, table, fields, slopes, field_slopes):  # type: ignore[no-untyped-def]
+    """The sum of shares times log P of a variable's ``states (n,)`` given all others, by a `table`
+    laid out for it as :func:`sweep`'s are; adds to its slopes by the table and by the fields."""
+    width = fields.shape[0]
+    inputs, weights = np.zeros(width, np.float32), np.zeros(width, np.float32)
+    w = np.uint64(width)
+    value = 0.0
+    for r in range(rows.shape[0]):
+        _gather(rows[r], near, table, inputs)
+        for k in range(size):
+            inputs[k] += fields[k]
+        _softmax(inputs[:size], weights)
+        share, own = shares[r], states[r]
+        value += share * np.log(max(np.float64(weights[own]), 1e-37))
+        for k in range(size):
+            weights[k] *= -np.float32(share)
+        weights[own] += np.float32(share)
+        for k in range(size):
+            field_slopes[k] += weights[k]
+        for s in range(near.shape[0]):
+            a = np.uint64(rows[r, near[s]]) * w
+            slope = slopes[a : a + w]
+            for k in range(width):
+                slope[k] += weights[k]
+    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,8 @@ from harmonium.units.base import Units
 
 __all__ = ["Arranged", "Places"]
 
+#: How often torch has changed a tensor in place.
+_n_changes = attrgetter("_version")
 #: Numbers that a compiled loop adds at once.
 LANES = 8
 
@@ -112,7 +115,7 @@ class Arranged:
     def tables(self, couplings: Tensor, places: Places) -> Tensor:
         if places.bits:
             return couplings
-        key = (couplings.data_ptr(), couplings._version)
+        key = (couplings.data_ptr(), _n_changes(couplings))
         if self._tables is None or self._key != key:
             index = torch.from_numpy(places.of_state).to(couplings.device).long()
             wide = padded(couplings)

@@ -11,13 +11,14 @@ from harmonium.compute import plain
 from harmonium.contract.evidence import Readings
 from harmonium.models.boltzmann.kernels.layout import Places
 
-__all__ = ["Given", "ascend", "conditionals", "count_pairs", "sweep", "weigh"]
+__all__ = ["Given", "ascend", "conditionals", "count_pairs", "regress", "sweep", "weigh"]
 
 
 @dataclass(frozen=True)
 class Given:
     """What acts on single variables: ``fields`` and ``base`` ``(n_variables, width)`` at beta = 1
-    and 0, ``beta (n,)``, what is free ``(n, n_variables)`` and what was read; None: all, nothing."""
+    and 0, ``beta (n,)``; what is free ``(n, n_variables)`` and what was read, None: all,
+    nothing."""
 
     fields: Tensor
     base: Tensor
@@ -105,3 +106,22 @@ def count_pairs(x: Tensor, shares: Tensor, places: Places) -> Tensor:
     counts = one.T @ (shares.double().unsqueeze(1) * one)
     kept = places.mask.to(x.device) | torch.eye(len(counts), dtype=torch.bool, device=x.device)
     return torch.where(kept, counts, 0.0)
+
+
+def regress(
+    x: Tensor, shares: Tensor, i: int, places: Places, table: Tensor, fields: Tensor
+) -> tuple[float, Tensor, Tensor]:
+    """The sum of shares times log P(x_i given all others), float64, and its slopes by the `table`
+    ``(n_statistics + 1, size)`` of what statistics add to the states of variable i, and by its
+    `fields` ``(size,)``."""
+    near = torch.from_numpy(places.near(i)).to(x.device).long()
+    rows = places.rows(x)[:, near].long()
+    log_p = torch.log_softmax((table[rows].sum(1) + fields).double(), 1)
+    own = x[:, i].long().unsqueeze(1)
+    residual = -torch.exp(log_p).scatter_add(1, own, -torch.ones_like(own, dtype=torch.float64))
+    residual *= shares.double().unsqueeze(1)
+    slopes = torch.zeros(table.shape, dtype=torch.float64, device=x.device)
+    each = residual.unsqueeze(1).expand(-1, len(near), -1).reshape(-1, table.shape[1])
+    slopes.index_add_(0, rows.reshape(-1), each)
+    value = float(shares.double() @ log_p.gather(1, own).squeeze(1))
+    return value, slopes, residual.sum(0)

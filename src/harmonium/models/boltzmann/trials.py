@@ -1,0 +1,101 @@
+"""How strongly couplings are pulled to zero, and which there are, by short runs before a fit.
+
+Each run goes on from where the one before ended: the strongest pull first, whose model is the
+simplest and mixes best, then weaker ones for as long as rows held out become more likely.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harmonium.compute.random import generator_for
+from harmonium.contract.stopping import StopReason
+from harmonium.learning.checkpoint import State
+from harmonium.learning.fit import fit
+from harmonium.learning.learners.base import ChainLearner
+from harmonium.learning.plan import Streams
+from harmonium.models.boltzmann.energy import BoltzmannEnergy
+from harmonium.models.boltzmann.ground import Ground, Start, start_of
+
+__all__ = ["Tried", "tried"]
+
+#: Precisions of the prior on couplings, in rows: the decays are these over the rows.
+_PRECISIONS = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0)
+#: Updates of a run, as a share of the fit's, at least and at most.
+_SHARE, _FEWEST, _MOST = 0.1, 20, 100
+#: Rows held out below which their figure is chance.
+_FEWEST_HELD = 20
+#: Of a time limit.
+_SHARE_OF_TIME = 0.04
+
+
+@dataclass
+class Tried:
+    """The energy that a fit goes on from, and how strong its prior is."""
+
+    energy: BoltzmannEnergy
+    decay: float
+
+
+def tried(ground: Ground, start: Start, energy: BoltzmannEnergy, chains: ChainLearner) -> Tried:
+    """What does best on rows held out; `chains` are left where its run ended. Without rows held
+    out, or with few, or a `weight_decay` that is given, no run is made."""
+    decay = ground.decay(ground.n_kept)
+    free = isinstance(ground.wanted.weight_decay, str)
+    n_updates = min(int(_SHARE * ground.plan.n_updates), _MOST)
+    if not free or ground.plan.n_held < _FEWEST_HELD or n_updates < _FEWEST:
+        return Tried(energy, decay)
+    best, best_score = decay, -math.inf
+    kept, kept_chains = start_of(energy), _copied(chains.state())
+    source = np.random.Generator(np.random.SFC64(ground.streams.seeds[3] + 1))
+    for precision in _PRECISIONS:
+        decay = precision / ground.n_kept
+        score = _score(ground, energy, chains, decay, n_updates, source)
+        if score <= best_score:
+            break
+        best, best_score = decay, score
+        kept, kept_chains = start_of(energy), _copied(chains.state())
+    energy.set_parameters(kept)
+    chains.restore(kept_chains)
+    return Tried(energy, best)
+
+
+def _copied(state: State) -> State:
+    return state.copy()
+
+
+def _score(
+    ground: Ground,
+    energy: BoltzmannEnergy,
+    chains: ChainLearner,
+    decay: float,
+    n_updates: int,
+    source: np.random.Generator,
+) -> float:
+    """The held-out figure at the end of a short run, in nats; the energy is left at its end."""
+    limit = ground.plan.time_limit
+    plan = replace(
+        ground.plan,
+        n_updates=n_updates,
+        first_look=n_updates,
+        time_limit=None if limit is None else _SHARE_OF_TIME * limit,
+    )
+    streams = Streams.of(ground.streams.seeds)
+    result = fit(
+        ground.ascent(energy, decay),
+        ground.learner(chains),
+        ground.rows,
+        ground.split,
+        plan,
+        streams=streams,
+        generator=generator_for(energy.device, source),
+        watching=ground.watching(energy),
+    )
+    if result.reason is StopReason.INTERRUPTED:
+        raise KeyboardInterrupt
+    failed = result.reason in (StopReason.LOST, StopReason.DIVERGED)
+    energy.set_parameters(result.parameters)
+    return -math.inf if failed else result.followed[0]
