@@ -68,6 +68,11 @@ class BoltzmannEnergy(Energy):
         )
         return BoltzmannEnergy(fields, couplings, base, self.units, self.edges, self.constant)
 
+    def on(self, edges: NDArray[np.int64] | None) -> BoltzmannEnergy:
+        """The same parameters, not copied, on another graph; couplings off it must be zero."""
+        parts = (self.fields, self.couplings, self.base_fields)
+        return BoltzmannEnergy(*parts, self.units, edges, self.constant)
+
     def parameters(self) -> Parameters:
         return {"couplings": self.couplings, "fields": self.fields}
 

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harmonium.contract.energy import Parameters
+from harmonium.compute.random import generator_for
+from harmonium.contract.energy import Generator, Parameters
 from harmonium.learning.ascent import Ascent, copied
 from harmonium.learning.learners.base import ChainLearner, Learner
 from harmonium.learning.plan import Plan, Streams
@@ -59,11 +60,19 @@ class Ground:
     base: Tensor
     data: Parameters | None
     streams: Streams
+    _noise: Generator | None = None
 
     @property
     def n_kept(self) -> int:
         """Rows learned from, as often as their weights say."""
         return n_rows_of(self.rows) - self.plan.n_held
+
+    def noise(self, device: torch.device) -> Generator:
+        """Randomness of a run before the fit, which goes on from run to run."""
+        if self._noise is None:
+            source = np.random.Generator(np.random.SFC64(self.streams.seeds[3] + 1))
+            self._noise = generator_for(device, source)
+        return self._noise
 
     def blank(self, start: Start, dtype: torch.dtype = torch.float32) -> BoltzmannEnergy:
         """Independent columns at the rates of the rows."""

@@ -14,7 +14,7 @@ from harmonium.compute.device import device_for
 from harmonium.contract.checks import Range, check_ranges, choice, integer, number, or_else
 from harmonium.data.tables import check_sample_weight
 from harmonium.learning.fit import RunningFit
-from harmonium.learning.plan import asked
+from harmonium.learning.plan import asked, n_held_of
 from harmonium.learning.record import Observer
 from harmonium.learning.rows import n_rows_of, row_source
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
@@ -201,6 +201,8 @@ class BoltzmannMachine(Fitted):
         units = visible.units
         edges = edges_of(self.graph, visible.names)
         check_learner(self.learner, units, observed is not None)
+        if isinstance(self.graph, str) and self.graph == "sparse":
+            check_sparse(self.learner, len(table), observed is not None, self.validation_fraction)
         check_memory(units.n_statistics, self.learner)
         self._running = None
         start = Start(device_for(self.device), units, edges, observed)
@@ -232,6 +234,8 @@ class BoltzmannMachine(Fitted):
         self.check_parameters()
         if is_frame_like(X, self.visible):
             raise ValueError("partial_fit learns from arrays of states; use fit for frames")
+        if isinstance(self.graph, str) and self.graph == "sparse":
+            raise ValueError("graph='sparse' is found by fit; give partial_fit pairs")
         first = not hasattr(self, "_tables")
         asked_states = self.visible if first else max(2, self._visible.n_states)
         visible, table, observed = Visible.read(self, X, asked_states, self.missing)
@@ -325,4 +329,17 @@ def check_learner(learner: str, units: Units, holes: bool) -> None:
     if holes and learner in ("exact", "pseudo"):
         raise ValueError(
             f"learner={learner!r} cannot learn from rows with missing cells; use 'pcd'"
+        )
+
+
+def check_sparse(learner: str, n_rows: int, holes: bool, held: float | str) -> None:
+    """Refuse a graph that cannot be found: by chains it is, and by rows held out."""
+    if learner not in ("pcd", "pt"):
+        raise ValueError(f"graph='sparse' wants learner='pcd' or 'pt', got {learner!r}")
+    if holes:
+        raise ValueError("graph='sparse' cannot be found from rows with missing cells")
+    if n_held_of(held, n_rows, n_rows) < 1:
+        raise ValueError(
+            f"graph='sparse' wants rows held out: at least 10 rows, or validation_fraction, got "
+            f"{n_rows} rows and validation_fraction={held!r}"
         )

@@ -43,12 +43,14 @@ def plan_for(wanted: BoltzmannParameters, n_rows: int, counted: bool) -> Plan:
         return automatic if value == "auto" else value
 
     n_held = n_held_of(wanted.validation_fraction, n_rows, _MOST_HELD)
-    batch = 1 if counted else min(int(chosen("batch_size", _N_CHAINS)), n_rows - n_held)
+    n_chains = int(chosen("n_chains", _N_CHAINS))
+    # Of counted data a batch is but where lost chains begin again.
+    batch = n_chains if counted else int(chosen("batch_size", _N_CHAINS))
     return Plan(
         n_updates=int(chosen("n_updates", _N_UPDATES)),
-        batch_size=batch,
+        batch_size=min(batch, n_rows - n_held),
         rate=float(chosen("learning_rate", _RATE)),
-        n_chains=int(chosen("n_chains", _N_CHAINS)),
+        n_chains=n_chains,
         n_gibbs=wanted.n_gibbs,
         n_held=n_held,
         time_limit=wanted.time_limit,

@@ -111,7 +111,10 @@ def _climbed(energy: BoltzmannEnergy, i: int, rows: Batch, decay: float) -> tupl
         ClimbPlan(_N_ITERATIONS, _TOL, _LEAST_GAIN),
         Record(regression.parameters(), None),
     )
-    return regression, climb.run()
+    result = climb.run()
+    if result.reason is StopReason.INTERRUPTED:  # not one regression ends, but the fit
+        raise KeyboardInterrupt
+    return regression, result
 
 
 @dataclass
@@ -201,7 +204,7 @@ def fit_pseudo(
     held = ground.rows.pick(split.held, split.held_weights) if len(split.held) else None
     columns, n = _Columns(energy), energy.n_variables
     columns.sums = [_alone(energy, rows) for rows in (kept, held)]
-    parts = {"columns": columns}
+    parts = {"record": columns}
     if checkpoint is not None:
         checkpoint.read("pseudo", parts, energy.device)
     began, reason = time.perf_counter() - columns.seconds, StopReason.DONE

@@ -27,6 +27,7 @@ from harmonium.models.boltzmann.ground import FLOOR, Ground, Start, counted, gro
 from harmonium.models.boltzmann.metric import step_sizes
 from harmonium.models.boltzmann.plan import BoltzmannParameters, plan_for
 from harmonium.models.boltzmann.pseudo import fit_pseudo
+from harmonium.models.boltzmann.sparse import grown
 from harmonium.models.boltzmann.trials import tried
 from harmonium.models.rates import initial_bias
 
@@ -66,7 +67,11 @@ def fit_energy(
     began = time.perf_counter()
     chains = LEARNERS[wanted.learner].start(energy, plan, generator)
     assert isinstance(chains, ChainLearner)
-    found = tried(ground, start, energy, chains)
+    watch = watch_of(rows, ground.split, plan, ground.watching(energy), streams)
+    if isinstance(wanted.graph, str) and wanted.graph == "sparse":
+        assert watch is not None
+        energy = grown(ground, energy, chains, watch, ground.noise(energy.device))
+    found = tried(ground, energy, chains, watch)
     energy, decay = found.energy, found.decay
     plan = _left(plan, time.perf_counter() - began)
     result = fit(
@@ -77,7 +82,7 @@ def fit_energy(
         plan,
         streams=streams,
         generator=generator,
-        watching=ground.watching(energy),
+        watching=None if watch is None else lambda *_: watch,
         observers=observers,
         checkpoint=checkpoint,
         verbose=wanted.verbose,
