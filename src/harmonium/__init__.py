@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from harmonium.data.schema import Schema as Schema
     from harmonium.data.sequences.alignment import Alignment as Alignment
     from harmonium.data.texts import TextFile as TextFile
+    from harmonium.models.boltzmann.model import BoltzmannMachine as BoltzmannMachine
     from harmonium.models.energy_model import EnergyModel as EnergyModel
     from harmonium.models.grid.model import GridMRF as GridMRF
     from harmonium.models.network.factor import Factor as Factor

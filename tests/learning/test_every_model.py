@@ -46,17 +46,28 @@ def network(**parameters: Any) -> Model:
     return hm.MarkovNetwork(random_factors("loop", 5), **{**given, **parameters})
 
 
+def boltzmann(**parameters: Any) -> Model:
+    given = {"n_updates": 320, "n_chains": 50, "random_state": 0}
+    return hm.BoltzmannMachine(**{**given, **parameters})
+
+
 #: Every model with every learner that it has.
 CASES: dict[str, tuple[Callable[..., Model], dict[str, Any], np.ndarray]] = {
     **{f"rbm-{name}": (rbm, {"learner": name}, ROWS) for name in ("pcd", "cd", "pt", "exact")},
     "rbm-plain": (rbm, {"centered": False}, ROWS),
     **{f"grid-{name}": (grid, {"learner": name}, IMAGES) for name in ("pcd", "pseudo", "exact")},
     "grid-places": (grid, {"places": True}, IMAGES),
+    **{
+        f"boltzmann-{name}": (boltzmann, {"learner": name}, ROWS)
+        for name in ("pcd", "pt", "exact", "pseudo")
+    },
+    "boltzmann-graph": (boltzmann, {"graph": [(0, 1), (1, 2), (0, 3)]}, ROWS),
     **{f"network-{name}": (network, {"learner": name}, STATES) for name in ("pcd", "exact")},
 }
 each = pytest.mark.parametrize("case", CASES)
 #: Those with a training loop of updates, which a signal or a limit can meet at any of them.
-LOOPS = [name for name in CASES if name not in {"grid-pseudo", "grid-exact", "network-exact"}]
+CLIMBS = {"grid-pseudo", "grid-exact", "network-exact", "boltzmann-exact", "boltzmann-pseudo"}
+LOOPS = [name for name in CASES if name not in CLIMBS]
 
 
 def fitted(case: str, **parameters: Any) -> Model:

@@ -17,6 +17,7 @@ from tests.support.network_oracle import SIZES, NetworkOracle, random_factors
 
 from harmonium.contract.energy import Energy
 from harmonium.contract.evidence import Evidence, TableReadings
+from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.structure import Structure
 from harmonium.models.rbm.energy import RBMEnergy
@@ -102,6 +103,17 @@ def _rbm(
     own = random_layer(kind, n_hidden, seed)
     hidden = HIDDEN[kind](n_hidden, {name: torch.tensor(v, dtype=dtype) for name, v in own.items()})
     energy = RBMEnergy(*(torch.tensor(p, dtype=dtype) for p in (W, b, c, base)), units, hidden)
+    X, S = _states(units)
+
+    def path(beta: float) -> Array:
+        summed = log_partition(kind, beta * (S @ W + c), told(own))
+        return np.asarray(summed + S @ ((1 - beta) * base + beta * b))
+
+    return SmallEnergy(energy, X, path)
+
+
+def _states(units: Units) -> tuple[NDArray[np.int64], Array]:
+    """All states, and the statistics of each."""
     X = np.array(list(itertools.product(*[range(size) for size in units.sizes])))
     columns = []
     for variable in range(X.shape[1]):
@@ -109,13 +121,29 @@ def _rbm(
         # A softmax group has a column a state; a unit of 0 or 1 beside it is its own column.
         grouped = not isinstance(units, Bernoulli) and not _is_bit(units, variable)
         columns += [X[:, variable] == k for k in range(states)] if grouped else [X[:, variable]]
-    S = np.stack(columns, axis=1).astype(float)
+    return X, np.stack(columns, axis=1).astype(float)
 
-    def path(beta: float) -> Array:
-        summed = log_partition(kind, beta * (S @ W + c), told(own))
-        return np.asarray(summed + S @ ((1 - beta) * base + beta * b))
 
-    return SmallEnergy(energy, X, path)
+def _boltzmann(
+    units: Units, dtype: torch.dtype, seed: int, edges: list[tuple[int, int]] | None = None
+) -> SmallEnergy:
+    source = np.random.default_rng(seed)
+    n = units.n_statistics
+    owner = np.repeat(np.arange(units.n_variables), units.widths)
+    pairs = np.array(edges or list(itertools.combinations(range(units.n_variables), 2)))
+    coupled = np.zeros((units.n_variables,) * 2, dtype=bool)
+    coupled[tuple(pairs.T)] = True
+    J = source.normal(0, 1.0, (n, n)) * coupled[np.ix_(owner, owner)]
+    J, b, base = J + J.T, source.normal(0, 0.7, n), source.normal(0, 0.7, n)
+    given = None if edges is None else pairs
+    parts = (torch.tensor(p, dtype=dtype) for p in (b, J, base))
+    X, S = _states(units)
+    full = S @ b + 0.5 * np.einsum("ns,st,nt->n", S, J, S)
+    return SmallEnergy(
+        BoltzmannEnergy(*parts, units, given),
+        X,
+        lambda beta: (1 - beta) * (S @ base) + beta * full,
+    )
 
 
 def _is_bit(units: Units, variable: int) -> bool:
@@ -163,6 +191,17 @@ MAKERS: dict[str, Callable[[], SmallEnergy]] = {
     "rbm with one hidden variable": lambda: _rbm(
         Categorical((3, 2, 4)), 5, torch.float32, 9, "categorical"
     ),
+    "boltzmann of bits": lambda: _boltzmann(Bernoulli(6), torch.float32, 6),
+    "boltzmann of categories": lambda: _boltzmann(Categorical((3, 2, 4)), torch.float32, 7),
+    "boltzmann of both": lambda: _boltzmann(_LABELLED, torch.float32, 8),
+    "boltzmann of both, plain": lambda: _boltzmann(_LABELLED, torch.float64, 9),
+    "boltzmann on a graph": lambda: _boltzmann(
+        Categorical((2, 3, 3, 2)), torch.float32, 10, [(0, 1), (1, 2), (2, 3)]
+    ),
+    "boltzmann of bits on a graph": lambda: _boltzmann(
+        Bernoulli(5), torch.float32, 11, [(0, 1), (1, 2), (2, 3), (0, 4)]
+    ),
+    "boltzmann of bits, plain": lambda: _boltzmann(Bernoulli(5), torch.float64, 12),
     "grid of 2 levels": lambda: _grid((2, 2), 2, "multiscale", 8, False),
     "grid of 3 levels": lambda: _grid((2, 2), 3, "difference", 4, False),
     "grid of 3 levels, plain": lambda: _grid((2, 2), 3, "difference", 8, True, dtype=torch.float64),

@@ -22,6 +22,7 @@ from harmonium.questions.quality import (
 )
 
 if TYPE_CHECKING:
+    from harmonium.models.boltzmann.model import BoltzmannMachine
     from harmonium.models.rbm.model import RBM
 
 __all__ = ["new_rows", "rows_table", "some_rows"]
@@ -51,7 +52,7 @@ def _written(value: Any) -> str:
 
 
 def new_rows(
-    model: RBM, real: Columns, seed: int, train: Any = None
+    model: RBM | BoltzmannMachine, real: Columns, seed: int, train: Any = None
 ) -> tuple[list[Block], list[Caution]]:
     """As many new rows as real ones that the model has not seen, held against these; and the
     rows that it learned from, where given, held against them likewise, as a yardstick."""
@@ -110,7 +111,7 @@ def some_rows(columns: Columns, n: int, seed: int) -> Columns:
     return {name: [values[k] for k in chosen] for name, values in columns.items()}
 
 
-def _labelled(columns: Columns, model: RBM) -> Columns:
+def _labelled(columns: Columns, model: RBM | BoltzmannMachine) -> Columns:
     """The modelled columns; labels as texts, also those that are written as numbers."""
     found = {}
     for column in model.schema_.columns:
@@ -242,7 +243,7 @@ def _pair_table(
     )
 
 
-def _use(real: Columns, drawn: Columns, model: RBM, seed: int) -> list[Block]:
+def _use(real: Columns, drawn: Columns, model: RBM | BoltzmannMachine, seed: int) -> list[Block]:
     """Trained on new rows and tested on real ones, beside trained on real ones."""
     schema = model.schema_
     able = [c.name for c in schema.columns if not c.is_number and c.n_states <= _N_LABELS]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harmonium.apps.pages.blocks import Block, Section, Table, Text
+from harmonium.apps.report.boltzmann import strongest_pairs
 from harmonium.apps.report.description import Description, fact_tables
 from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.learning import held_out, learning_curves, overfitting
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 from harmonium.apps.report.new_rows import new_rows, rows_table, some_rows
 from harmonium.data.frames import as_lists
+from harmonium.models.boltzmann.model import BoltzmannMachine
 from harmonium.questions.unit_columns import UnitColumn, unit_columns
 
 if TYPE_CHECKING:
@@ -26,22 +28,20 @@ _N_UNITS, _N_COLUMNS = 20, 3
 _FAINT = 0.02
 
 
-def describe(model: RBM, data: Any, seed: int, *, train: Any = None) -> Description:
-    """An RBM of a table; `data` that it has not seen, and the rows that it learned from, for
+def describe(
+    model: RBM | BoltzmannMachine, data: Any, seed: int, *, train: Any = None
+) -> Description:
+    """A model of a table; `data` that it has not seen, and the rows that it learned from, for
     whether new rows are copies."""
     schema = model.schema_
     log_z = model.log_partition()
-    lead = (
-        f"A restricted Boltzmann machine: {len(schema.names)} columns "
-        f"({model.components_.shape[1]} visible units) and {model.components_.shape[0]} hidden "
-        "units, trained to make the rows of a table likely."
-    )
+    lead = _lead(model)
     cautions = [*log_z_cautions(log_z), *ending_cautions(model.facts())]
     columns = Table(("column", "kind", "what it is"), schema.described(), numeric=False)
     sections = [Section("The model", fact_tables(model)), Section("Columns", [columns])]
     history = getattr(model, "history_", {})
     likely = [log_z_row(log_z)]
-    if history.get("validation"):
+    if history.get("validation") and history.get("std_error"):
         words = "Here rows count by the states of their columns, without the density inside bins."
         sections.append(Section("Learning", [learning_curves(history), Text(words)]))
         cautions += overfitting(history)
@@ -58,8 +58,26 @@ def describe(model: RBM, data: Any, seed: int, *, train: Any = None) -> Descript
         blocks, found = new_rows(model, some_rows(as_lists(data), _N_ROWS, seed), seed, train)
         sections.append(Section("New rows beside real ones", blocks))
         cautions += found
-    sections.append(Section("What hidden units speak of", _units(model)))
+    if not isinstance(model, BoltzmannMachine):
+        sections.append(Section("What hidden units speak of", _units(model)))
+    else:
+        sections.append(Section("Who speaks to whom", strongest_pairs(model)))
     return Description(lead, cautions, sections)
+
+
+def _lead(model: RBM | BoltzmannMachine) -> str:
+    n = len(model.schema_.names)
+    if isinstance(model, BoltzmannMachine):
+        pairs = model.facts()["coupled pairs"]
+        return (
+            f"A Boltzmann machine: {n} columns, {pairs:,} pairs of them coupled, trained to make "
+            "the rows of a table likely."
+        )
+    return (
+        f"A restricted Boltzmann machine: {n} columns "
+        f"({model.components_.shape[1]} visible units) and {model.components_.shape[0]} hidden "
+        "units, trained to make the rows of a table likely."
+    )
 
 
 def _units(model: RBM) -> list[Block]:

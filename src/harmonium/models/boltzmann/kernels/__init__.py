@@ -1,0 +1,1 @@
+"""Sweeps, energies and counts of pairs: compiled, and a plain twin of each."""

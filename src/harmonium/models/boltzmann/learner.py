@@ -1,0 +1,45 @@
+"""Learning from all rows at once: what they show of every pair is counted once and for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+
+from harmonium.contract.energy import Energy, Generator, Parameters
+from harmonium.learning.ascent import Moments
+from harmonium.learning.checkpoint import State
+from harmonium.learning.learners.base import ChainLearner, Learner
+from harmonium.learning.plan import Plan
+from harmonium.learning.rows import Batch
+
+__all__ = ["Counted"]
+
+
+@dataclass
+class Counted(Learner):
+    """Another `learner`'s chains, against moments of the data that are known: nothing of a step's
+    noise is the data's. Batches are not looked at."""
+
+    chains: ChainLearner
+    data: Parameters
+
+    @classmethod
+    def start(cls, energy: Energy, plan: Plan, generator: Generator) -> Self:
+        """There is none of no data: it is made of chains that have started, and moments."""
+        raise TypeError("Counted is made of another learner and the moments of the data")
+
+    def gradient(self, energy: Energy, batch: Batch, generator: Generator) -> Moments:
+        x = self.chains.advance(energy, batch, generator).x
+        equal = torch.full((len(x),), 1.0 / len(x), dtype=energy.dtype, device=energy.device)
+        return Moments(self.data, energy.moments(x, equal))
+
+    def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
+        self.chains.begin_again(energy, batch, generator)
+
+    def state(self) -> State:
+        return self.chains.state()
+
+    def restore(self, state: State) -> None:
+        self.chains.restore(state)

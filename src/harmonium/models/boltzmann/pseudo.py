@@ -1,0 +1,234 @@
+"""Learning by pseudo-likelihood: every variable given all others, one after another.
+
+The logistic regression of each variable on the others is concave and needs no chains; of the two
+couplings that two variables give each other the mean is kept (Ekeberg, Hartonen, Aurell 2014).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harmonium.compute.progress import stage_bar
+from harmonium.contract.energy import Energy, Parameters
+from harmonium.contract.stopping import StopReason
+from harmonium.learning.ascent import Gaussian
+from harmonium.learning.checkpoint import Checkpoint, State
+from harmonium.learning.climb import Climb, ClimbPlan, Objective
+from harmonium.learning.record import FitResult, Look, Observer, Record
+from harmonium.learning.rows import Batch
+from harmonium.models.boltzmann.energy import BoltzmannEnergy
+from harmonium.models.boltzmann.ground import Ground, Start
+from harmonium.models.boltzmann.kernels import choose
+
+__all__ = ["fit_pseudo"]
+
+#: Iterations of a regression, and the share of its value below which a step's gain ends it.
+_N_ITERATIONS, _TOL, _LEAST_GAIN = 100, 1e-5, 1e-5
+#: Looks of a fit at itself.
+_N_LOOKS = 20
+#: Precisions of the prior on couplings that are tried, in rows, on so many of the variables.
+_PRECISIONS = (256.0, 64.0, 16.0, 4.0, 1.0)
+_N_TRIED, _FEWEST_HELD = 8, 20
+#: Of the curvature that scales a regression's steps.
+_FLOOR = 1e-3
+
+
+class _Regression:
+    """One variable given all others: ``couplings (n_statistics, n_own)``, of statistics measured
+    from their `mean`, and ``fields (n_own,)``, float64."""
+
+    def __init__(self, energy: BoltzmannEnergy, variable: int) -> None:
+        self.device, self.places, self.variable = energy.device, energy.places, variable
+        start, stop = self.places.starts[variable : variable + 2]
+        self.own, self.mean = slice(start, stop), energy.base_mean.double()
+        shape = (self.places.n_statistics, stop - start)
+        self.couplings = torch.zeros(shape, dtype=torch.float64, device=self.device)
+        self.fields = energy.base_fields[self.own].double().clone()
+        #: States without a statistic: the first of a unit of 0 or 1.
+        self.n_left_out = self.places.sizes[variable] - (stop - start)
+
+    def parameters(self) -> Parameters:
+        return {"couplings": self.couplings, "fields": self.fields}
+
+    def set_parameters(self, parameters: Parameters) -> None:
+        for name, tensor in self.parameters().items():
+            tensor.copy_(parameters[name])
+
+    def value(self, rows: Batch) -> tuple[float, Parameters]:
+        """The mean log P of the variable in nats, and its gradient."""
+        left = self.n_left_out
+        table = torch.nn.functional.pad(self.couplings, (left, 0, 0, 1))
+        own = torch.nn.functional.pad(self.fields - self.mean @ self.couplings, (left, 0))
+        shares = rows.shares(torch.float64)
+        value, slopes, slope = choose.regress(
+            rows.x, shares, self.variable, self.places, table, own
+        )
+        slopes, slope = slopes[:-1, left:], slope[left:]
+        slopes = torch.where(self.mask, slopes - torch.outer(self.mean, slope), 0.0)
+        return value, {"couplings": slopes, "fields": slope}
+
+    @property
+    def mask(self) -> Tensor:
+        return self.places.mask[:, self.own.start : self.own.start + 1].to(self.device)
+
+    def scales(self, decay: float) -> Parameters:
+        variance = self.mean * (1.0 - self.mean)
+        own = variance[self.own]
+        return {
+            "couplings": (torch.outer(variance, own) + decay + _FLOOR).rsqrt() * self.mask,
+            "fields": (own + 0.01).rsqrt(),
+        }
+
+
+class _Conditional(Objective):
+    """Mean log P of one variable given all others, of rows."""
+
+    name = "pseudo_log_likelihood"
+
+    def __init__(self, rows: Batch) -> None:
+        self.rows = rows
+
+    def value_and_gradient(self, energy: Energy) -> tuple[float, Parameters]:
+        regression: Any = energy
+        return regression.value(self.rows)
+
+
+def _climbed(energy: BoltzmannEnergy, i: int, rows: Batch, decay: float) -> tuple[Any, FitResult]:
+    """The regression of variable i at its best."""
+    regression: Any = _Regression(energy, i)
+    climb = Climb(
+        regression,
+        _Conditional(rows),
+        # Either variable of a pair has half of the pull on their couplings.
+        Gaussian({"couplings": 0.5 * decay}),
+        regression.scales(decay),
+        ClimbPlan(_N_ITERATIONS, _TOL, _LEAST_GAIN),
+        Record(regression.parameters(), None),
+    )
+    result = climb.run()
+    if result.reason is StopReason.INTERRUPTED:  # not one regression ends, but the fit
+        raise KeyboardInterrupt
+    return regression, result
+
+
+@dataclass
+class _Columns:
+    """Regressions done so far, in the energy's arrays: couplings as each gave them, its column a
+    variable, and fields of centred statistics. ``sums`` over variables of mean log P of rows
+    learned from and held out, those still to come at their rates."""
+
+    energy: BoltzmannEnergy
+    done: int = 0
+    iterations: int = 0
+    seconds: float = 0.0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, i: int, kept: Batch, held: Batch | None, decay: float) -> None:
+        alone: Any = _Regression(self.energy, i)
+        regression, result = _climbed(self.energy, i, kept, decay)
+        self.energy.couplings[:, regression.own] = regression.couplings.to(self.energy.dtype)
+        self.energy.fields[regression.own] = regression.fields.to(self.energy.dtype)
+        for k, rows in enumerate((kept, held)):
+            if rows is not None:
+                self.sums[k] += regression.value(rows)[0] - alone.value(rows)[0]
+        self.done, self.iterations = i + 1, self.iterations + result.n_updates
+
+    def look(self, held: bool) -> Look:
+        facts = {"update": float(self.iterations), "seconds": self.seconds}
+        facts["train"] = self.sums[0] / self.energy.n_variables
+        facts["pseudo_log_likelihood"] = facts["train"]
+        if held:
+            facts["validation"] = self.sums[1] / self.energy.n_variables
+        for name, value in facts.items():
+            self.history.setdefault(name, []).append(value)
+        return Look(self.iterations, self.energy.parameters(), self.iterations, facts)
+
+    def finish(self) -> None:
+        """Make one symmetric model of the regressions: of a pair that has but one, that one."""
+        energy, starts = self.energy, self.energy.places.starts
+        known = torch.arange(len(energy.fields), device=energy.device) < starts[self.done]
+        both = known.to(energy.dtype)
+        energy.couplings.copy_(energy.couplings + energy.couplings.T)
+        energy.couplings.div_((both.unsqueeze(0) + both.unsqueeze(1)).clamp(min=1.0))
+        energy.fields.sub_(energy.couplings @ energy.base_mean)
+
+    def state(self) -> State:
+        facts = {k: getattr(self, k) for k in ("done", "iterations", "seconds", "sums", "history")}
+        return State(dict(self.energy.parameters()), facts)
+
+    def restore(self, state: State) -> None:
+        self.energy.set_parameters(state.tensors)
+        for name, value in state.facts.items():
+            setattr(self, name, value)
+
+
+def _alone(energy: BoltzmannEnergy, rows: Batch | None) -> float:
+    """Mean log P of rows under independent columns."""
+    if rows is None:
+        return 0.0
+    each = energy.log_weight(rows.x, 0.0) - energy.base_log_partition()
+    return float(rows.shares(torch.float64) @ each)
+
+
+def _decay(ground: Ground, energy: BoltzmannEnergy, kept: Batch, held: Batch | None) -> float:
+    """The pull under which some of the variables of held-out rows are most likely."""
+    decay = ground.decay(ground.n_kept)
+    if not isinstance(ground.wanted.weight_decay, str) or ground.plan.n_held < _FEWEST_HELD:
+        return decay
+    assert held is not None
+    n = energy.n_variables
+    some = sorted({int(i) for i in torch.linspace(0, n - 1, min(_N_TRIED, n)).round().tolist()})
+    best, best_score = decay, -float("inf")
+    for precision in _PRECISIONS:
+        decay = precision / ground.n_kept
+        score = sum(_climbed(energy, i, kept, decay)[0].value(held)[0] for i in some)
+        if score <= best_score:
+            break
+        best, best_score = decay, score
+    return best
+
+
+def fit_pseudo(
+    ground: Ground, start: Start, checkpoint: Checkpoint | None, observers: Sequence[Observer]
+) -> tuple[FitResult, BoltzmannEnergy]:
+    """Every variable's regression; `history` has mean log P of a variable given all others."""
+    energy, split, plan = ground.blank(start), ground.split, ground.plan
+    kept = ground.rows.pick(split.kept, split.kept_weights)
+    held = ground.rows.pick(split.held, split.held_weights) if len(split.held) else None
+    columns, n = _Columns(energy), energy.n_variables
+    columns.sums = [_alone(energy, rows) for rows in (kept, held)]
+    parts = {"record": columns}
+    if checkpoint is not None:
+        checkpoint.read("pseudo", parts, energy.device)
+    began, reason = time.perf_counter() - columns.seconds, StopReason.DONE
+    looks = {round(n * k / _N_LOOKS) for k in range(1, _N_LOOKS + 1)}
+    with torch.no_grad(), stage_bar(ground.wanted.verbose, "fit", n) as show:
+        try:
+            decay = _decay(ground, energy, kept, held)
+            for i in range(columns.done, n):
+                columns.seconds = time.perf_counter() - began
+                if plan.time_limit is not None and columns.seconds > plan.time_limit and i:
+                    reason = StopReason.TIME_LIMIT
+                    break
+                columns.add(i, kept, held, decay)
+                if show is not None:
+                    show(i + 1, columns.sums[0] / n)
+                if i + 1 in looks:
+                    columns.seconds = time.perf_counter() - began
+                    look = columns.look(held is not None)
+                    for observer in observers:
+                        observer(look)
+                    if checkpoint is not None:
+                        checkpoint.write("pseudo", parts)
+        except KeyboardInterrupt:
+            reason = StopReason.INTERRUPTED
+        columns.finish()
+    result = FitResult(energy.parameters(), columns.iterations, reason, columns.history)
+    return result, energy
