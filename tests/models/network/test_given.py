@@ -205,3 +205,15 @@ def test_estimates_of_what_is_too_wide_carry_a_status(monkeypatch):
     best = network.most_likely({"0,0": 1}, random_state=0)
     assert (best.method, best.status) == ("gibbs", "unproven")
     assert best["0,0"] == 1
+
+
+@pytest.mark.parametrize("of", ["missing", "known"])
+def test_single_cells_of_a_row_that_cannot_be_are_refused(of):
+    network = hm.MarkovNetwork(
+        [hm.Factor(["a", "b"], [[1, 0], [0, 1]]), hm.Factor(["b", "c"], [[1, 2], [3, 1]])]
+    )
+    row = [[0, 1, 0 if of == "known" else np.nan]]
+    with pytest.raises(ValueError, match=r"'a': 0, 'b': 1.* has probability zero"):
+        network.cell_marginals(row, of=of)
+    b = network.cell_marginals([[0, 0, np.nan]])[2]
+    assert b.shares[0] == pytest.approx([1 / 3, 2 / 3])

@@ -226,3 +226,23 @@ def test_perplexity_names_its_unknown_share() -> None:
     for end, n in ((True, 5), (False, 3)):
         log_p = model.score_samples(texts, end=end).sum()
         assert model.perplexity(texts, end=end) == pytest.approx(np.exp(-log_p / n), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("after_b", "said"),
+    [
+        ({"b": {"a": 1.0, "</s>": 1e-17}}, "a b"),
+        ({"b": {"a": 1.0, "c": 1e-17}, "c": {"d": 1.0}, "d": {"</s>": 1.0}}, "a b c d"),
+        ({"b": {"a": 1.0, "c": 1e-17}, "c": {"b": 1.0, "</s>": 1e-17}}, "a b c"),
+    ],
+)
+@pytest.mark.parametrize("length", [None, (5, None)])
+def test_a_best_text_ends_where_rounding_makes_a_circle_certain(after_b, said, length):
+    """A way out that a double cannot tell from zero: no text must go round for ever."""
+    model = hm.NGram.from_tables({(): {"a": 1.0}, "a": {"b": 1.0}, **after_b})
+    (found,) = model.complete(contains=["a"], length=length)
+    whole, way_out = found.split(), said.split()
+    assert whole[:2] == ["a", "b"]
+    assert whole[-1] == way_out[-1]
+    best = model.score_samples([said])[0]
+    assert model.score_samples([found])[0] == pytest.approx(best, rel=1e-9)

@@ -59,7 +59,8 @@ class FactorEnergy(Energy):
 
     P_0 is independent: the normalised product of the tables over one variable. Tables are one
     flat parameter; states beyond a variable's own never happen. Zeros of tables count as a
-    number below all others, so chains are led out of forbidden states rather than stuck.
+    number below all others, so chains are led out of forbidden states rather than stuck; at
+    beta 1 the weight of such a state is zero.
 
     A sweep costs the sum over factors of arity times states, times the number of chains.
     """
@@ -79,6 +80,7 @@ class FactorEnergy(Energy):
         self.log_zero = min(_LOG_ZERO, lowest - _BELOW)
         lifted = torch.from_numpy(np.where(np.isneginf(flat), self.log_zero, flat))
         self.tables = lifted.to(self.device, dtype)
+        self._never = self.forbidden
         self._engine: tuple[Tensor, Engine] | None = None
         self._layout()
         self.base = self._base()
@@ -193,6 +195,8 @@ class FactorEnergy(Energy):
             full += self.tables[index].double().sum(1)
         full[(x > self.last_states).any(1)] = -torch.inf
         if isinstance(beta, float | int) and beta == 1.0:
+            for index in self._entries(x):
+                full[self._never[index].any(1)] = -torch.inf
             return full
         base = torch.gather(self.base.expand(len(x), -1, -1), 2, x.long().unsqueeze(2))
         return (1.0 - beta) * base.double().sum((1, 2)) + beta * full

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from harmonium.compute.threads import in_order
 from harmonium.models.network.exact.domains import Array, Domain
+from harmonium.models.network.exact.halves import Halves
 from harmonium.models.network.exact.meeting import Block, Meeting
 from harmonium.models.network.exact.plan import Bucket, Plan
 
@@ -68,7 +69,11 @@ class Upward:
 
     def _taken_out(self, bucket: Bucket) -> Array:
         """The message of a bucket, not yet rescaled."""
-        meeting = Meeting(self._views(bucket), self.domain)
+        views = self._views(bucket)
+        halves = Halves.of(views, self.domain)
+        if halves is not None and (message := halves.taken_out()) is not None:
+            return message
+        meeting = Meeting(views, self.domain)
         shape = meeting.lengths[1:] + (1,) * (len(bucket.scope) - len(meeting.lengths))
         found = np.empty(meeting.shape[1:])
 
@@ -135,11 +140,21 @@ class Upward:
             return []
         bucket = self.plan.buckets[i]
         present = [frozenset(scope) for scope in scopes]
+        marks = [[v in scope for v in bucket.scope] for scope in present]
+        views = self._views(bucket)
+        halves = Halves.of(views, self.domain)
+        if halves is not None:
+            totals = halves.beliefs(self.messages[i], self.scales[i], above, marks)
+            if totals is not None:
+                return [
+                    _arranged(total, halves.lengths, bucket.scope, scope)
+                    for total, scope in zip(totals, scopes, strict=True)
+                ]
         meeting = Meeting(
-            self._views(bucket),
+            views,
             self.domain,
             beside=[self.messages[i][None], above[None]],
-            marks=[[v in scope for v in bucket.scope] for scope in present],
+            marks=marks,
         )
         message, above = meeting.beside
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LINEAR", "LOG", "MAX", "Array", "Domain"]
+__all__ = ["LINEAR", "LOG", "MAX", "Array", "Domain", "finite"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def _conditional_linear(table: Array, message: Array, log_scale: float) -> Array
     return table * np.where(message > 0.0, inverse, 0.0)
 
 
-def _finite(peaks: Array) -> Array:
+def finite(peaks: Array) -> Array:
     """Peaks with -inf replaced, so that subtracting them leaves -inf rather than NaN."""
     return np.where(np.isneginf(peaks), 0.0, peaks)
 
@@ -67,7 +67,7 @@ def _rescale_log(message: Array) -> float:
 
 
 def _sum_log(table: Array) -> Array:
-    peaks = _finite(np.maximum.reduce(table, axis=0))
+    peaks = finite(np.maximum.reduce(table, axis=0))
     table -= peaks
     np.exp(table, out=table)
     message = np.add.reduce(table, axis=0)
@@ -81,11 +81,11 @@ def _max_log(table: Array) -> Array:
 
 
 def _conditional_log(table: Array, message: Array, log_scale: float) -> Array:
-    return np.exp(table - (_finite(message) + log_scale))
+    return np.exp(table - (finite(message) + log_scale))
 
 
 def _weights_log(table: Array) -> Array:
-    return np.exp(table - _finite(np.maximum.reduce(table, axis=0)))
+    return np.exp(table - finite(np.maximum.reduce(table, axis=0)))
 
 
 def _log(table: Array) -> Array:

@@ -30,7 +30,7 @@ GIB = 2.0**30
 #: Entries of a table that are worked on at once: they stay in a core's cache.
 BLOCK = 2**18
 #: Blocks in memory at once: those being worked on, and what is made of them.
-_BLOCKS_AT_ONCE = 8
+_BLOCKS_AT_ONCE = 20
 
 
 class TooWideError(ValueError):

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harmonium.models.ngram.asking.product import Product, Ring, Values
+from harmonium.models.ngram.asking.product import Array, Product, Ring, Values
 
-__all__ = ["Ahead", "Places", "best_of", "onward_for_ever", "sum_of"]
+__all__ = ["ROUNDING", "Ahead", "Places", "best_of", "onward_for_ever", "sum_of"]
 
 #: Each figure of a sum without end is right to this part of itself, for each phrase.
 TOLERANCE = 1e-11
@@ -21,6 +21,8 @@ TOLERANCE = 1e-11
 _WINDOW = 4
 _MOST_WINDOWS = 100_000
 _MOST_BYTES = 2**30
+#: The part of a logarithm that rounding may change in a step.
+ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Ahead:
         self._groups = list(product.phrases.groups())
         # From here on every layer is the same: no bound, no context that is short.
         settled = max(places.first, places.low, product.trie.order - 2)
+        #: Places from here on may be told apart by nothing; None where each is its own.
+        self.settled = settled if places.high is None else None
         self._last = settled if places.high is None else places.high
         n_layers = self._last - places.first + 1
         fitting = max(_MOST_BYTES // (8 * max(product.n_numbers, 1)), 4)
@@ -121,7 +125,8 @@ def onward_for_ever(product: Product, best: bool) -> Values:
     no negative numbers. Adding ends once half the width of that is below 1e-11 of every figure,
     and the middle is taken: a bound, not an estimate. A figure is off by as much for each phrase.
 
-    The best: steps until nothing changes, which is exact, for no word makes a text likelier.
+    The best: steps until nothing grows by more than rounding, which is exact, for no word makes a
+    text likelier.
     """
     ring = product.maxima if best else product.sums
     said = product.trie.order  # so many that every context is as long as it can be
@@ -137,15 +142,30 @@ def onward_for_ever(product: Product, best: bool) -> Values:
 
 
 def best_of(onward: Callable[[Values], Values], source: Values) -> Values:
-    """The best of `source` and any number of steps on to it."""
-    best, changed = source, True
-    while changed:
+    """The best of `source` and any number of steps on to it.
+
+    Words that are certain but for rounding may seem to make a text likelier by a last digit, for
+    ever: what grows by no more than that counts as settled.
+    """
+    best = source
+    for _ in range(_WINDOW * _MOST_WINDOWS):
         longer = _together(np.maximum, source, onward(best))
-        changed = longer.keys() != best.keys() or any(
-            (longer[state] > best[state]).any() for state in longer
+        settled = longer.keys() == best.keys() and not any(
+            _grown(longer[state], best[state]) for state in longer
         )
         best = longer
-    return best
+        if settled:
+            return best
+    raise ValueError("length: the best text of this model hardly ends; give length=(low, high)")
+
+
+def _grown(longer: Array, best: Array) -> bool:
+    """Whether any of `longer` is above `best` by more than rounding."""
+    there = best > -np.inf
+    old = best[there]
+    if (longer[there] > old + ROUNDING * np.maximum(np.abs(old), 1.0)).any():
+        return True
+    return bool((longer[~there] > -np.inf).any())
 
 
 def sum_of(onward: Callable[[Values], Values], source: Values) -> Values:

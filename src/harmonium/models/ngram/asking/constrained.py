@@ -7,12 +7,13 @@ it and of all that may come after it. Nothing is drawn and thrown away.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.models.ngram.asking.ahead import Ahead, Places, onward_for_ever
+from harmonium.models.ngram.asking.ahead import ROUNDING, Ahead, Places, onward_for_ever
 from harmonium.models.ngram.asking.chain import Chain
 from harmonium.models.ngram.asking.constraints import Constraints
 from harmonium.models.ngram.asking.doubtful import tokens_with_blanks
@@ -76,11 +77,14 @@ class Constrained:
         if self._log_prob + self._first(ahead) == -np.inf:
             return None
         text, state, context = list(self._beginning), self._state, self._context
+        chosen: dict[tuple[int, int], Counter[int]] = {}
         while (word := self._places.word(len(text))) is not None or not self._over(len(text)):
             following = -1
             if word is None:
                 weights, after = self._onward(ahead, state, context, len(text))
                 word = int(np.argmax(weights))
+                if ahead.settled is not None and len(text) >= ahead.settled:
+                    word = _in_turn(weights, chosen.setdefault((state, context), Counter()))
                 following = int(after[word])
             if word == END:
                 break
@@ -150,6 +154,19 @@ class Constrained:
 
     def _first(self, ahead: Ahead) -> float:
         return self._product.value(ahead[self._places.first], self._state, self._context)
+
+
+def _in_turn(weights: NDArray[np.float64], chosen: Counter[int]) -> int:
+    """The best word; of those that only rounding tells apart, one that was chosen least often.
+
+    A best text that comes back to where it was has gone round for nothing, by words that are
+    certain but for rounding: the way to the end is as good and has its turn.
+    """
+    top = float(weights.max())
+    equal = np.flatnonzero(weights >= top - 10.0 * ROUNDING * max(abs(top), 1.0))
+    word = int(min(equal, key=lambda word: (chosen[int(word)], -weights[word])))
+    chosen[word] += 1
+    return word
 
 
 def anew(chain: Chain, wanted: Constraints, *, unknown: bool = False) -> Constrained:

@@ -19,7 +19,7 @@ from harmonium.models.ngram.asking.phrases import Phrase, Phrases
 from harmonium.models.ngram.trie import Trie
 from harmonium.models.ngram.vocabulary import END, START, UNKNOWN
 
-__all__ = ["Product", "Values"]
+__all__ = ["Array", "Product", "Ring", "Values"]
 
 Array = NDArray[np.float64]
 #: Log of what lies after each context of an automaton's state; a state that is not there has

@@ -52,16 +52,16 @@ def _listed(table, path, depth, word):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _first_left(table, words, path, depth, order, values, low, high, penalty, best):  # type: ignore[no-untyped-def]
-    """The best of `best` and of `penalty` plus the first value, falling along ``order[low:high]``,
-    of a word that no context of the path lists."""
+def _first_left(table, words, path, depth, order, values, low, high, enough):  # type: ignore[no-untyped-def]
+    """The first node, along ``order[low:high]`` of falling values, whose word no context of the
+    path lists; -1 where none is, or none of more than `enough`."""
     for place in range(low, high):
         node = order[place]
-        if penalty + values[node] <= best:
-            return best
+        if values[node] <= enough:
+            return np.int64(-1)
         if not _listed(table, path, depth, words[node]):
-            return penalty + values[node]
-    return best
+            return node
+    return np.int64(-1)
 
 
 @njit(inline="always")
@@ -76,9 +76,10 @@ def _sort(order, ready, values, state, low, high):  # type: ignore[no-untyped-de
 def best_on(chain, after, short, out):  # type: ignore[no-untyped-def]
     """``out[c] = max_w log P(w | c) + after[node of w after c]``; ``after`` in nats.
 
-    Of the words that a context does not list the best is found among its shorter contexts'
-    children, best first, until one is not listed; lists are sorted where they are asked. The
-    first `short` contexts give each word ``chain.unknown_context``.
+    Of the words that a context does not list the best is that of its shorter context, if the
+    context does not list that one; else it is found among the shorter contexts' children, best
+    first, until one is not listed; lists are sorted where they are asked. The first `short`
+    contexts give each word ``chain.unknown_context``.
     """
     table, words, first_child, link = chain.table, chain.word, chain.first_child, chain.link
     log_backoff, floor, constant = chain.log_backoff, chain.floor, chain.unknown_context
@@ -88,25 +89,32 @@ def best_on(chain, after, short, out):  # type: ignore[no-untyped-def]
     ready, plain_ready = np.zeros(n_contexts, np.bool_), np.zeros(n_contexts, np.bool_)
     path = np.empty(chain.level_starts.shape[0], np.int64)
     reach = np.empty(n_contexts)  # as `out`, were no context short
+    chosen = np.empty(n_contexts, np.int64)  # the word that reaches it, -1 where none does
     for c in range(n_contexts):
         for known in range(1 if c < short else 0, -1, -1):
             settled, best, penalty = known == 1, -np.inf, constant if known == 1 else 0.0
-            state, depth = np.int64(c), 0
+            state, depth, word = np.int64(c), 0, np.int64(-1)
             while True:
                 low, high = first_child[state], first_child[state + 1]
-                if settled:
-                    _sort(plain_order, plain_ready, after, state, low, high)
-                    best = _first_left(
-                        table, words, path, depth, plain_order, after, low, high, penalty, best
-                    )
-                elif depth == 0:
+                if depth == 0 and not settled:
                     for node in range(low, high):
-                        best = max(best, said[node])
+                        if said[node] > best:
+                            best, word = said[node], np.int64(words[node])
                 else:
-                    _sort(order, ready, said, state, low, high)
-                    best = _first_left(
-                        table, words, path, depth, order, said, low, high, penalty, best
-                    )
+                    if settled:
+                        _sort(plain_order, plain_ready, after, state, low, high)
+                        node = _first_left(
+                            table, words, path, depth, plain_order, after, low, high, best - penalty
+                        )
+                        value = after[node] if node >= 0 else -np.inf
+                    else:
+                        _sort(order, ready, said, state, low, high)
+                        node = _first_left(
+                            table, words, path, depth, order, said, low, high, best - penalty
+                        )
+                        value = said[node] if node >= 0 else -np.inf
+                    if node >= 0 and penalty + value > best:
+                        best, word = penalty + value, np.int64(words[node])
                 if state == 0:
                     break
                 if not settled:
@@ -115,12 +123,19 @@ def best_on(chain, after, short, out):  # type: ignore[no-untyped-def]
                 path[depth] = state
                 depth += 1
                 state = np.int64(link[state])
-                # No word that is left can do better than all words could.
-                if penalty == -np.inf or (not settled and penalty + reach[state] <= best):
+                if penalty == -np.inf:
                     break
+                if not settled:
+                    # No word that is left can do better than all words could ...
+                    if penalty + reach[state] <= best:
+                        break
+                    # ... and the best of all words may be one that is left.
+                    if not _listed(table, path, depth, chosen[state]):
+                        best, word = penalty + reach[state], chosen[state]
+                        break
             if known == 1:
                 out[c] = best
             else:
-                reach[c] = best
+                reach[c], chosen[c] = best, word
                 if c >= short:
                     out[c] = best
