@@ -130,14 +130,15 @@ def test_wrong_input_is_one_line(folder):
     (folder / "uneven.fasta").write_text(">a\nACG\n>b\nAC\n")
     (folder / "two.fasta").write_text(">a\nACGUACGU\n>b\nACGUACGU\n")
     np.save(folder / "rows.npy", np.zeros((4, 4)))
+    fit_rna = ("fit", data, "-o", out, "--alphabet", "rna", "--quiet")
     for words, said in [
-        (("fit", data, "-o", out, "--weights", folder / "short.txt"), "has 2 weights, DATA has 60"),
-        (("fit", data, "-o", out, "--weights", folder / "words.txt"), "wants a number a line"),
+        ((*fit_rna, "--weights", folder / "short.txt"), "has 2 weights, DATA has 60 rows"),
+        ((*fit_rna, "--weights", folder / "words.txt"), "wants a number a line"),
         (("fit", data, "-o", out, "--columns", "a=count"), "--columns wants a table"),
         (("fit", folder / "rows.npy", "-o", out, "--alphabet", "rna"), "--alphabet wants"),
         (("fit", folder / "uneven.fasta", "-o", out), "line 3: sequence 'b' has 2 columns"),
         (("fit", data, "-o", out, "--alphabet", "x"), "alphabet must be one of"),
-        (("fit", data, "-o", out, "--max-gaps", "3"), "max_gaps must be"),
+        ((*fit_rna, "--max-gaps", "3"), "max_gaps must be"),
         (("score", model, folder / "rows.npy"), "sequences come from .fasta"),
         (("score", model, folder / "none.fasta"), "no file at"),
         (("mutations", model, "ACG"), "sequences of 3 columns, the model has 8"),

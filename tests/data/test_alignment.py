@@ -238,6 +238,8 @@ def test_bad_arguments(tmp_path):
         hm.Alignment.from_sequences(["A", "C"], names=["a"])
     with pytest.raises(ValueError, match="got one string"):
         hm.Alignment.from_sequences("ACD")
+    with pytest.raises(ValueError, match=r"sequences\[0\] holds what is no letter"):
+        hm.Alignment.from_sequences(["A\u0416"])
     with pytest.raises(TypeError, match=r"sequences\[1\] must be a string"):
         hm.Alignment.from_sequences(["A", 1])
     with pytest.raises(ValueError, match="every column has more gaps"):
@@ -249,7 +251,7 @@ def test_one_sequence_and_one_column():
     assert one.weights().tolist() == [1.0]
     narrow = hm.Alignment.from_sequences(["A", "C", "A"])
     assert narrow.weights().tolist() == [0.5, 1.0, 0.5]
-    assert "3 sequences of 1 columns" in str(narrow)
+    assert "3 sequences of 1 column:" in str(narrow)
 
 
 def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path, monkeypatch):

@@ -121,6 +121,25 @@ def test_a_split_holds_out_rows_that_count_and_keeps_the_rest() -> None:
     assert min(split.kept.min(), split.held.min()) >= 25
 
 
+@pytest.mark.parametrize("n", [10, 400])
+def test_weights_that_are_no_counts_leave_rows_whole(n: int) -> None:
+    """What is held out has not been learned: of weights as sequences have them no row is in both
+    parts; of a row that weighs as much as all others together, each has some."""
+    weights = 1.0 / generator().integers(1, 50, n)
+    weights[0] = 0.3
+    rows = Memory(np.zeros((n, 2), dtype=np.uint8), CPU, weights)
+    split = Split.drawn(rows, max(1, n_rows_of(rows) // 5), generator())
+    assert split.held_weights is not None
+    assert split.kept_weights is not None
+    if n > 10:
+        assert not set(split.kept) & set(split.held)
+        assert 0.1 < split.held_weights.sum() / weights.sum() < 0.3
+    weights[0] = weights[1:].sum()
+    rows = Memory(np.zeros((n, 2), dtype=np.uint8), CPU, weights)
+    heavy = Split.drawn(rows, max(1, n_rows_of(rows) // 2), generator())
+    assert {0} <= set(heavy.kept) & set(heavy.held)
+
+
 @pytest.mark.parametrize("scale", [1.0, 0.01, 1e300])
 def test_a_row_that_counts_often_is_parted_as_its_copies_would_be(scale: float) -> None:
     """One row has nearly all of the weight: it is learned from, and watched, in nine to one."""

@@ -152,6 +152,8 @@ def test_models_with_couplings_of_their_own():
     sparse = SimpleNamespace(couplings_={(0, 3): whole[0, 3]}, n_features_in_=5)
     assert coupling_scores(couplings_of(sparse), None, correct=False).astype(bool).sum() == 2
     network = hm.MarkovNetwork([hm.Factor(["a", "b"], [[3, 1], [1, 2]])])
+    with pytest.raises(ValueError, match="X holds no rows"):
+        contacts(hm.RBM(2, n_updates=5, random_state=0).fit(family(20)), family(20)[:0])
     with pytest.raises(TypeError, match="wants a model with couplings"):
         contacts(network)
 

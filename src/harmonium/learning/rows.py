@@ -225,7 +225,8 @@ class Split:
     """Numbers of the rows that are learned from and of those held out; both rise.
 
     Where rows have weights, so have both parts: a row that counts often may be in either with a
-    part of its weight, as its copies would be.
+    part of its weight, as its copies would be. Of weights that are no counts rows are in one part,
+    or what is held out would have been learned, but for those that neither could do without.
     """
 
     kept: NDArray[np.int64]
@@ -241,8 +242,8 @@ class Split:
             shuffled = generator.permutation(usable)
             return cls(np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held]))
         weights = rows.weights[usable]
-        copies = copies_of(weights, generator)
         share = n_held / max(n_rows_of(rows), 1)
+        copies = pieces_of(weights, share)
         taken = generator.multivariate_hypergeometric(copies, int(share * copies.sum()))
         held = weights * taken / np.maximum(copies, 1)
         kept = weights - held
@@ -254,17 +255,17 @@ class Split:
         )
 
 
-#: Copies of rows in all that weights are parted as, where they are no counts.
-_COPIES = 10
+#: Weights that are no counts are whole up to this share of what is held out, or times their mean.
+_WHOLE_OF_HELD, _WHOLE_OF_MEAN = 0.25, 2.0
 
 
-def copies_of(weights: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.int64]:
-    """How many copies each row counts for: itself where weights are counts, else about ten
-    times its share of the rows."""
+def pieces_of(weights: NDArray[np.float64], share: float) -> NDArray[np.int64]:
+    """As how many pieces rows are parted, of which a `share` is held out: counts, else mostly 1."""
     if are_counts(weights):
         return weights.astype(np.int64)
-    chosen = systematic_resampling(weights, _COPIES * len(weights), generator)
-    return np.bincount(chosen, minlength=len(weights)).astype(np.int64)
+    relative = weights / weights.max()
+    most = max(_WHOLE_OF_HELD * share * relative.sum(), _WHOLE_OF_MEAN * relative.mean())
+    return np.ceil(relative / most).astype(np.int64)
 
 
 def n_rows_of(rows: RowSource) -> int:

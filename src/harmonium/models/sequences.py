@@ -107,8 +107,7 @@ class SequenceCodec(ValueCodec):
 
     def read(self, X: Any, *, blanks: bool = False) -> Array:
         """NaN where unknown, also without `blanks`: those are summed out, or filled."""
-        codes = aligned(self.family, X).codes
-        return np.where(codes == BLANK, np.nan, codes.astype(np.float64))
+        return aligned(self.family, X).to_numpy()
 
     def read_noisy(self, X: Any, noise: Any) -> tuple[Array, NoiseChannel]:
         channel = check_channel(noise, (BitFlip, Replace, Cells))

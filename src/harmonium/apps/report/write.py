@@ -73,7 +73,7 @@ def write_report(
             raise ValueError(f"{key}: the report of a {what} takes none, got {given[key]!r}")
     if train is not None and data is None:
         raise ValueError("train: wanted only together with data, which the model has not seen")
-    if not isinstance(kind, Frames):
+    if type(kind) not in _BY_DATA:
         data = as_array(data)
     if labels is not None:
         given["labels"] = _labels(labels, data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Account"]
+__all__ = ["Account", "many"]
 
 _N_NAMED = 5
 
@@ -46,32 +46,31 @@ class Account:
     def __str__(self) -> str:
         said = []
         if self.skipped:
-            said.append(
-                f"{_many(len(self.skipped), 'empty record')} skipped: {_some(self.skipped)}"
-            )
+            said.append(f"{many(len(self.skipped), 'empty record')} skipped: {_some(self.skipped)}")
         if self.n_insertions or self.insertion_columns:
-            line = f"{_many(self.n_insertions, 'letter')} dropped as insertions"
+            line = f"{many(self.n_insertions, 'letter')} dropped as insertions"
             if self.insertion_columns:
-                line += f", with {_many(len(self.insertion_columns), 'column')} of nothing else"
+                line += f", with {many(len(self.insertion_columns), 'column')} of nothing else"
             said.append(line)
         if self.outside:
             letters = sorted(self.outside.items(), key=lambda one: -one[1])
             named = ", ".join(f"{letter} {count:,}" for letter, count in letters)
             what = "a gap" if self.outside_as == "gap" else "unknown"
             said.append(
-                f"{_many(self.n_outside, 'letter')} outside the alphabet read as {what}: {named}"
+                f"{many(self.n_outside, 'letter')} outside the alphabet read as {what}: {named}"
             )
         if self.max_gaps is not None:
             dropped = len(self.dropped_columns)
-            line = f"{_many(dropped, 'column')} with more than {self.max_gaps:.0%} gaps dropped"
+            line = f"{many(dropped, 'column')} with more than {self.max_gaps:.0%} gaps dropped"
             said.append(f"{line}: {_some(self.dropped_columns)}" if dropped else line)
         if self.repeated:
-            many = _many(len(self.repeated), "name")
-            said.append(f"{many} standing more than once: {_some(self.repeated)}")
+            names = many(len(self.repeated), "name")
+            said.append(f"{names} standing more than once: {_some(self.repeated)}")
         return "\n".join(said)
 
 
-def _many(count: int, what: str) -> str:
+def many(count: int, what: str) -> str:
+    """``1 column``, ``2 columns``."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 

@@ -15,7 +15,7 @@ from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_number
 from harmonium.contract.storage import write_bytes
 from harmonium.contract.warning import warn_caller
-from harmonium.data.sequences.account import Account
+from harmonium.data.sequences.account import Account, many
 from harmonium.data.sequences.alphabet import BLANK, Alphabet
 from harmonium.data.sequences.family import Family
 from harmonium.data.sequences.formats import Record, read_records
@@ -117,11 +117,13 @@ class Alignment:
         for i, one in enumerate(strings):
             if not isinstance(one, str):
                 raise TypeError(f"sequences[{i}] must be a string, got {type(one).__name__}")
+            if not all(ord(sign) < 256 for sign in one):
+                raise ValueError(f"sequences[{i}] holds what is no letter of a sequence: {one!r}")
         named = [str(i) for i in range(len(strings))] if names is None else list(map(str, names))
         if len(named) != len(strings):
             raise ValueError(f"names: {len(named)} for {len(strings)} sequences")
         records = [
-            Record(name, one.encode("latin-1", "replace"), i + 1)
+            Record(name, one.encode("latin-1"), i + 1)
             for i, (name, one) in enumerate(zip(named, strings, strict=True))
         ]
         return cls(*read_states(records, Source("sequences", Alphabet.of(alphabet), "none", blank)))
@@ -160,6 +162,10 @@ class Alignment:
     def states(self) -> NDArray[np.int64]:
         """The place in the alphabet of each letter, ``(n, L)``; -1 where unknown."""
         return self.codes.astype(np.int64)
+
+    def to_numpy(self) -> NDArray[np.float64]:
+        """:attr:`states` as rows of numbers, NaN where unknown."""
+        return np.where(self.codes == BLANK, np.nan, self.codes.astype(np.float64))
 
     @property
     def alphabet(self) -> str:
@@ -301,7 +307,7 @@ class Alignment:
 
     def __str__(self) -> str:
         n, n_columns = self.shape
-        lines = [f"{n:,} sequences of {n_columns:,} columns: {self._what()}"]
+        lines = [f"{many(n, 'sequence')} of {many(n_columns, 'column')}: {self._what()}"]
         if n != self.account.n_records:
             read = self.account.n_records
             lines[0] += f" ({read:,} records in {self.account.source})"
@@ -309,10 +315,10 @@ class Alignment:
         lines += account.splitlines()
         blanks = int((self.codes == BLANK).sum())
         if blanks:
-            lines.append(f"{blanks:,} positions unknown")
+            lines.append(f"{many(blanks, 'position')} unknown")
         constant = int((self.codes == self.codes[:1]).all(0).sum())
         if constant and n > 1:
-            lines.append(f"{constant:,} columns the same in every sequence")
+            lines.append(f"{many(constant, 'column')} the same in every sequence")
         residues = [number for number in self.family.residues if number]
         if residues:
             lines.append(

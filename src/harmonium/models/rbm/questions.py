@@ -98,6 +98,8 @@ class Questions(LatentQuestions):
         generator = random_generator(random_state)
         rows = self.sample(n_rows, random_state=generator) if X is None else X
         states = np.asarray(dense_rows(self._check(rows), slice(None)), dtype=np.float64)
+        if not len(states):
+            raise ValueError("X holds no rows; wanted some to average over")
         if len(states) > n_rows:
             states = states[generator.choice(len(states), n_rows, replace=False)]
         energy = self.build_energy(torch.float64)
