@@ -67,7 +67,7 @@ def random_layer(kind: str, n_units: int, seed: int) -> dict[str, Array]:
     source = np.random.default_rng(seed)
     return {
         "hidden_gap": source.normal(0, 0.7, n_units),
-        "hidden_skew": source.choice([-1.0, 1.0], n_units) * source.uniform(0.8, 1.2, n_units),
+        "hidden_skew": source.uniform(0.8, 1.4, n_units),
     }
 
 

@@ -187,7 +187,7 @@ MAKERS: dict[str, Callable[[], SmallEnergy]] = {
     "rbm with gaussian hidden units": lambda: _rbm(Bernoulli(5), 3, torch.float32, 5, "gaussian"),
     "rbm with relu hidden units": lambda: _rbm(_LABELLED, 4, torch.float32, 6, "relu"),
     "rbm with drelu hidden units": lambda: _rbm(Bernoulli(5), 4, torch.float32, 7, "drelu"),
-    "rbm with drelu hidden units, plain": lambda: _rbm(_LABELLED, 3, torch.float64, 11, "drelu"),
+    "rbm with drelu hidden units, plain": lambda: _rbm(_LABELLED, 3, torch.float64, 12, "drelu"),
     "rbm with one hidden variable": lambda: _rbm(
         Categorical((3, 2, 4)), 5, torch.float32, 9, "categorical"
     ),

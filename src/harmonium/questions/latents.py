@@ -158,8 +158,8 @@ def switch_unit(
 
     Parameters
     ----------
-    H : hidden states to start from, ``(n, n_components)``, in [0, 1]; ``model.transform(X)``.
-    unit : which one to switch.
+    H : hidden states to start from, ``(n, n_components)``; ``model.transform(X)``.
+    unit : which one to switch, off being 0 and on 1, whatever else its kind may be.
     n_gibbs : sweeps in which all other units respond, the switched one held fast. 0: only the
         one unit differs. After many, the difference is E[v | unit on] - E[v | unit off].
     how : ``"mean"``: P(v = 1 given h); ``"sample"``: a draw.
@@ -202,7 +202,9 @@ def walk(
     n_gibbs = check_integer("n_gibbs", n_gibbs, 0)
     ends = model.transform(np.stack([_row(model, "start", start), _row(model, "end", end)]))
     share = np.linspace(0.0, 1.0, n_steps)[:, None]
-    line = np.clip((1.0 - share) * ends[0] + share * ends[1], 0.0, 1.0)
+    line = (1.0 - share) * ends[0] + share * ends[1]
+    if model.hidden == "bernoulli":
+        line = np.clip(line, 0.0, 1.0)
     seed = int(random_generator(random_state).integers(0, 2**63))
     return np.concatenate(
         [_paint(model, h[None], n_gibbs, "mean", np.random.default_rng(seed)) for h in line]
@@ -221,10 +223,16 @@ def _paint(
     h = np.array(hidden)
 
     def hold() -> None:
-        if held is not None:
-            h[:, held[0]] = held[1]
+        if held is None:
+            return
+        unit, value = held
+        if model.hidden == "categorical":  # one of all is on: the others share what is left
+            rest = np.delete(h, unit, axis=1) + np.finfo(np.float64).tiny
+            h[:] = np.insert((1.0 - value) * rest / rest.sum(1, keepdims=True), unit, value, axis=1)
+        else:
+            h[:, unit] = value
 
-    if n_gibbs:
+    if n_gibbs and model.hidden == "bernoulli":
         h = (generator.random(h.shape) < h).astype(np.float64)
     hold()
     for _ in range(n_gibbs):

@@ -46,7 +46,7 @@ def describe(
     rows = None if chosen is None else _dense(data[chosen])
     log_z = model.log_partition()
     lead = (
-        f"A restricted Boltzmann machine: {n_visible} visible and {n_hidden} hidden binary "
+        f"A restricted Boltzmann machine: {n_visible} visible and {n_hidden} hidden {_kind(model)}"
         f"units, trained {_taught(model)} to make its data likely."
     )
     cautions = [*log_z_cautions(log_z), *ending_cautions(model.facts())]
@@ -98,6 +98,10 @@ def _chosen(n: int, seed: int) -> NDArray[np.int64]:
 
 def _dense(rows: Any) -> NDArray[np.float64]:
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
+
+
+def _kind(model: RBM) -> str:
+    return "binary " if model.hidden == "bernoulli" else f"{model.hidden} "
 
 
 def _taught(model: RBM) -> str:

@@ -15,7 +15,7 @@ _FOLLOWED = 0.01
 #: Variance of a fair unit of 0 and 1, for which rates are meant.
 _FAIR = 0.25
 #: How much faster the parameters that units have to themselves climb than weights and biases.
-_OWN = 20.0
+_OWN = 5.0
 #: Share of a unit's variance without inputs, below which it is counted as that.
 _LEAST = 0.25
 
