@@ -1,10 +1,10 @@
-"""Networks like those of the UAI competition of 2014: ``python -m benchmarks.network_tasks [NAME]``.
+"""Networks like those of the UAI competition of 2014: ``python -m benchmarks.network_tasks``.
 
-Seeded networks of its families, whose largest table by a good order has 2^20 to 2^28 entries. Each
-question to each network has a process of its own: seconds from the tables to the answer, the peak
-of memory of the process, and log2 of the entries of the largest table. With cotengra and opt_einsum
-on the path (``pip install cotengra opt_einsum``) log Z is found by them as well, from the same
-tables, order and all: their seconds, and whether both agree.
+Seeded networks of its families, those named or all, whose largest table by a good order has 2^20
+to 2^28 entries. Each question to each network has a process of its own: seconds from the tables to
+the answer, by the clock and of all cores together; the peak of memory of the process; log2 of the
+entries of the largest table. With cotengra and opt_einsum on the path (``pip install cotengra
+opt_einsum``) log Z is found by them as well, from the same tables, order and all, and compared.
 """
 
 from __future__ import annotations
@@ -219,9 +219,9 @@ def factors(tables: Tables) -> list[hm.Factor]:
 def ours(name: str, question: str) -> None:
     """One question, asked of a new network; a line of JSON."""
     network = hm.MarkovNetwork(factors(TASKS[name]()), max_memory=6.0)
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     answer = getattr(network, question)()
-    seconds = time.perf_counter() - start
+    seconds, used = time.perf_counter() - start, time.process_time() - used
     given = network._network.given({})
     inner = given._engine
     entries = 1
@@ -230,6 +230,7 @@ def ours(name: str, question: str) -> None:
         entries = max(math.prod(inner.sizes[v] for v in b.scope) for b in found_plan.buckets)
     found = {
         "seconds": seconds,
+        "used": used,
         "gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "log2 entries": math.log2(entries),
         "method": answer.method,
@@ -244,7 +245,7 @@ def peer(name: str) -> None:
     import cotengra
 
     tables = TASKS[name]()
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     named = cotengra.get_symbol
     peaks = [float(table.max()) for _, table in tables]
     arrays = [np.exp(table - peak) for (_, table), peak in zip(tables, peaks, strict=True)]
@@ -257,9 +258,9 @@ def peer(name: str) -> None:
     tree = finder.search([[named(v) for v in scope] for scope, _ in tables], (), sizes)
     mantissa, exponent = tree.contract(arrays, strip_exponent=True)
     value = math.log(float(mantissa)) + float(exponent) * math.log(10.0) + sum(peaks)
-    seconds = time.perf_counter() - start
+    seconds, used = time.perf_counter() - start, time.process_time() - used
     gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"seconds": seconds, "gib": gib, "value": value}))
+    print(json.dumps({"seconds": seconds, "used": used, "gib": gib, "value": value}))
 
 
 def asked(*words: str) -> dict | str:
@@ -283,7 +284,8 @@ def main(names: list[str]) -> None:
                 continue
             values[question] = found["value"]
             print(
-                f"{name:26s} {question:14s} {found['seconds']:7.2f} s {found['gib']:5.2f} GiB  "
+                f"{name:26s} {question:14s} {found['seconds']:7.2f} s ({found['used']:.2f} of "
+                f"all cores) {found['gib']:5.2f} GiB  "
                 f"2^{found['log2 entries']:.1f}  {found['method']} {found['status']}",
                 flush=True,
             )
@@ -293,7 +295,8 @@ def main(names: list[str]) -> None:
         else:
             apart = abs(other["value"] - (values.get("log_partition") or math.nan))
             print(
-                f"{name:26s} cotengra       {other['seconds']:7.2f} s {other['gib']:5.2f} GiB  "
+                f"{name:26s} cotengra       {other['seconds']:7.2f} s ({other['used']:.2f} of all "
+                f"cores) {other['gib']:5.2f} GiB  "
                 f"log Z apart by {apart:.1e}",
                 flush=True,
             )

@@ -1,10 +1,12 @@
-"""Measures of hm.NGram: ``python -m benchmarks.words speed TEXT | repair REVIEWS | tell REVIEWS``.
+"""Measures of hm.NGram: ``python -m benchmarks.words speed TEXT | KIND REVIEWS``.
 
 `speed`: counting and scoring TEXT (a text a line) at order 3, in turn with KenLM's ``lmplz`` (path
-in LMPLZ) and, where installed, its Python calls; each in a process of its own. `repair`: the share
-of injected errors repaired and of right words spoilt on a held-out fifth of REVIEWS (a folder with
-pos.txt and neg.txt), beside the most frequent candidate without context. `tell`: telling the two
-apart, 5-fold, beside naive Bayes over words and pairs.
+in LMPLZ) and, where installed, its Python calls; each in a process of its own. REVIEWS is a folder
+with pos.txt and neg.txt, of which a fifth is held out. `repair`: the share of injected errors
+repaired and of right words spoilt, beside the most frequent candidate without context. `edits`:
+words left out, put in and replaced, and how many edits are left after correcting with
+hm.noise.Edits, and with Replace. `tell`: telling the two apart, 5-fold, beside naive Bayes over
+words and pairs.
 """
 
 from __future__ import annotations
@@ -159,6 +161,43 @@ def repair(folder: str, *kinds: str, share: float = 0.05) -> None:
             )
 
 
+def edits(folder: str, n_texts: str = "200", share: float = 0.02) -> None:
+    """Edits of words that lie between held-out texts and their noisy copies, before and after."""
+    from rapidfuzz.distance import Levenshtein
+
+    texts, _ = _reviews(folder)
+    source = np.random.default_rng(0)
+    order = source.permutation(len(texts))
+    n_held = len(texts) // 5
+    held = [texts[i].split() for i in order[: int(n_texts)]]
+    chain = hm.NGram(3).fit([texts[i] for i in order[n_held:]])
+    known = chain.vocabulary_[3:]
+    for kind in ("left out", "put in", "replaced", "all three"):
+        noisy = []
+        for text in held:
+            read = []
+            for word in text:
+                other = known[source.integers(len(known))]
+                if kind in ("put in", "all three") and source.random() < share:
+                    read.append(other)
+                if kind in ("left out", "all three") and source.random() < share:
+                    continue
+                wrong = kind in ("replaced", "all three") and source.random() < share
+                read.append(other if wrong else word)
+            noisy.append(read)
+        before = sum(map(Levenshtein.distance, held, noisy))
+        for noise in (hm.noise.Edits(share, share, share), hm.noise.Replace(share)):
+            started = time.perf_counter()
+            clean = chain.correct(noisy, noise=noise)
+            seconds = time.perf_counter() - started
+            after = sum(map(Levenshtein.distance, held, clean))
+            print(
+                f"{kind}, {type(noise).__name__}: {before} edits before, {after} after, "
+                f"{1e3 * seconds / len(held):.0f} ms a text",
+                flush=True,
+            )
+
+
 def tell(folder: str) -> None:
     """Accuracy over five folds."""
     from sklearn.feature_extraction.text import CountVectorizer
@@ -183,6 +222,6 @@ def tell(folder: str) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    {"speed": speed, "repair": repair, "tell": tell, "own": _own, "kenlm": _kenlm}[sys.argv[1]](
-        *sys.argv[2:]
-    )
+    {"speed": speed, "repair": repair, "edits": edits, "tell": tell, "own": _own, "kenlm": _kenlm}[
+        sys.argv[1]
+    ](*sys.argv[2:])

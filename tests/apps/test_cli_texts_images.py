@@ -44,6 +44,10 @@ def test_texts_in_every_question(texts: Path) -> None:
     assert done.stdout.splitlines() == wanted
     done = run("correct", texts / "m", "-", "--noise", "typos:0.1", stdin="teh movei was good\n")
     assert done.stdout.splitlines() == ["the movie was good"]
+    edits = ("--noise", "edits:0.01,0.05,0.05")
+    done = run("correct", texts / "m", "-", *edits, stdin="the movie movie good\n")
+    noise = hm.noise.Edits(0.01, 0.05, 0.05)
+    assert done.stdout.splitlines() == model.correct(["the movie movie good"], noise=noise)
     done = run("info", texts / "m")
     assert "discounts" in done.stdout
     assert f"{model.training_perplexity_:.3f}" in done.stdout
@@ -140,6 +144,9 @@ def test_images_in_every_question(images: Path) -> None:
         (["score", "m", "bad.txt"], "line 2: not UTF-8"),
         (["fit", "empty.txt", "--model", "ngram", "-o", "x"], "no texts|no words"),
         (["correct", "m", "t.txt", "--noise", "bitflip:0.1"], "Replace or hm.noise.Typos"),
+        (["correct", "m", "t.txt", "--noise", "edits:0.1"], "SUBSTITUTE,INSERT,DELETE"),
+        (["correct", "m", "t.txt", "--noise", "edits:0.1,2,0"], "insert must be"),
+        (["correct", "m", "t.txt", "--noise", "typos:0.1,0.1"], "and a number"),
         (["sample", "m", "--length", "5-12"], "--length must be LOW..HIGH"),
         (["sample", "m", "--contains", "zz"], "'zz' is no word that this model knows"),
         (["complete", "m"], "DATA is missing"),

@@ -100,7 +100,10 @@ def correct(
     data: options.Data,
     noise: Annotated[
         str,
-        typer.Option(help="the channel: bitflip:P, replace:P, cells:P, typos:P or gaussian:SIGMA"),
+        typer.Option(
+            help="the channel: bitflip:P, replace:P, cells:P, typos:P, gaussian:SIGMA or "
+            "edits:SUBSTITUTE,INSERT,DELETE"
+        ),
     ],
     out: options.Out = None,
     how: options.How = None,

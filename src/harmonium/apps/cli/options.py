@@ -216,22 +216,26 @@ def row_shape(text: str | None, what: str, place: str) -> tuple[int, int] | None
 
 
 def read_channel(text: str) -> Any:
-    """``bitflip:0.1`` as a noise channel."""
+    """``bitflip:0.1`` or ``edits:0.01,0.02,0.02`` as a noise channel."""
     from harmonium.contract import noise
 
     kinds: dict[str, Any] = {
         "bitflip": noise.BitFlip,
         "cells": noise.Cells,
+        "edits": noise.Edits,
         "gaussian": noise.Gaussian,
         "replace": noise.Replace,
         "typos": noise.Typos,
     }
-    name, _, amount = text.partition(":")
-    if name not in kinds or not isinstance(read_value(amount), int | float):
+    name, _, said = text.partition(":")
+    amounts = [read_value(amount) for amount in said.split(",")]
+    numbers = all(isinstance(amount, int | float) for amount in amounts)
+    if name not in kinds or not numbers or len(amounts) != (3 if name == "edits" else 1):
         raise ValueError(
-            f"--noise must be one of {', '.join(kinds)}, ':' and a number, got {text!r}"
+            f"--noise must be one of {', '.join(kinds)}, ':' and a number (edits: three, "
+            f"SUBSTITUTE,INSERT,DELETE), got {text!r}"
         )
-    return kinds[name](read_value(amount))
+    return kinds[name](*amounts)
 
 
 def read_evidence(model: Any, given: list[str] | None) -> Mapping[Any, int] | None:
