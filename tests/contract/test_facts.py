@@ -24,6 +24,8 @@ def _fitted(name: str) -> Any:
     match name:
         case "RBM":
             return hm.RBM(3, n_updates=20, random_state=0).fit(ROWS, ROWS[:, 0] + ROWS[:, 1])
+        case "BoltzmannMachine":
+            return hm.BoltzmannMachine(n_updates=20, n_chains=20, random_state=0).fit(ROWS)
         case "NGram":
             return hm.NGram(2, smoothing="witten-bell").fit(TEXTS)
         case "GridMRF":
