@@ -21,6 +21,8 @@ from harmonium.models.grid.answers import Annealing, GraphCuts, has_maxflow
 from harmonium.models.grid.cliques import Cliques, cliques_for
 from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.factors import factor_tables
+from harmonium.models.grid.patch_means import PatchMeans
+from harmonium.models.grid.patch_mixture import PatchMixture
 from harmonium.models.grid.pseudo import pseudo_moments
 from harmonium.models.grid.readings import ImageCodec, check_images, stack_of
 from harmonium.models.question import blanks
@@ -53,6 +55,7 @@ class Questions(EnergyModel):
     knots_: NDArray[np.float64]
     level_: NDArray[np.float64]
     place_: NDArray[np.float64] | None
+    patches_: PatchMixture | None
     _base: NDArray[np.float64]
 
     def _cliques(self) -> Cliques:
@@ -123,6 +126,7 @@ class Questions(EnergyModel):
             Enumeration(codec.sizes, lambda: wide().log_weight),
             *([cuts] if asked or has_maxflow() else []),
             Annealing(narrow),
+            PatchMeans(self.patches_, codec.shape, self.n_levels),
             GibbsChains(narrow, _SCHEDULE, modes=method == "gibbs", verbose=self.verbose),
         )
 
