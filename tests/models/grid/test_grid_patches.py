@@ -12,6 +12,7 @@ from harmonium.contract.evidence import TableReadings
 from harmonium.models.grid import patch_mixture
 from harmonium.models.grid.patch_means import normal_readings
 from harmonium.models.grid.patch_mixture import SIDE, PatchMixture, learn_mixture
+from harmonium.models.grid.readings import ImageCodec
 
 SIZE = SIDE * SIDE
 
@@ -131,3 +132,53 @@ def test_who_learns_kinds_of_patches():
     assert hm.GridMRF(n_updates=1, n_patches=2).fit(small).patches_ is None
     with pytest.raises(ValueError, match=r"X\[0\] has shape \(6, 9\)"):
         hm.GridMRF(n_updates=1, n_patches=2, n_patch_kinds=2).fit(small)
+
+
+def test_channels_of_colours_are_answered_one_by_one():
+    colours = np.stack([smooth(4, 40, seed) for seed in range(3)], axis=-1) // 32
+    model = hm.GridMRF(n_levels=8, learner="pseudo", random_state=0).fit(colours)
+    by_channel = hm.GridMRF(n_levels=8, learner="pseudo", random_state=0).fit(
+        np.concatenate([np.moveaxis(one, -1, 0) for one in colours])
+    )
+    np.testing.assert_array_equal(model.knots_, by_channel.knots_)
+    torn = colours[:2].astype(float)
+    torn[0, 10:20, 10:20] = np.nan
+    torn[1, 5, 5, 1] = np.nan
+    found = model.complete(torn, how="mean", random_state=0)
+    assert found.shape == torn.shape
+    seen = ~np.isnan(torn)
+    np.testing.assert_array_equal(found[seen], torn[seen])
+    assert np.abs(found - colours[:2])[~seen].mean() < 1
+    cleaned = model.correct(colours[:1], noise=hm.noise.Replace(0.1), random_state=0)
+    assert cleaned.shape == (1, 40, 40, 3)
+    assert (cleaned == colours[:1]).mean() > 0.9
+    with pytest.raises(ValueError, match="one channel at a time"):
+        model.score_samples(colours)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([np.zeros((5, 5), int), np.zeros((5, 5, 3), int)], r"X\[0\] has shape \(5, 5\), X\[1\]"),
+        ([np.zeros((5, 5), int), np.zeros((4, 5, 4), int)], r"X\[1\] has shape \(4, 5, 4\)"),
+        ([np.zeros((5, 5), int), np.full((4, 5), 300)], r"X\[1:2\]\[0, 0, 0\] is 300"),
+        (np.full((2, 5, 5), 0.5), r"between 0 and 1 pass np.round\(255 \* X\)"),
+    ],
+)
+def test_pictures_of_unlike_depths_are_refused_in_one_line(X, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        hm.GridMRF(n_updates=1).fit(X)
+    assert "\n" not in str(caught.value)
+
+
+def test_chains_in_a_hole_start_at_a_membrane_without_a_seam():
+    ramp = np.add.outer(2.0 * np.arange(40), 3.0 * np.arange(50))
+    torn = ramp.copy()
+    torn[5:35, 4:47] = np.nan
+    torn[0, 0] = np.nan  # a corner has two neighbours, of 2 and 3
+    codec = ImageCodec(ramp.shape, 256)
+    found = codec.begin(torn.reshape(1, -1)).reshape(ramp.shape)
+    np.testing.assert_array_equal(found[1:], ramp[1:])
+    assert found[0, 0] in (2, 3)
+    nothing = np.full((1, 2000), np.nan)
+    assert np.isnan(codec.begin(nothing)).all()

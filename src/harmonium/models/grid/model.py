@@ -33,7 +33,7 @@ from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.patch_mixture import PatchMixture
 from harmonium.models.grid.questions import Questions
 from harmonium.models.grid.stages import go_on, learn
-from harmonium.models.grid.start import GridParameters, mixture_of_patches
+from harmonium.models.grid.start import GridParameters, mixture_of_patches, split_colours
 from harmonium.models.settings import LEARNING_RANGES, positive
 
 __all__ = ["GridMRF"]
@@ -118,7 +118,8 @@ class GridMRF(Questions):
         ``pseudo_log_likelihood``, of a pixel, in nats).
 
     Images are ``(n, height, width)`` integers in ``[0, n_levels)``; so are answers, but for
-    means, which are float64.
+    means, which are float64. Pictures with colours ``(n, height, width, 3)`` are learned from,
+    completed and corrected channel by channel, as if these had nothing to do with each other.
     """
 
     def __init__(
@@ -171,6 +172,7 @@ class GridMRF(Questions):
         """
         self.check_parameters()
         weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
+        X, weights = split_colours(X, weights)
         self._running = None
         begun = monotonic()
         wanted = asked(GridParameters, vars(self))
@@ -193,6 +195,7 @@ class GridMRF(Questions):
         """
         self.check_parameters()
         weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
+        X, weights = split_colours(X, weights)
         wanted = replace(
             asked(GridParameters, vars(self)),
             validation_fraction=0.0,

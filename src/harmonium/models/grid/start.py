@@ -26,6 +26,7 @@ __all__ = [
     "initial_energy",
     "mixture_of_patches",
     "plan_for",
+    "split_colours",
 ]
 
 #: Images larger than this are learned from patches of `_PATCH` unless the user says otherwise.
@@ -68,13 +69,41 @@ class Images:
 
 def pictures_of(X: Any, n_levels: int) -> list[NDArray[np.float64]]:
     """`X` as checked pictures ``(H, W)``, a list of which may have different sizes."""
-    uneven = isinstance(X, list | tuple) and len({np.shape(image) for image in X}) > 1
-    if not uneven:
+    shapes = [np.shape(image) for image in X] if isinstance(X, list | tuple) else []
+    if len(set(shapes)) < 2:
         return list(check_images(X, n_levels))
-    return [
-        check_images(np.asarray(image)[None], n_levels, name=f"X[{i}] as a stack")[0]
-        for i, image in enumerate(X)
-    ]
+    for i, shape in enumerate(shapes):
+        if len(shape) != 2:
+            raise ValueError(
+                f"X[{i}] has shape {shape}; wanted (height, width) of every picture of a list of "
+                "different sizes"
+            )
+    found = []
+    for i, image in enumerate(X):
+        whole = check_images(np.asarray(image)[None], n_levels, name=f"X[{i}:{i + 1}]")
+        found.append(whole[0])
+    return found
+
+
+def split_colours(
+    X: Any, weights: NDArray[np.float64] | None
+) -> tuple[Any, NDArray[np.float64] | None]:
+    """Pictures with colours, in a stack or in a list of all of them, as their channels, each of
+    which counts as much as the others; others as they are."""
+    shapes = [np.shape(image) for image in X]
+    coloured = [len(shape) == 3 and shape[2] == 3 for shape in shapes]
+    if not any(coloured):
+        return X, weights
+    if not all(coloured):
+        i = coloured.index(not coloured[0])
+        raise ValueError(
+            f"X: all pictures must be (height, width), or all (height, width, 3); X[0] has shape "
+            f"{shapes[0]}, X[{i}] {shapes[i]}"
+        )
+    if weights is not None:
+        weights = np.repeat(weights, 3)
+    channels: list[Any] = [np.asarray(image)[..., c] for image in X for c in range(3)]
+    return channels if len(set(shapes)) > 1 else np.stack(channels), weights
 
 
 def patch_size_of(wanted: GridParameters, images: list[NDArray[np.float64]]) -> int | None:
