@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from numbers import Integral
 from os import PathLike
+from time import monotonic
 from typing import Any, Self
 
 import numpy as np
@@ -29,9 +30,10 @@ from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.models.grid.cliques import POTENTIALS
 from harmonium.models.grid.energy import GridEnergy
+from harmonium.models.grid.patch_mixture import PatchMixture
 from harmonium.models.grid.questions import Questions
 from harmonium.models.grid.stages import go_on, learn
-from harmonium.models.grid.start import GridParameters
+from harmonium.models.grid.start import GridParameters, mixture_of_patches, split_colours
 from harmonium.models.settings import LEARNING_RANGES, positive
 
 __all__ = ["GridMRF"]
@@ -55,6 +57,7 @@ _RANGES: dict[str, Range] = {
     "n_gibbs": integer(1),
     "patch_size": or_else(None, or_else("auto", integer(2))),
     "n_patches": integer(1),
+    "n_patch_kinds": or_else("auto", integer(0, 1000)),
     **LEARNING_RANGES,
 }
 
@@ -86,6 +89,10 @@ class GridMRF(Questions):
         (only without `places`); None: whole images; ``"auto"``: 32 where images are larger
         than 64 or differ in size.
     n_patches : patches taken from random places, equally many of each image.
+    n_patch_kinds : kinds of 8x8 patches learned beside the cliques, a mixture of Gaussians from
+        which posterior means under Gaussian noise are taken (``method="patches"``); 0: none, and
+        such means come from chains over the cliques; ``"auto"``: 100 for photographs (more than
+        64 levels; larger than 64 or of unlike sizes; without places), else 0.
     validation_fraction : share of the images (or patches), in [0, 1), that is held out and
         watched; the parameters that do best on them are kept. 0 watches nothing: a grid has few
         parameters for the pixels it learns from. ``"auto"``: a tenth, at most 500.
@@ -102,6 +109,7 @@ class GridMRF(Questions):
     knots_, level_, place_ : the parameters of a
         :class:`~harmonium.models.grid.energy.GridEnergy`.
     filters_ : the cliques' filters.
+    patches_ : a :class:`~harmonium.models.grid.patch_mixture.PatchMixture`, or None.
     pseudo_log_likelihood_ : mean log P(pixel given the others) after the first stage, nats; of
         a random part of the images where they are many.
     history_, n_updates_, stop_reason_ : of the second stage, or of the first where that was all:
@@ -110,7 +118,8 @@ class GridMRF(Questions):
         ``pseudo_log_likelihood``, of a pixel, in nats).
 
     Images are ``(n, height, width)`` integers in ``[0, n_levels)``; so are answers, but for
-    means, which are float64.
+    means, which are float64. Pictures with colours ``(n, height, width, 3)`` are learned from,
+    completed and corrected channel by channel, as if these had nothing to do with each other.
     """
 
     def __init__(
@@ -127,6 +136,7 @@ class GridMRF(Questions):
         n_gibbs: int = 1,
         patch_size: int | str | None = "auto",
         n_patches: int = 160,
+        n_patch_kinds: int | str = "auto",
         validation_fraction: float | str = 0.0,
         checkpoint: str | PathLike[str] | None = None,
         time_limit: float | None = None,
@@ -145,6 +155,7 @@ class GridMRF(Questions):
         self.n_gibbs = n_gibbs
         self.patch_size = patch_size
         self.n_patches = n_patches
+        self.n_patch_kinds = n_patch_kinds
         self.validation_fraction = validation_fraction
         self.checkpoint = checkpoint
         self.time_limit = time_limit
@@ -161,11 +172,15 @@ class GridMRF(Questions):
         """
         self.check_parameters()
         weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
+        X, weights = split_colours(X, weights)
         self._running = None
+        begun = monotonic()
         wanted = asked(GridParameters, vars(self))
         found = learn(wanted, X, weights, self._cliques(), device_for(self.device))
         self._take(found.energy, found.pseudo_log_likelihood)
         self._keep_result(found.result)
+        left = None if wanted.time_limit is None else begun + wanted.time_limit - monotonic()
+        self.patches_ = mixture_of_patches(wanted, X, weights, left)
         return self
 
     #: What `partial_fit` goes on from; None until it is called, and after `fit`.
@@ -180,6 +195,7 @@ class GridMRF(Questions):
         """
         self.check_parameters()
         weights = check_sample_weight(sample_weight, np.empty((len(X), 1)))
+        X, weights = split_colours(X, weights)
         wanted = replace(
             asked(GridParameters, vars(self)),
             validation_fraction=0.0,
@@ -212,6 +228,7 @@ class GridMRF(Questions):
         self._base = array(energy.base)
         self.filters_ = energy.cliques.filters
         self.pseudo_log_likelihood_ = pseudo_log_likelihood
+        self.patches_ = getattr(self, "patches_", None)
         self.image_shape_ = energy.shape
         self.n_features_in_ = energy.n_variables
         self._keep_log_partition(None)
@@ -223,6 +240,9 @@ class GridMRF(Questions):
         arrays = {"knots": self.knots_, "level": self.level_, "base": self._base}
         if self.place_ is not None:
             arrays["place"] = self.place_
+        if self.patches_ is not None:
+            arrays["patch_shares"] = self.patches_.shares.numpy()
+            arrays["patch_covariances"] = self.patches_.covariances.numpy()
         known = self.known_log_partition
         facts = {
             "image_shape": list(self.image_shape_),
@@ -254,6 +274,7 @@ class GridMRF(Questions):
         self.knots_, self.level_, self._base = arrays["knots"], arrays["level"], arrays["base"]
         self.place_ = arrays["place"] if self.places else None
         self.filters_ = cliques.filters
+        self.patches_ = PatchMixture.from_arrays(arrays) if "patch_shares" in arrays else None
         self.pseudo_log_likelihood_ = float(facts["pseudo_log_likelihood"])
         self.history_ = check_history(facts["history"])
         self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)

@@ -21,8 +21,16 @@ from harmonium.models.grid.answers import Annealing, GraphCuts, has_maxflow
 from harmonium.models.grid.cliques import Cliques, cliques_for
 from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.factors import factor_tables
+from harmonium.models.grid.patch_means import PatchMeans
+from harmonium.models.grid.patch_mixture import PatchMixture
 from harmonium.models.grid.pseudo import pseudo_moments
-from harmonium.models.grid.readings import ImageCodec, check_images, stack_of
+from harmonium.models.grid.readings import (
+    ImageCodec,
+    channels_of,
+    check_images,
+    has_colours,
+    stack_of,
+)
 from harmonium.models.question import blanks
 from harmonium.sampling.gibbs import Schedule
 
@@ -53,6 +61,7 @@ class Questions(EnergyModel):
     knots_: NDArray[np.float64]
     level_: NDArray[np.float64]
     place_: NDArray[np.float64] | None
+    patches_: PatchMixture | None
     _base: NDArray[np.float64]
 
     def _cliques(self) -> Cliques:
@@ -98,11 +107,11 @@ class Questions(EnergyModel):
         return lambda x: energy.log_weight(x.to(energy.device))
 
     def _codec(self, X: Any = None) -> ImageCodec:
-        shape = self.image_shape_
+        shape, colours = self.image_shape_, X is not None and has_colours(X)
         if X is not None:
-            height, width = stack_of(X, "X").shape[1:]
+            height, width = stack_of(channels_of(X) if colours else X, "X").shape[1:]
             shape = self._shape_allowed((height, width))
-        return ImageCodec(shape, self.n_levels)
+        return ImageCodec(shape, self.n_levels, colours=colours)
 
     def _shape_allowed(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The shape of some images, if the model has an energy for them."""
@@ -123,6 +132,7 @@ class Questions(EnergyModel):
             Enumeration(codec.sizes, lambda: wide().log_weight),
             *([cuts] if asked or has_maxflow() else []),
             Annealing(narrow),
+            PatchMeans(self.patches_, codec.shape, self.n_levels),
             GibbsChains(narrow, _SCHEDULE, modes=method == "gibbs", verbose=self.verbose),
         )
 
@@ -130,6 +140,8 @@ class Questions(EnergyModel):
         """Sum over pixels of log P(pixel given all others), ``(n,)``: needs no Z, and is not a
         log-likelihood."""
         check_is_fitted(self)
+        if has_colours(X):
+            X = stack_of(X, "X")  # says that channels are asked one at a time
         codec = self._codec(X)
         energy = self.build_energy(torch.float32, codec.shape)
         rows = torch.from_numpy(codec.read(X)).to(energy.device, torch.float32)

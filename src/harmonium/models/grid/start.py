@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from harmonium.compute.random import random_generator
 from harmonium.data.patches import random_patches
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.energy import GridEnergy, level_hats
+from harmonium.models.grid.patch_mixture import SIDE, PatchMixture, learn_mixture
 from harmonium.models.grid.readings import check_images
 
 __all__ = [
@@ -22,7 +24,9 @@ __all__ = [
     "base_table",
     "gather_images",
     "initial_energy",
+    "mixture_of_patches",
     "plan_for",
+    "split_colours",
 ]
 
 #: Images larger than this are learned from patches of `_PATCH` unless the user says otherwise.
@@ -33,6 +37,8 @@ _N_UPDATES = 600
 _PIXELS_A_STEP = 2**16
 #: Images that tell well enough which parameters are best, and images that are shown beside.
 _MOST_HELD, _N_SHOWN = 500, 200
+#: Kinds of small patches of photographs, which have more levels than this.
+_N_PATCH_KINDS, _FEW_LEVELS = 100, 64
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class GridParameters(Wanted):
     n_gibbs: int
     patch_size: int | str | None
     n_patches: int
+    n_patch_kinds: int | str
 
 
 @dataclass
@@ -60,23 +67,98 @@ class Images:
     source: NDArray[np.int64] | None = None
 
 
+def pictures_of(X: Any, n_levels: int) -> list[NDArray[np.float64]]:
+    """`X` as checked pictures ``(H, W)``, a list of which may have different sizes."""
+    shapes = [np.shape(image) for image in X] if isinstance(X, list | tuple) else []
+    if len(set(shapes)) < 2:
+        return list(check_images(X, n_levels))
+    for i, shape in enumerate(shapes):
+        if len(shape) != 2:
+            raise ValueError(
+                f"X[{i}] has shape {shape}; wanted (height, width) of every picture of a list of "
+                "different sizes"
+            )
+    found = []
+    for i, image in enumerate(X):
+        whole = check_images(np.asarray(image)[None], n_levels, name=f"X[{i}:{i + 1}]")
+        found.append(whole[0])
+    return found
+
+
+def split_colours(
+    X: Any, weights: NDArray[np.float64] | None
+) -> tuple[Any, NDArray[np.float64] | None]:
+    """Pictures with colours, in a stack or in a list of all of them, as their channels, each of
+    which counts as much as the others; others as they are."""
+    shapes = [np.shape(image) for image in X]
+    coloured = [len(shape) == 3 and shape[2] == 3 for shape in shapes]
+    if not any(coloured):
+        return X, weights
+    if not all(coloured):
+        i = coloured.index(not coloured[0])
+        raise ValueError(
+            f"X: all pictures must be (height, width), or all (height, width, 3); X[0] has shape "
+            f"{shapes[0]}, X[{i}] {shapes[i]}"
+        )
+    if weights is not None:
+        weights = np.repeat(weights, 3)
+    channels: list[Any] = [np.asarray(image)[..., c] for image in X for c in range(3)]
+    return channels if len(set(shapes)) > 1 else np.stack(channels), weights
+
+
+def patch_size_of(wanted: GridParameters, images: list[NDArray[np.float64]]) -> int | None:
+    """Side of the patches that are learned from; None for whole images."""
+    if wanted.patch_size != "auto":
+        return None if wanted.patch_size is None else int(wanted.patch_size)
+    return _PATCH if _are_large(images) else None
+
+
+def _are_large(images: list[NDArray[np.float64]]) -> bool:
+    """Whether the images are large, or differ in size: photographs rather than signs."""
+    uneven = len({image.shape for image in images}) > 1
+    return uneven or max(images[0].shape) > _LARGE
+
+
+def mixture_of_patches(
+    wanted: GridParameters,
+    X: Any,
+    weights: NDArray[np.float64] | None,
+    seconds: float | None,
+) -> PatchMixture | None:
+    """The mixture of small patches that is `wanted` beside the cliques, if any."""
+    n_kinds = wanted.n_patch_kinds
+    if n_kinds == 0:
+        return None
+    images = pictures_of(X, wanted.n_levels)
+    if n_kinds == "auto":
+        photographs = (
+            wanted.n_levels > _FEW_LEVELS
+            and not wanted.places
+            and wanted.potential != "independent"
+            and _are_large(images)
+        )
+        n_kinds = _N_PATCH_KINDS if photographs else 0
+    large = [min(image.shape) >= SIDE for image in images]
+    if n_kinds == 0 or (wanted.n_patch_kinds == "auto" and not all(large)):
+        return None
+    if not all(large):
+        raise ValueError(
+            f"X[{large.index(False)}] has shape {images[large.index(False)].shape}; with "
+            f"n_patch_kinds={n_kinds} pictures must be at least {SIDE}x{SIDE}"
+        )
+    generator = random_generator(wanted.random_state)
+    return learn_mixture(images, weights, int(n_kinds), wanted.n_levels, generator, seconds)
+
+
 def gather_images(wanted: GridParameters, X: Any, generator: np.random.Generator) -> Images:
     """The images, or patches of them, that are `wanted` to learn from; checked."""
-    uneven = isinstance(X, list | tuple) and len({np.shape(image) for image in X}) > 1
-    if not uneven:
-        whole = check_images(X, wanted.n_levels)
-        images = list(whole)
-    else:
-        images = [check_images(np.asarray(image)[None], wanted.n_levels)[0] for image in X]
-    size = wanted.patch_size
-    if size == "auto":
-        size = _PATCH if uneven or max(images[0].shape) > _LARGE else None
+    images = pictures_of(X, wanted.n_levels)
+    size = patch_size_of(wanted, images)
     if wanted.places or size is None:
-        if uneven:
+        if len({image.shape for image in images}) > 1:
             wish = "places=True" if wanted.places else "patch_size=None"
             raise ValueError(f"X: with {wish} all images must have one shape")
-        return Images(whole)
-    assert isinstance(size, int)
+        return Images(np.stack(images))
     side = min(size, *(min(image.shape) for image in images))
     return Images(*random_patches(images, side, wanted.n_patches, generator))
 
