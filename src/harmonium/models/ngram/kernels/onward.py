@@ -52,24 +52,20 @@ def _listed(table, path, depth, word):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _first_left(table, words, path, depth, order, values, low, high, enough):  # type: ignore[no-untyped-def]
-    """The first node, along ``order[low:high]`` of falling values, whose word no context of the
-    path lists; -1 where none is, or none of more than `enough`."""
-    for place in range(low, high):
-        node = order[place]
-        if values[node] <= enough:
-            return np.int64(-1)
-        if not _listed(table, path, depth, words[node]):
-            return node
-    return np.int64(-1)
-
-
-@njit(inline="always")
-def _sort(order, ready, values, state, low, high):  # type: ignore[no-untyped-def]
-    """The children of `state` in falling order of value, once."""
+def _best_left(chain, path, depth, values, order, ready, state, enough):  # type: ignore[no-untyped-def]
+    """The best value of `state`'s children of those whose word no context of the path lists, and
+    that word; -inf and -1 where none is above `enough`. Children are sorted when first asked."""
+    low, high = chain.first_child[state], chain.first_child[state + 1]
     if not ready[state]:
         order[low:high] = low + np.argsort(-values[low:high])
         ready[state] = True
+    for place in range(low, high):
+        node = order[place]
+        if values[node] <= enough:
+            break
+        if not _listed(chain.table, path, depth, chain.word[node]):
+            return values[node], np.int64(chain.word[node])
+    return -np.inf, np.int64(-1)
 
 
 @njit(nogil=True, cache=True)
@@ -95,26 +91,22 @@ def best_on(chain, after, short, out):  # type: ignore[no-untyped-def]
             settled, best, penalty = known == 1, -np.inf, constant if known == 1 else 0.0
             state, depth, word = np.int64(c), 0, np.int64(-1)
             while True:
-                low, high = first_child[state], first_child[state + 1]
                 if depth == 0 and not settled:
-                    for node in range(low, high):
+                    for node in range(first_child[c], first_child[c + 1]):
                         if said[node] > best:
                             best, word = said[node], np.int64(words[node])
                 else:
+                    enough = best - penalty
                     if settled:
-                        _sort(plain_order, plain_ready, after, state, low, high)
-                        node = _first_left(
-                            table, words, path, depth, plain_order, after, low, high, best - penalty
+                        value, own = _best_left(
+                            chain, path, depth, after, plain_order, plain_ready, state, enough
                         )
-                        value = after[node] if node >= 0 else -np.inf
                     else:
-                        _sort(order, ready, said, state, low, high)
-                        node = _first_left(
-                            table, words, path, depth, order, said, low, high, best - penalty
+                        value, own = _best_left(
+                            chain, path, depth, said, order, ready, state, enough
                         )
-                        value = said[node] if node >= 0 else -np.inf
-                    if node >= 0 and penalty + value > best:
-                        best, word = penalty + value, np.int64(words[node])
+                    if penalty + value > best:
+                        best, word = penalty + value, own
                 if state == 0:
                     break
                 if not settled:
@@ -133,9 +125,7 @@ def best_on(chain, after, short, out):  # type: ignore[no-untyped-def]
                     if not _listed(table, path, depth, chosen[state]):
                         best, word = penalty + reach[state], chosen[state]
                         break
-            if known == 1:
-                out[c] = best
-            else:
+            if known == 0:
                 reach[c], chosen[c] = best, word
-                if c >= short:
-                    out[c] = best
+            if known == 1 or c >= short:
+                out[c] = best
