@@ -19,9 +19,16 @@ def family(n: int = 60, n_columns: int = 5, alphabet: str = "rna", seed: int = 0
     return hm.Alignment.from_sequences(strings, alphabet=alphabet)
 
 
-@pytest.fixture(scope="module")
-def model() -> hm.RBM:
-    return hm.RBM(3, n_updates=300, random_state=0).fit(family())
+MAKERS = {
+    "rbm": lambda **given: hm.RBM(2, random_state=0, **given),
+    "boltzmann": lambda **given: hm.BoltzmannMachine(weight_decay=0.01, random_state=0, **given),
+}
+each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def model(request):
+    return MAKERS[request.param](n_updates=300).fit(family())
 
 
 def every(n_columns: int = 5, letters: str = "-ACGU") -> list[str]:
@@ -65,15 +72,17 @@ def test_answers_are_alignments(model):
     assert not model.complete(asked, how="sample", random_state=0).has_blanks
     noisy = model.correct(asked, noise=hm.noise.Replace(0.1), random_state=0)
     assert isinstance(noisy, hm.Alignment)
-    assert model.inverse_transform(model.transform(asked)).shape == (2, 5)
+    if isinstance(model, hm.RBM):
+        assert model.inverse_transform(model.transform(asked)).shape == (2, 5)
 
 
-def test_a_file_keeps_alphabet_and_columns(tmp_path):
+@each
+def test_a_file_keeps_alphabet_and_columns(make, tmp_path):
     text = "".join(f">s{i}/5-9\nACDEF\n>t{i}/5-7\n-C-EG\n" for i in range(10))
     (tmp_path / "f.fasta").write_text(text)
     found = hm.Alignment.read(tmp_path / "f.fasta", max_gaps=0.4, reference="s0/5-9")
     assert found.shape == (20, 3)
-    model = hm.RBM(2, n_updates=20, random_state=0).fit(found)
+    model = make(n_updates=20).fit(found)
     model.save(tmp_path / "m.safetensors")
     again = hm.load(tmp_path / "m.safetensors")
     assert again.schema_.family == found.family
@@ -84,15 +93,17 @@ def test_a_file_keeps_alphabet_and_columns(tmp_path):
     assert again.score_samples(["ACDEF"])[0] == model.score_samples(["CEF"])[0]
 
 
-def test_weights_are_the_alignments_unless_given():
+@each
+def test_weights_are_the_alignments_unless_given(make):
     found = family(20)[[0] * 20 + list(range(20))]
-    one = hm.RBM(2, n_updates=30, random_state=0).fit(found)
-    same = hm.RBM(2, n_updates=30, random_state=0).fit(found, sample_weight=found.weights(0.8))
-    other = hm.RBM(2, n_updates=30, random_state=0).fit(found, sample_weight=np.ones(40))
-    np.testing.assert_array_equal(one.intercept_visible_, same.intercept_visible_)
-    assert not np.array_equal(one.intercept_visible_, other.intercept_visible_)
+    one, same, other = (
+        make(n_updates=30).fit(found, sample_weight=weight).score_samples(found)
+        for weight in (None, found.weights(0.8), np.ones(40))
+    )
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
     with pytest.raises(ValueError, match="sample_weight"):
-        hm.RBM(2, n_updates=30).fit(found, sample_weight=np.ones(39))
+        make(n_updates=30).fit(found, sample_weight=np.ones(39))
 
 
 def test_letters_that_never_occur_and_constant_columns():
@@ -118,12 +129,13 @@ def test_one_sequence_one_column_and_two_letters():
     assert set("".join(model.sample(5, random_state=0))) <= set("ab")
 
 
-def test_sequences_with_unknown_positions_are_learned_from():
+@each
+def test_sequences_with_unknown_positions_are_learned_from(make):
     found = hm.Alignment.from_sequences(["AC?A", "A?CA", "ACCA"] * 5, alphabet="dna")
-    model = hm.RBM(2, n_updates=50, random_state=0).fit(found)
+    model = make(n_updates=50).fit(found)
     assert np.isfinite(model.score_samples(found)).all()
     with pytest.raises(ValueError, match="every value of column 2 is missing"):
-        hm.RBM(2, n_updates=5).fit(hm.Alignment.from_sequences(["AC?A", "AG?A"], alphabet="dna"))
+        make(n_updates=5).fit(hm.Alignment.from_sequences(["AC?A", "AG?A"], alphabet="dna"))
 
 
 def test_over_models():

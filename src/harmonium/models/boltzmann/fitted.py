@@ -16,7 +16,7 @@ from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_arrays, check_integer
 from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.schema import Schema
-from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer
+from harmonium.models.answers import Answerer, Enumeration, GibbsChains
 from harmonium.models.blocks import by_rows
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.graph import every_pair
@@ -24,8 +24,7 @@ from harmonium.models.boltzmann.rows import Visible
 from harmonium.models.boltzmann.tables import Tables, slices, to_statistics, zero_sum
 from harmonium.models.cells import CellQuestions
 from harmonium.models.codec import Codec
-from harmonium.models.frames import FrameCodec
-from harmonium.models.question import blanks
+from harmonium.models.drawing import drawn
 from harmonium.sampling.gibbs import Schedule
 from harmonium.units.base import Units
 
@@ -162,33 +161,25 @@ class Fitted(CellQuestions):
 
     # -- make a new one --------------------------------------------------------
 
-    def sample(
-        self, n_samples: int = 1, *, condition: Any = None, random_state: Any = None
-    ) -> NDArray[Any]:
+    def sample(self, n_samples: int = 1, *, condition: Any = None, random_state: Any = None) -> Any:
         """Draws of x from P(x), or given some of its values.
 
         Parameters
         ----------
         n_samples : rows to draw, at least 1.
         condition : one row with NaN where free; of a frame ``{column: value}``, where a value
-            may also be a list of values or a range ``(low, high)``; None: all is free.
+            may also be a list of values or a range ``(low, high)``; of an alignment a string
+            with ``?`` where free; None: all is free.
         random_state : int, Generator or None.
 
-        Returns ``(n_samples, n_features)``: independent exact draws where what is free has at
+        Returns ``(n_samples, n_features)``, or a frame or an alignment like what was learned
+        from: independent exact draws where what is free has at
         most 1,024 joint states; else the ends of as many independent annealed Gibbs chains.
         """
         check_is_fitted(self, "_tables")
         n_samples = check_integer("n_samples", n_samples, 1)
-        generator, codec = random_generator(random_state), self._codec()
-        if isinstance(codec, FrameCodec):
-            codec = codec.drawing(generator)
-            question = blanks(np.full((1, codec.n_own), np.nan), codec, "sample", n_samples)
-            if condition is not None:
-                question, codec = codec.conditioned(question, condition)
-        else:
-            known = codec.read_condition(condition)
-            question = blanks(known[None, :], codec, "sample", n_samples)
-        return codec.write(answer(question, self._answerers(codec), generator))
+        generator = random_generator(random_state)
+        return drawn(self._codec(), self._answerers, n_samples, condition, generator)
 
     def to_network(self) -> MarkovNetwork:
         """The same distribution as a Markov network: a factor a variable and a coupled pair."""

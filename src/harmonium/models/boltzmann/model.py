@@ -31,7 +31,7 @@ from harmonium.models.boltzmann.tables import (
     to_statistics,
     zero_sum,
 )
-from harmonium.models.reading import reading_of
+from harmonium.models.reading import reading_of, weights_of
 from harmonium.models.settings import LEARNING_RANGES, check_missing, positive
 from harmonium.units.base import Units
 from harmonium.units.space import LIMITS, log2_states
@@ -197,7 +197,7 @@ class BoltzmannMachine(Fitted):
         :class:`~harmonium.learning.record.Look` whenever the fit looks at itself."""
         self.check_parameters()
         visible, table, observed = Visible.read(self, X, self.visible, self.missing)
-        weights = check_sample_weight(sample_weight, table)
+        weights = check_sample_weight(weights_of(X, sample_weight), table)
         units = visible.units
         edges = edges_of(self.graph, visible.names)
         check_learner(self.learner, units, observed is not None)

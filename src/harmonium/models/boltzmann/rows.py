@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from harmonium.contract.checks import check_integer
 from harmonium.data.tables import Table, as_array, check_states, has_holes, one_row
 from harmonium.models.codec import Codec, TableCodec
-from harmonium.models.frames import FrameCodec, Layout, framed, is_wanted
-from harmonium.models.reading import keep_names, layout_of, read_holes
+from harmonium.models.frames import Layout, is_wanted
+from harmonium.models.reading import codec_of, keep_names, layout_of, read_holes
 from harmonium.models.settings import check_visible
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -79,7 +79,7 @@ class Visible:
 
     def codec(self, estimator: Any, X: Any, rates: tuple[NDArray[np.float64], ...]) -> Codec:
         if self.layout is not None:
-            return FrameCodec(self.layout, (), framed(X, self.layout), rates)
+            return codec_of(self.layout, X, (), rates)
         return TableCodec(
             (self.n_states,) * self.n_columns,
             lambda X, blanks: check_states(estimator, X, n_states=self.n_states, blanks=blanks),

@@ -16,7 +16,7 @@ from harmonium.contract.checks import check_integer
 from harmonium.data.tables import dense_rows
 from harmonium.models.answers import answer, named
 from harmonium.models.blocks import by_rows
-from harmonium.models.frames import FrameCodec
+from harmonium.models.drawing import drawn
 from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import SummedOut
 from harmonium.models.rbm.effective import effective_couplings
@@ -135,16 +135,6 @@ class Questions(LatentQuestions):
         """
         check_is_fitted(self)
         n_samples = check_integer("n_samples", n_samples, 1)
-        codec, generator = self._codec(), random_generator(random_state)
-        given = np.zeros(0) if attributes is None else self._wanted_attributes().row(attributes)
-        if isinstance(codec, FrameCodec):
-            row = np.concatenate([np.full(codec.n_own, np.nan), given])
-            codec = codec.drawing(generator)
-            question = blanks(row[None, :], codec, "sample", n_samples)
-            if condition is not None:
-                question, codec = codec.conditioned(question, condition)
-        else:
-            row = np.concatenate([codec.read_condition(condition), given])
-            question = blanks(row[None, :], codec, "sample", n_samples)
-        found = answer(question, self._answerers(codec), generator)
-        return codec.write(found)
+        generator = random_generator(random_state)
+        given = None if attributes is None else self._wanted_attributes().row(attributes)
+        return drawn(self._codec(), self._answerers, n_samples, condition, generator, given)
