@@ -220,3 +220,23 @@ def test_a_row_is_not_its_own_neighbour() -> None:
 def test_bad_input_is_named(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(random_rbm())
+
+
+def test_one_part_of_a_mixture_switched_on_is_that_part_alone() -> None:
+    source = np.random.default_rng(0)
+    W, b = source.normal(size=(6, 3)), source.normal(size=6)
+    model = hm.RBM.from_parameters(W, b, np.zeros(3), hidden="categorical")
+    found = switch_unit(model, model.transform(np.zeros((2, 6))), 1)
+    np.testing.assert_allclose(found.on, np.tile(1 / (1 + np.exp(-b - W[:, 1])), (2, 1)))
+    alone = switch_unit(model, [[0.0, 1.0, 0.0]], 1).off
+    between = 1 / (1 + np.exp(-b - 0.5 * (W[:, 0] + W[:, 2])))
+    np.testing.assert_allclose(alone, between[None])
+
+
+def test_walks_between_hidden_values_beyond_one_are_straight() -> None:
+    W = np.full((2, 1), 3.0)
+    model = hm.RBM.from_parameters(W, np.zeros(2), np.zeros(1), hidden="relu")
+    ends = model.transform(np.array([[0, 0], [1, 1]]))
+    assert ends[1, 0] > 1.0
+    found = walk(model, [0, 0], [1, 1], n_steps=3)
+    np.testing.assert_allclose(found[1], model.inverse_transform(ends.mean(0, keepdims=True))[0])

@@ -300,3 +300,26 @@ def test_a_sweep_keeps_the_model_whatever_is_hidden():
         counts = np.bincount((end.numpy() @ 2 ** np.arange(5)[::-1]).astype(int), minlength=32)
         statistic = ((counts - 40_000 * p) ** 2 / (40_000 * p)).sum()
         assert statistic < 85.0  # of 31 degrees: a risk of 1e-6
+
+
+def test_a_step_that_ran_away_leaves_the_scale_of_steps():
+    """What is not finite, or beyond all bounds, must not slow every step that follows."""
+    hidden = HIDDEN["drelu"](3)
+    metric = Standardised(torch.full((4,), 0.5), hidden, centred=True)
+    gradient = {
+        "weights": torch.ones(4, 3),
+        "visible_bias": torch.ones(4),
+        "hidden_bias": torch.ones(3),
+        "hidden_gap": torch.ones(3),
+        "hidden_skew": torch.ones(3),
+    }
+    for value in (np.inf, np.nan, 1e30):
+        metric.observe(
+            {"hidden_bias": torch.full((3,), value), "hidden_square": torch.full((3,), value)}
+        )
+    for _ in range(1500):
+        metric.observe({"hidden_bias": torch.zeros(3), "hidden_square": torch.ones(3)})
+    found = metric.direction(gradient)
+    assert all(bool(torch.isfinite(value).all()) for value in found.values())
+    for name in ("weights", "hidden_gap", "hidden_skew"):
+        assert bool((found[name] > 0.01).all())

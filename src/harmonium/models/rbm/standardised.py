@@ -16,6 +16,8 @@ _FOLLOWED = 0.01
 _FAIR = 0.25
 #: How much faster the parameters that units have to themselves climb than weights and biases.
 _OWN = 5.0
+#: Values of units beyond which nothing is learned: all are measured in widths.
+_MOST = 100.0
 #: Share of a unit's variance without inputs, below which it is counted as that.
 _LEAST = 0.25
 
@@ -62,6 +64,11 @@ class Standardised(Metric):
         }
 
     def observe(self, data: Parameters) -> None:
-        """Let the units' mean and square follow those under the data."""
-        self._mean.lerp_(data["hidden_bias"], _FOLLOWED)
-        self._square.lerp_(data[SQUARE], _FOLLOWED)
+        """Let the units' mean and square follow those under the data, within limits: a fit that
+        goes back from where it ran away must not find its scale lost."""
+        for kept, name, most in (
+            (self._mean, "hidden_bias", _MOST),
+            (self._square, SQUARE, _MOST**2),
+        ):
+            found = torch.where(torch.isfinite(data[name]), data[name], kept)
+            kept.lerp_(found.clamp(-most, most), _FOLLOWED)
