@@ -99,7 +99,7 @@ def page(workshop: Workshop) -> Page:
         summary=[
             f"factors between neighbouring pixels, learned from {len(made['others'])} photographs.",
             f"noisy photograph: {before:.1f} dB; best box blur: {blur:.1f} dB; "
-            f"posterior mean: {after:.1f} dB.",
+            f"by patches: {after:.1f} dB.",
         ],
     )
 
@@ -109,7 +109,7 @@ def _cleaned(photo: NDArray[Any], noisy: NDArray[Any], cleaned: NDArray[Any]) ->
         beside(photo, noisy, cleaned),
         "A photograph of a cameraman, the same with heavy noise, and cleaned",
         f"A photograph the grid has not seen; with noise of 25 levels ({psnr(noisy, photo):.1f} "
-        f"dB); and the mean of P(clean | noisy) ({psnr(cleaned, photo):.1f} dB).",
+        f"dB); and cleaned by patches ({psnr(cleaned, photo):.1f} dB).",
         smooth=True,
     )
 
