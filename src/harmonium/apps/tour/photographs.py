@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["load", "psnr"]
+__all__ = ["load", "psnr", "texture"]
 
 
 def load() -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
@@ -24,6 +24,14 @@ def load() -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
         ) from None
     others = [_grey(data.astronaut()), _grey(data.coffee()), _grey(data.chelsea())]
     return others, _grey(data.camera())[64:192, 160:288]
+
+
+def texture() -> NDArray[np.int64]:
+    """A photograph of gravel, 256x256, in 8 levels that are met equally often."""
+    from skimage import data
+
+    gravel = data.gravel().reshape(256, 2, 256, 2).mean((1, 3))
+    return np.digitize(gravel, np.quantile(gravel, np.arange(1, 8) / 8)).astype(np.int64)
 
 
 def _grey(picture: NDArray[Any]) -> NDArray[np.int64]:

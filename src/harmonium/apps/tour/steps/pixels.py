@@ -22,18 +22,22 @@ SNIPPET = Snippet(
     """
 import numpy as np
 import harmonium as hm
-from harmonium.apps.tour.photographs import load
+from harmonium.apps.tour.photographs import load, texture
 others, photo = load()                # three to learn from, one to clean
 noise = np.random.default_rng(0).normal(0, 25, photo.shape)
 noisy = np.clip(np.round(photo + noise), 0, 255)
 torn = np.where(np.arange(128) % 16 < 4, np.nan, photo)
+gravel = texture()                    # 8 levels of grey
 """,
     """
 grid = hm.GridMRF($effort, random_state=0).fit(others)
 channel = hm.noise.Gaussian(25)
-cleaned = grid.correct(noisy[None], noise=channel, how="mean", random_state=0)[0]
+asked = {"noise": channel, "how": "mean", "random_state": 0}
+by_pairs = grid.correct(noisy[None], method="gibbs", **asked)[0]
+cleaned = grid.correct(noisy[None], **asked)[0]    # by patches of 8x8 pixels, learned beside
 mended = grid.complete(torn[None], how="mean", random_state=0)[0]
-drawn = grid.sample(shape=(64, 64), random_state=0)[0]
+stones = hm.GridMRF(n_levels=8, neighbours=8, potential="multiscale", $strength, random_state=0)
+drawn = stones.fit(gravel[None]).sample(shape=(128, 128), random_state=0)[0]
 """,
 )
 
@@ -45,10 +49,15 @@ _GRID = Formula(
 
 
 def page(workshop: Workshop) -> Page:
-    effort = "n_patches=30, n_updates=40" if workshop.quick else "n_patches=120"
-    snippet, made = workshop.run(SNIPPET, effort=effort)
+    effort = "n_patches=120, n_patch_kinds=40"
+    strength = "n_patches=40, n_updates=200"
+    if workshop.quick:
+        effort = "n_patches=30, n_updates=40, n_patch_kinds=8"
+        strength = "n_patches=10, n_updates=30"
+    snippet, made = workshop.run(SNIPPET, effort=effort, strength=strength)
     photo, noisy, cleaned = made["photo"], made["noisy"], made["cleaned"]
     before, after = psnr(noisy, photo), psnr(cleaned, photo)
+    pairs = psnr(made["by_pairs"], photo)
     blur = max(psnr(uniform_filter(noisy, size), photo) for size in (2, 3, 4, 5))
     return Page(
         title="Pixels and their neighbours",
@@ -73,16 +82,24 @@ def page(workshop: Workshop) -> Page:
                 [
                     ("the noisy photograph", f"{before:.2f}"),
                     ("a box blur of the best size", f"{blur:.2f}"),
-                    ("harmonium, posterior mean", f"{after:.2f}"),
+                    ("pairs of neighbours, posterior mean", f"{pairs:.2f}"),
+                    ("patches of 8x8 pixels, learned beside them", f"{after:.2f}"),
                 ],
             ),
-            Text("The same grid fills in what is missing, and draws what it takes for a picture."),
-            _mended(made["torn"], made["mended"], made["drawn"]),
+            Text("The same grid fills in what is missing."),
+            _mended(made["torn"], made["mended"]),
+            Text(
+                "A draw shows what a model knows. With factors of a few more shapes, curvatures "
+                "and differences of 2x2 blocks, a grid learns a texture: its draws have the "
+                "responses and levels of what it learned from, and are none of it."
+            ),
+            _textured(made["gravel"], made["drawn"]),
+            _statistics(made["gravel"], made["drawn"]),
         ],
         summary=[
             f"factors between neighbouring pixels, learned from {len(made['others'])} photographs.",
             f"noisy photograph: {before:.1f} dB; best box blur: {blur:.1f} dB; "
-            f"posterior mean: {after:.1f} dB.",
+            f"by patches: {after:.1f} dB.",
         ],
     )
 
@@ -92,20 +109,47 @@ def _cleaned(photo: NDArray[Any], noisy: NDArray[Any], cleaned: NDArray[Any]) ->
         beside(photo, noisy, cleaned),
         "A photograph of a cameraman, the same with heavy noise, and cleaned",
         f"A photograph the grid has not seen; with noise of 25 levels ({psnr(noisy, photo):.1f} "
-        f"dB); and the mean of P(clean | noisy) ({psnr(cleaned, photo):.1f} dB).",
+        f"dB); and cleaned by patches ({psnr(cleaned, photo):.1f} dB).",
         smooth=True,
     )
 
 
-def _mended(torn: NDArray[Any], mended: NDArray[Any], drawn: NDArray[Any]) -> Picture:
+def _mended(torn: NDArray[Any], mended: NDArray[Any]) -> Picture:
     return png_picture(
-        beside(np.where(np.isnan(torn), 255, torn), mended, drawn),
-        "The photograph with stripes missing, mended, and a picture drawn by the model",
-        "A quarter of the photograph torn out (white); the mean of P(missing | rest); and "
-        "a draw of 64x64 pixels from P(x), enlarged. A draw has edges like a photograph's "
-        "and no idea of a man: that takes variables behind the pixels.",
+        beside(np.where(np.isnan(torn), 255, torn), mended),
+        "The photograph with stripes missing, and mended",
+        "A quarter of the photograph torn out (white), and the mean of P(missing | rest).",
         smooth=True,
     )
+
+
+def _textured(gravel: NDArray[np.int64], drawn: NDArray[np.int64]) -> Picture:
+    return png_picture(
+        beside(gravel[:128, :128] * 36, drawn * 36),
+        "Gravel, and a picture drawn by what was learned from it",
+        "A photograph of gravel, and a draw from P(x). Grains and shadows come back at their "
+        "size and strength; the outline of a whole stone takes variables behind the pixels.",
+        smooth=True,
+    )
+
+
+def _statistics(gravel: NDArray[np.int64], drawn: NDArray[np.int64]) -> Table:
+    """What a texture keeps: how unlike pixels are, by their distance, and how dark it is."""
+
+    def unlike(picture: NDArray[np.int64], apart: int) -> str:
+        across, down = (
+            np.abs(picture[:, apart:] - picture[:, :-apart]).mean(),
+            np.abs(picture[apart:] - picture[:-apart]).mean(),
+        )
+        return f"{(across + down) / 2:.2f}"
+
+    rows: list[tuple[str, str, str]] = [
+        (f"mean difference {d} apart", unlike(gravel, d), unlike(drawn, d)) for d in (1, 2, 3)
+    ]
+    rows.append(
+        ("share of the darkest level", f"{(gravel == 0).mean():.3f}", f"{(drawn == 0).mean():.3f}")
+    )
+    return Table(("levels of 0 to 7", "gravel", "drawn"), rows)
 
 
 def beside(*pictures: NDArray[Any]) -> Image.Image:
