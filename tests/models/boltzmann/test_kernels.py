@@ -146,3 +146,25 @@ def test_weights_are_sums_over_pairs(name, graph) -> None:
     torch.testing.assert_close(energy.log_weight(x), wanted)
     pairs = plain.weigh(x, energy.places, padded(energy.couplings))
     torch.testing.assert_close(pairs, wanted - s @ energy.fields)
+
+
+@each
+@graphs
+def test_regressions_are_the_same(name, graph, monkeypatch) -> None:
+    """And are the conditional that a sweep draws from."""
+    energy = energy_of(name, graph)
+    x, places = states(energy, 70), energy.places
+    shares = torch.softmax(torch.arange(70.0, dtype=torch.float64) / 30, 0)
+    log_p = torch.log(energy.marginals(Chains(x), np.random.default_rng(0)).double())
+    if log_p.ndim == 2:
+        log_p = torch.stack([torch.log1p(-torch.exp(log_p)), log_p], 2)
+    for i, size in enumerate(energy.sizes):
+        own = torch.from_numpy(places.of_state[i, :size]).long()
+        table, fields = padded(energy.couplings)[:, own], torch.cat([energy.fields, torch.zeros(1)])
+        given = (x, places.rows(x), shares, i, places, table, fields[own])
+        (value, *slopes), (other, *beside) = both(monkeypatch, lambda g=given: choose.regress(*g))
+        assert value == pytest.approx(other, rel=1e-5, abs=1e-6)
+        for one, two in zip(slopes, beside, strict=True):
+            torch.testing.assert_close(one, two, atol=2e-6, rtol=1e-4)
+        wanted = float(shares @ log_p[torch.arange(70), i, x[:, i].long()])
+        assert value == pytest.approx(wanted, rel=1e-4)

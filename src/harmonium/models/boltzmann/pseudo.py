@@ -29,7 +29,11 @@ from harmonium.models.boltzmann.kernels import choose
 __all__ = ["fit_pseudo"]
 
 #: Iterations of a regression, and the share of its value below which a step's gain ends it.
-_N_ITERATIONS, _TOL, _LEAST_GAIN = 100, 1e-5, 1e-5
+_N_ITERATIONS, _TOL, _LEAST_GAIN = 100, 1e-5, 1e-3
+#: Iterations on all of many rows, where some have led most of the way: about how many rows, and
+#: when that ends.
+_N_POLISHING = 12
+_SOME, _LEAST_GAIN_OF_SOME = 5000, 1e-3
 #: Looks of a fit at itself.
 _N_LOOKS = 20
 #: Precisions of the prior on couplings that are tried, in rows, on so many of the variables.
@@ -37,6 +41,23 @@ _PRECISIONS = (256.0, 64.0, 16.0, 4.0, 1.0)
 _N_TRIED, _FEWEST_HELD = 8, 20
 #: Of the curvature that scales a regression's steps.
 _FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """States ``x (n, n_variables)``, the statistics that they pick, and what each counts for."""
+
+    x: Tensor
+    picked: Tensor
+    shares: Tensor
+
+    @classmethod
+    def of(cls, energy: BoltzmannEnergy, batch: Batch) -> _Rows:
+        return cls(batch.x, energy.places.rows(batch.x), batch.shares(torch.float64))
+
+    def every(self, step: int) -> _Rows:
+        shares = self.shares[::step]
+        return _Rows(self.x[::step], self.picked[::step], shares / shares.sum())
 
 
 class _Regression:
@@ -60,15 +81,13 @@ class _Regression:
         for name, tensor in self.parameters().items():
             tensor.copy_(parameters[name])
 
-    def value(self, rows: Batch) -> tuple[float, Parameters]:
+    def value(self, rows: _Rows) -> tuple[float, Parameters]:
         """The mean log P of the variable in nats, and its gradient."""
         left = self.n_left_out
         table = torch.nn.functional.pad(self.couplings, (left, 0, 0, 1))
         own = torch.nn.functional.pad(self.fields - self.mean @ self.couplings, (left, 0))
-        shares = rows.shares(torch.float64)
-        value, slopes, slope = choose.regress(
-            rows.x, shares, self.variable, self.places, table, own
-        )
+        given = (rows.x, rows.picked, rows.shares, self.variable, self.places)
+        value, slopes, slope = choose.regress(*given, table, own)
         slopes, slope = slopes[:-1, left:], slope[left:]
         slopes = torch.where(self.mask, slopes - torch.outer(self.mean, slope), 0.0)
         return value, {"couplings": slopes, "fields": slope}
@@ -91,7 +110,7 @@ class _Conditional(Objective):
 
     name = "pseudo_log_likelihood"
 
-    def __init__(self, rows: Batch) -> None:
+    def __init__(self, rows: _Rows) -> None:
         self.rows = rows
 
     def value_and_gradient(self, energy: Energy) -> tuple[float, Parameters]:
@@ -99,22 +118,38 @@ class _Conditional(Objective):
         return regression.value(self.rows)
 
 
-def _climbed(energy: BoltzmannEnergy, i: int, rows: Batch, decay: float) -> tuple[Any, FitResult]:
-    """The regression of variable i at its best."""
+def _climbed(energy: BoltzmannEnergy, i: int, rows: _Rows, decay: float) -> tuple[Any, int]:
+    """The regression of variable i at its best, and the iterations that it took. Of many rows some
+    lead most of the way, at their share of the cost."""
     regression: Any = _Regression(energy, i)
-    climb = Climb(
-        regression,
-        _Conditional(rows),
-        # Either variable of a pair has half of the pull on their couplings.
-        Gaussian({"couplings": 0.5 * decay}),
-        regression.scales(decay),
-        ClimbPlan(_N_ITERATIONS, _TOL, _LEAST_GAIN),
-        Record(regression.parameters(), None),
-    )
-    result = climb.run()
-    if result.reason is StopReason.INTERRUPTED:  # not one regression ends, but the fit
-        raise KeyboardInterrupt
-    return regression, result
+    n_iterations, parts = 0, _parts(rows)
+    most = _N_ITERATIONS if len(parts) == 1 else _N_POLISHING
+    for part in parts:
+        plan = ClimbPlan(_N_ITERATIONS, _TOL, _LEAST_GAIN_OF_SOME)
+        if part is rows:
+            plan = ClimbPlan(most, _TOL, _LEAST_GAIN)
+        climb = Climb(
+            regression,
+            _Conditional(part),
+            # Either variable of a pair has half of the pull on their couplings.
+            Gaussian({"couplings": 0.5 * decay}),
+            regression.scales(decay),
+            plan,
+            Record(regression.parameters(), None),
+        )
+        result = climb.run()
+        n_iterations += result.n_updates
+        if result.reason is StopReason.INTERRUPTED:  # not one regression ends, but the fit
+            raise KeyboardInterrupt
+    return regression, n_iterations
+
+
+def _parts(rows: _Rows) -> list[_Rows]:
+    """The rows, and before them some of many, evenly spread."""
+    step = len(rows.x) // _SOME
+    if step < 3 or not bool(rows.shares[::step].any()):
+        return [rows]
+    return [rows.every(step), rows]
 
 
 @dataclass
@@ -130,15 +165,15 @@ class _Columns:
     sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
     history: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, i: int, kept: Batch, held: Batch | None, decay: float) -> None:
+    def add(self, i: int, kept: _Rows, held: _Rows | None, decay: float) -> None:
         alone: Any = _Regression(self.energy, i)
-        regression, result = _climbed(self.energy, i, kept, decay)
+        regression, n_iterations = _climbed(self.energy, i, kept, decay)
         self.energy.couplings[:, regression.own] = regression.couplings.to(self.energy.dtype)
         self.energy.fields[regression.own] = regression.fields.to(self.energy.dtype)
         for k, rows in enumerate((kept, held)):
             if rows is not None:
                 self.sums[k] += regression.value(rows)[0] - alone.value(rows)[0]
-        self.done, self.iterations = i + 1, self.iterations + result.n_updates
+        self.done, self.iterations = i + 1, self.iterations + n_iterations
 
     def look(self, held: bool) -> Look:
         facts = {"update": float(self.iterations), "seconds": self.seconds}
@@ -169,15 +204,15 @@ class _Columns:
             setattr(self, name, value)
 
 
-def _alone(energy: BoltzmannEnergy, rows: Batch | None) -> float:
+def _alone(energy: BoltzmannEnergy, rows: _Rows | None) -> float:
     """Mean log P of rows under independent columns."""
     if rows is None:
         return 0.0
     each = energy.log_weight(rows.x, 0.0) - energy.base_log_partition()
-    return float(rows.shares(torch.float64) @ each)
+    return float(rows.shares @ each)
 
 
-def _decay(ground: Ground, energy: BoltzmannEnergy, kept: Batch, held: Batch | None) -> float:
+def _decay(ground: Ground, energy: BoltzmannEnergy, kept: _Rows, held: _Rows | None) -> float:
     """The pull under which some of the variables of held-out rows are most likely."""
     decay = ground.decay(ground.n_kept)
     if not isinstance(ground.wanted.weight_decay, str) or ground.plan.n_held < _FEWEST_HELD:
@@ -200,8 +235,10 @@ def fit_pseudo(
 ) -> tuple[FitResult, BoltzmannEnergy]:
     """Every variable's regression; `history` has mean log P of a variable given all others."""
     energy, split, plan = ground.blank(start), ground.split, ground.plan
-    kept = ground.rows.pick(split.kept, split.kept_weights)
-    held = ground.rows.pick(split.held, split.held_weights) if len(split.held) else None
+    kept = _Rows.of(energy, ground.rows.pick(split.kept, split.kept_weights))
+    held = None
+    if len(split.held):
+        held = _Rows.of(energy, ground.rows.pick(split.held, split.held_weights))
     columns, n = _Columns(energy), energy.n_variables
     columns.sums = [_alone(energy, rows) for rows in (kept, held)]
     parts = {"record": columns}

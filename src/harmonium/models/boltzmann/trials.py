@@ -23,6 +23,8 @@ __all__ = ["Tried", "score_of", "tried"]
 
 #: Precisions of the prior on couplings, in rows: the decays are these over the rows.
 _PRECISIONS = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0)
+#: Share of the figure that a weaker pull must gain: what gains less mixes worse for nothing.
+_LEAST_GAIN = 0.01
 #: Updates of a run, as a share of the fit's, at least and at most.
 _SHARE, _FEWEST, _MOST = 0.1, 20, 100
 #: Looks of a run at itself: particles that measure log Z follow in short steps.
@@ -81,7 +83,8 @@ def tried(
     for precision in _PRECISIONS:
         decay = precision / ground.n_kept
         score = score_of(ground, energy, chains, decay, n_updates, watch)
-        if score <= best_score:
+        little = score - best_score < _LEAST_GAIN * abs(best_score)
+        if score == -math.inf or (best_score > -math.inf and little):
             break
         best, best_score = decay, score
         kept, kept_chains = start_of(energy), chains.state().copy()

@@ -136,28 +136,34 @@ def count_pairs(x: Tensor, shares: Tensor, places: Places) -> Tensor:
 
 
 def regress(
-    x: Tensor, shares: Tensor, i: int, places: Places, table: Tensor, fields: Tensor
+    x: Tensor,
+    rows: Tensor,
+    shares: Tensor,
+    i: int,
+    places: Places,
+    table: Tensor,
+    fields: Tensor,
 ) -> tuple[float, Tensor, Tensor]:
-    """The sum of shares times log P(x_i given all others), and its slopes by what statistics add
+    """The sum of shares times log P(x_i given all others), of states x with the statistics `rows`
+    that they pick, and its slopes by what statistics add
     to the states of variable i, ``(n_statistics + 1, size)``, and by its fields ``(size,)``;
     float64 sums of float32 products over blocks of rows."""
     if not uses_fast_path(x):
-        return plain.regress(x, shares, i, places, table.to(x), fields.to(x))
+        return plain.regress(x, rows, shares, i, places, table.to(x), fields.to(x))
     from harmonium.models.boltzmann.kernels import cpu as fast
 
     size, width = len(fields), places.width
     wide = torch.nn.functional.pad(table.float(), (0, width - size)).reshape(-1).numpy()
     own = torch.nn.functional.pad(fields.float(), (0, width - size)).numpy()
     states, near = x[:, i].to(torch.int32).numpy(), places.near(i)
-    share = shares.double().numpy()
+    share, picked = shares.double().numpy(), rows.contiguous().numpy()
 
     def part(some: slice) -> tuple[float, Any, Any]:
         value, slopes, field = 0.0, np.zeros(len(wide)), np.zeros(width)
         for start in range(some.start, some.stop, _ROWS_AT_ONCE):
             block = slice(start, min(start + _ROWS_AT_ONCE, some.stop))
-            rows = places.rows(x[block]).contiguous().numpy()
             now, seen = np.zeros(len(wide), np.float32), np.zeros(width, np.float32)
-            given = (states[block], rows, share[block], size, near, wide, own)
+            given = (states[block], picked[block], share[block], size, near, wide, own)
             value += fast.regress(*given, now, seen)
             slopes += now
             field += seen

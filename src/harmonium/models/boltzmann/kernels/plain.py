@@ -109,13 +109,19 @@ def count_pairs(x: Tensor, shares: Tensor, places: Places) -> Tensor:
 
 
 def regress(
-    x: Tensor, shares: Tensor, i: int, places: Places, table: Tensor, fields: Tensor
+    x: Tensor,
+    rows: Tensor,
+    shares: Tensor,
+    i: int,
+    places: Places,
+    table: Tensor,
+    fields: Tensor,
 ) -> tuple[float, Tensor, Tensor]:
     """The sum of shares times log P(x_i given all others), float64, and its slopes by the `table`
     ``(n_statistics + 1, size)`` of what statistics add to the states of variable i, and by its
     `fields` ``(size,)``."""
     near = torch.from_numpy(places.near(i)).to(x.device).long()
-    rows = places.rows(x)[:, near].long()
+    rows = rows[:, near].long()
     log_p = torch.log_softmax((table[rows].sum(1) + fields).double(), 1)
     own = x[:, i].long().unsqueeze(1)
     residual = -torch.exp(log_p).scatter_add(1, own, -torch.ones_like(own, dtype=torch.float64))
