@@ -17,9 +17,11 @@ _Score: TypeAlias = Callable[[Graph, int, Sequence[float]], tuple[float, float]]
 
 #: Above this many neighbour pairs, counting fill-in costs more than it saves.
 _MAX_FILL_WORK = 2_000_000
-#: Of tries with blurred scores: how many at most, entries that are summed in the time that a try
-#: takes for each variable and pair of neighbours, and by what part scores are blurred.
-_MOST_TRIES, _TRY_ENTRIES, _BLUR = 300, 10_000.0, 0.5
+#: Of tries with blurred scores: how many at most, and by what part scores are blurred.
+_MOST_TRIES, _BLUR = 300, 0.5
+#: What scoring a variable costs beside its pairs of neighbours, a variable and a neighbour; table
+#: entries that are summed in the time of one pair; and pairs of all tries together, some seconds.
+_A_SCORE, _A_NEIGHBOUR, _A_PAIR, _MOST_PAIRS = 40, 6, 25.0, 2e8
 #: Fewer table entries than this, in all or for each variable, are summed faster than a better
 #: order is found.
 _CHEAP_ENTRIES, _CHEAP_EACH = 250_000, 10_000
@@ -62,12 +64,16 @@ def _least_fill(graph: Graph, variable: int, logs: Sequence[float]) -> tuple[flo
 
 def _greedy(
     graph: Graph, logs: Sequence[float], score: _Score, source: Random | None = None
-) -> list[int]:
+) -> tuple[list[int], float]:
     """Take out the variable of lowest score, again and again; with a `source`, scores are blurred
-    and equals come in a random order."""
+    and equals come in a random order. Also what it took, in pairs of neighbours."""
     graph = [set(around) for around in graph]
+    effort = 0.0
 
     def entry(v: int) -> tuple[float, float, int]:
+        nonlocal effort
+        n = len(graph[v])
+        effort += _A_SCORE + n * (_A_NEIGHBOUR + n)
         first, second = score(graph, v, logs)
         if source is None:
             return first, second, v
@@ -90,7 +96,7 @@ def _greedy(
         for u in sorted(touched):
             current[u] = entry(u)
             heappush(heap, current[u])
-    return order
+    return order, effort
 
 
 def _cost(graph: Graph, order: Sequence[int], logs: Sequence[float], limit: float) -> float:
@@ -115,7 +121,7 @@ def elimination_order(graph: Graph, sizes: Sequence[int]) -> list[int]:
     about as long as the tables would take to sum. Finding the best of all is NP-hard.
     """
     logs = [math.log(size) for size in sizes]
-    best = _greedy(graph, logs, _smallest)
+    best, _ = _greedy(graph, logs, _smallest)
     least = _cost(graph, best, logs, math.inf)
 
     def consider(order: list[int]) -> None:
@@ -127,13 +133,15 @@ def elimination_order(graph: Graph, sizes: Sequence[int]) -> list[int]:
     consider(list(range(len(graph))))
     work = sum(len(around) ** 2 for around in graph)
     if least > max(_CHEAP_ENTRIES, _CHEAP_EACH * len(graph)) and work < _MAX_FILL_WORK:
-        consider(_greedy(graph, logs, _least_fill))
+        order, effort = _greedy(graph, logs, _least_fill)
+        consider(order)
         source, tries = Random(0), 0
         # The better the best one becomes, the fewer tries it is worth.
-        while tries < min(_MOST_TRIES, least / (_TRY_ENTRIES * (len(graph) + work))):
+        while tries < _MOST_TRIES and effort < min(least / _A_PAIR, _MOST_PAIRS):
             score = _smallest if tries % 4 == 3 else _least_fill
-            consider(_greedy(graph, logs, score, source))
-            tries += 1
+            order, more = _greedy(graph, logs, score, source)
+            consider(order)
+            tries, effort = tries + 1, effort + more
     return best
 
 
