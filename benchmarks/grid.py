@@ -1,8 +1,9 @@
 """Measures of hm.GridMRF: ``python -m benchmarks.grid [sweeps] [denoise] [fashion]``.
 
 `sweeps`: seconds a Gibbs sweep, and how they grow with pixels and levels. `denoise`: peak
-signal-to-noise ratio of six photographs under Gaussian noise of sigma 25, learned from other
-photographs, beside scikit-image's methods on the same. `fashion`: accuracy of one model a class,
+signal-to-noise ratio of five photographs under Gaussian noise of sigma 25, learned from other
+photographs, beside scikit-image's methods (and BM3D, where `bm3d` is installed) on the same.
+`fashion`: accuracy of one model a class,
 beside independent pixels (wants ``shared/data/images/fashion.npz`` beside the repository).
 Seconds are core time, which other programs on the machine disturb least; with more threads
 (OMP_NUM_THREADS) less time passes.

@@ -28,16 +28,16 @@ noise = np.random.default_rng(0).normal(0, 25, photo.shape)
 noisy = np.clip(np.round(photo + noise), 0, 255)
 torn = np.where(np.arange(128) % 16 < 4, np.nan, photo)
 gravel = texture()                    # 8 levels of grey
+asked = {"noise": hm.noise.Gaussian(25), "how": "mean", "random_state": 0}
+shapes = {"n_levels": 8, "neighbours": 8, "potential": "multiscale", "random_state": 0}
 """,
     """
 grid = hm.GridMRF($effort, random_state=0).fit(others)
-channel = hm.noise.Gaussian(25)
-asked = {"noise": channel, "how": "mean", "random_state": 0}
 by_pairs = grid.correct(noisy[None], method="gibbs", **asked)[0]
-cleaned = grid.correct(noisy[None], **asked)[0]    # by patches of 8x8 pixels, learned beside
+cleaned = grid.correct(noisy[None], **asked)[0]  # by 8x8 patches, learned beside
 mended = grid.complete(torn[None], how="mean", random_state=0)[0]
-stones = hm.GridMRF(n_levels=8, neighbours=8, potential="multiscale", $strength, random_state=0)
-drawn = stones.fit(gravel[None]).sample(shape=(128, 128), random_state=0)[0]
+stones = hm.GridMRF($strength, **shapes).fit(gravel[None])
+drawn = stones.sample(shape=(128, 128), random_state=0)[0]
 """,
 )
 
