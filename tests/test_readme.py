@@ -64,6 +64,7 @@ def _write_data() -> None:
     digits = (load_digits().data > 7).astype(np.uint8)[:300]
     np.save("rows.npy", digits)
     np.save("scenes.npy", digits)
+    np.save("letters.npy", np.random.default_rng(1).integers(0, 21, (60, 5)))
     pair = hm.MarkovNetwork([hm.Factor(["0", "1"], [[3, 1], [1, 2]])])
     pair.to_uai("net.uai")
     np.savetxt("states.csv", pair.sample(50, random_state=0), fmt="%d", delimiter=",")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import torch
+
 from harmonium.contract.energy import Parameters
 from harmonium.contract.stopping import StopReason
 from harmonium.learning.checkpoint import State
@@ -23,8 +25,9 @@ __all__ = ["Tried", "score_of", "tried"]
 
 #: Precisions of the prior on couplings, in rows: the decays are these over the rows.
 _PRECISIONS = (64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0)
-#: Share of the figure that a weaker pull must gain: what gains less mixes worse for nothing.
-_LEAST_GAIN = 0.01
+#: Share of what couplings have gained so far that a weaker pull must add: what adds less mixes
+#: worse for nothing.
+_LEAST_GAIN = 0.05
 #: Updates of a run, as a share of the fit's, at least and at most.
 _SHARE, _FEWEST, _MOST = 0.1, 20, 100
 #: Looks of a run at itself: particles that measure log Z follow in short steps.
@@ -78,13 +81,15 @@ def tried(
     few = ground.plan.n_held < _FEWEST_HELD or n_updates < _FEWEST
     if watch is None or few or not free:
         return Tried(energy, decay)
+    blank = {"couplings": torch.zeros_like(energy.couplings), "fields": energy.base_fields}
+    alone = watch.score(blank).figures["validation"]
     best, best_score = decay, -math.inf
     kept, kept_chains = start_of(energy), chains.state().copy()
     for precision in _PRECISIONS:
         decay = precision / ground.n_kept
         score = score_of(ground, energy, chains, decay, n_updates, watch)
-        little = score - best_score < _LEAST_GAIN * abs(best_score)
-        if score == -math.inf or (best_score > -math.inf and little):
+        little = score - best_score < _LEAST_GAIN * max(score - alone, 0.0)
+        if score == -math.inf or score <= best_score or (best_score > -math.inf and little):
             break
         best, best_score = decay, score
         kept, kept_chains = start_of(energy), chains.state().copy()
