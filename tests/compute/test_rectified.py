@@ -17,7 +17,7 @@ def generator() -> np.random.Generator:
 @pytest.fixture
 def plain(monkeypatch):
     def use() -> None:
-        monkeypatch.setattr(draws, "_PLAIN_ONLY", True)
+        monkeypatch.setattr(draws, "PLAIN_ONLY", True)
 
     return use
 
