@@ -22,13 +22,12 @@ system:  ## what no wheel holds: Java for Spark, Chromium for the pages
 	sh tests/system_packages.sh
 
 test: $(STAMP) system
-	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -k "not array_api" -n $(JOBS) --durations=15
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -k "not array_api" -n $(JOBS) --durations=15 $(COUNTED)
 	$(ONE_THREAD) SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -k array_api \
 	  tests/models/rbm/test_rbm_fit.py tests/questions/test_classify.py
 
-coverage: $(STAMP) system  ## lines and branches that the fast tests run: at least 93 in 100
-	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -k "not array_api" -n $(JOBS) \
-	  --cov --cov-report=term
+coverage:  ## the same, with lines and branches that they run: at least 93 in 100
+	$(MAKE) test COUNTED="--cov --cov-report=term"
 
 test-plain: $(STAMP)  ## the kernels' plain twins carry the same tests
 	$(ONE_THREAD) HARMONIUM_PLAIN=1 $(BIN)/python -m pytest -n $(JOBS) -m "not slow" \
