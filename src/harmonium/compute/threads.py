@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TypeVar
 
-__all__ = ["in_order", "in_parts", "one_thread"]
+__all__ = ["in_order", "in_parts", "in_slices", "one_thread", "threads_worth"]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -56,10 +57,21 @@ def in_order(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[
 
 def in_parts(work: Callable[[int, int], None], n: int) -> None:
     """Call ``work(low, high)`` for parts that cover ``range(n)``, on all cores."""
-    n_threads = _n_threads()
-    if n < _FEW_ROWS or n_threads == 1:
-        work(0, n)
-        return
+    in_slices(lambda part: work(part.start, part.stop), n, 1 if n < _FEW_ROWS else _n_threads())
+
+
+def threads_worth(n: int, work: int, least: int) -> int:
+    """As many threads as torch would use and `n` pieces of `work` each are worth, where less than
+    `least` costs more to start a thread for than it saves; at most one a piece."""
+    import torch
+
+    return min(torch.get_num_threads(), n, max(1, n * work // least))
+
+
+def in_slices(work: Callable[[slice], Made], n: int, n_threads: int) -> list[Made]:
+    """What `work` makes of the slices that part ``range(n)`` evenly, one a thread, in order."""
+    if n_threads <= 1:
+        return [work(slice(0, n))]
     edges = [n * part // n_threads for part in range(n_threads + 1)]
     with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(work, edges[:-1], edges[1:]))
+        return list(pool.map(work, [slice(low, high) for low, high in pairwise(edges)]))

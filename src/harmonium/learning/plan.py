@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -74,6 +74,12 @@ class Plan:
     def averaged_every(self) -> int:
         """Updates between two that the mean of parameters takes in; short runs miss none."""
         return max(1, min(self.average_every, self.n_updates // 20))
+
+    def after(self, seconds: float) -> Self:
+        """With what is left of the time once a start has taken these `seconds`."""
+        if self.time_limit is None:
+            return self
+        return replace(self, time_limit=max(self.time_limit - seconds, 0.1 * self.time_limit))
 
     def whole(self) -> Leg:
         """The run as it is meant: one fall of the rate."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Generator, Parameters
-from harmonium.learning.ascent import Ascent, copied
+from harmonium.learning.ascent import Ascent
 from harmonium.learning.learners.base import ChainLearner, Learner
 from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.rows import RowSource, Split, n_rows_of
@@ -25,7 +25,7 @@ from harmonium.models.boltzmann.plan import BoltzmannParameters
 from harmonium.units.base import Units
 from harmonium.units.space import LIMITS, log2_states
 
-__all__ = ["FLOOR", "Ground", "Start", "counted", "ground_of", "start_of"]
+__all__ = ["FLOOR", "Ground", "Start", "counted", "ground_of"]
 
 #: Of the curvature that steps are over: less would let chance move states that are hardly met.
 FLOOR = 3e-4
@@ -133,8 +133,3 @@ def counted(energy: BoltzmannEnergy, rows: RowSource, split: Split) -> Parameter
     change = 0.5 * (torch.outer(smooth, smooth) - torch.outer(seen, seen))
     couplings = torch.where(energy.mask, shown["couplings"] + change, 0.0)
     return {"couplings": couplings, "fields": smooth.clone()}
-
-
-def start_of(energy: BoltzmannEnergy) -> Parameters:
-    """The energy's parameters, in tensors of their own."""
-    return copied(energy.parameters())

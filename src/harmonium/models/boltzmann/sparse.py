@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.contract.energy import Generator
+from harmonium.learning.ascent import copied
 from harmonium.learning.learners.base import ChainLearner
 from harmonium.learning.rows import Batch
 from harmonium.learning.watch import Watch
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
-from harmonium.models.boltzmann.ground import Ground, start_of
+from harmonium.models.boltzmann.graph import every_pair
+from harmonium.models.boltzmann.ground import Ground
 from harmonium.models.boltzmann.kernels import choose
 from harmonium.models.boltzmann.trials import score_of
 
@@ -45,9 +47,9 @@ def grown(
 ) -> BoltzmannEnergy:
     """The energy, which has no couplings yet, on the pairs that are found, as it then stands."""
     n = energy.n_variables
-    place = np.stack(np.triu_indices(n, 1), axis=1)
+    place = every_pair(n)
     edges = np.zeros((0, 2), dtype=np.int64)
-    best, best_score, kept = edges, -math.inf, start_of(energy)
+    best, best_score, kept = edges, -math.inf, copied(energy.parameters())
     decay, wanted = ground.decay(ground.n_kept), max(1, n // 2)
     n_updates = min(_N_UPDATES, ground.plan.n_updates)
     while len(edges) < len(place):
@@ -64,7 +66,7 @@ def grown(
         score = score_of(ground, on, chains, decay, n_updates, watch)
         if score <= best_score:
             break
-        best, best_score, kept = edges, score, start_of(energy)
+        best, best_score, kept = edges, score, copied(energy.parameters())
         wanted *= 2
     energy.set_parameters(kept)
     return energy.on(best)

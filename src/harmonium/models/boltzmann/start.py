@@ -18,7 +18,7 @@ from harmonium.learning.climb import Climb, ClimbPlan, ExactLikelihood
 from harmonium.learning.fit import RunningFit, climbed, fit, watch_of
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import ChainLearner
-from harmonium.learning.plan import Plan, Streams
+from harmonium.learning.plan import Streams
 from harmonium.learning.record import FitResult, Observer, Record
 from harmonium.learning.rows import Split, n_rows_of, row_source
 from harmonium.learning.watch import Likelihood
@@ -73,7 +73,7 @@ def fit_energy(
         energy = grown(ground, energy, chains, watch, ground.noise(energy.device))
     found = tried(ground, energy, chains, watch)
     energy, decay = found.energy, found.decay
-    plan = _left(plan, time.perf_counter() - began)
+    plan = plan.after(time.perf_counter() - began)
     result = fit(
         ground.ascent(energy, decay),
         ground.learner(chains),
@@ -89,13 +89,6 @@ def fit_energy(
     )
     energy.set_parameters(result.parameters)
     return result, energy
-
-
-def _left(plan: Plan, seconds: float) -> Plan:
-    """What is left of the time once the start has taken these `seconds`."""
-    if plan.time_limit is None:
-        return plan
-    return replace(plan, time_limit=max(plan.time_limit - seconds, 0.1 * plan.time_limit))
 
 
 def _exact(

@@ -13,13 +13,14 @@ import torch
 
 from harmonium.contract.energy import Parameters
 from harmonium.contract.stopping import StopReason
+from harmonium.learning.ascent import copied
 from harmonium.learning.checkpoint import State
 from harmonium.learning.fit import fit
 from harmonium.learning.learners.base import ChainLearner
 from harmonium.learning.plan import Streams
 from harmonium.learning.watch import Confirmation, Score, Watch
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
-from harmonium.models.boltzmann.ground import Ground, start_of
+from harmonium.models.boltzmann.ground import Ground
 
 __all__ = ["Tried", "score_of", "tried"]
 
@@ -84,7 +85,7 @@ def tried(
     blank = {"couplings": torch.zeros_like(energy.couplings), "fields": energy.base_fields}
     alone = watch.score(blank).figures["validation"]
     best, best_score = decay, -math.inf
-    kept, kept_chains = start_of(energy), chains.state().copy()
+    kept, kept_chains = copied(energy.parameters()), chains.state().copy()
     for precision in _PRECISIONS:
         decay = precision / ground.n_kept
         score = score_of(ground, energy, chains, decay, n_updates, watch)
@@ -92,7 +93,7 @@ def tried(
         if score == -math.inf or score <= best_score or (best_score > -math.inf and little):
             break
         best, best_score = decay, score
-        kept, kept_chains = start_of(energy), chains.state().copy()
+        kept, kept_chains = copied(energy.parameters()), chains.state().copy()
     energy.set_parameters(kept)
     chains.restore(kept_chains)
     return Tried(energy, best)

@@ -41,7 +41,6 @@ from harmonium.models.rbm.stiff import (
     SummedWatching,
     begin_summed,
     careful_plan,
-    plan_after,
     rows_to_sum,
     weighted_chains,
 )
@@ -113,7 +112,7 @@ def fit_energy(
         shown = rows_to_sum(rows, split, streams.noise, lambda n: energy.base_sample(n, generator))
         began = time.perf_counter()
         summed = begin_summed(energy, ascent.metric, shown, prior, plan, generator)
-        plan = plan_after(plan, time.perf_counter() - began)
+        plan = plan.after(time.perf_counter() - began)
         learner = weighted_chains(summed, energy.n_hidden, plan, generator)
         watching = SummedWatching(energy, summed, exact)
     else:
@@ -158,7 +157,7 @@ def _begun(
         learner = LEARNERS[wanted.learner].start(energy, plan, generator)
         if _paired(wanted, energy, rows, split, streams.seeds[3]):
             learner.begin_again(energy, rows.read(split.kept[: plan.n_chains]), generator)
-    return learner, plan_after(plan, time.perf_counter() - began)
+    return learner, plan.after(time.perf_counter() - began)
 
 
 def _followed(

@@ -30,7 +30,6 @@ __all__ = [
     "SummedWatching",
     "begin_summed",
     "careful_plan",
-    "plan_after",
     "put",
     "rows_to_sum",
     "weighted_chains",
@@ -92,13 +91,6 @@ def weighted_chains(
 def careful_plan(plan: Plan, free: bool) -> Plan:
     """With chains enough for a table of many modes, where their number was left `free`."""
     return replace(plan, n_chains=max(plan.n_chains, _N_CHAINS)) if free else plan
-
-
-def plan_after(plan: Plan, seconds: float) -> Plan:
-    """What is left of the time once the start has taken these `seconds`."""
-    if plan.time_limit is None:
-        return plan
-    return replace(plan, time_limit=max(plan.time_limit - seconds, 0.1 * plan.time_limit))
 
 
 def rows_to_sum(

@@ -24,7 +24,6 @@ from harmonium.learning.rows import RowSource, Split, n_rows_of
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.plan import RBMParameters, ascent_of, is_grouped, prior_for
-from harmonium.models.rbm.stiff import plan_after
 from harmonium.units.base import Units
 from harmonium.units.space import LIMITS
 
@@ -98,7 +97,7 @@ def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
         smoothing = _climbed(lambda one: score(best, one))
     if wanted.weight_decay == "auto":
         best = max(_DECAYS, key=lambda decay: score(decay, smoothing))
-    plan = plan_after(ground.plan, time.perf_counter() - began)
+    plan = ground.plan.after(time.perf_counter() - began)
     return _with(wanted, best, smoothing, ground.n_kept), plan
 
 

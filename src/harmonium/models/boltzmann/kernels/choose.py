@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from harmonium.compute import plain as bits
 from harmonium.compute.draws import stream, uses_fast_path
+from harmonium.compute.threads import in_slices, threads_worth
 from harmonium.contract.energy import Generator
 from harmonium.models.boltzmann.kernels import plain
 from harmonium.models.boltzmann.kernels.layout import Places, padded
@@ -169,10 +168,7 @@ def regress(
             field += seen
         return value, slopes, field
 
-    n_threads = _n_threads(len(x), x.shape[1] * width)
-    edges = np.linspace(0, len(x), n_threads + 1).astype(int).tolist()
-    with ThreadPoolExecutor(n_threads) as pool:
-        found = list(pool.map(part, [slice(low, high) for low, high in pairwise(edges)]))
+    found = in_slices(part, len(x), threads_worth(len(x), x.shape[1] * width, _WORK_A_THREAD))
     value = sum(one[0] for one in found)
     slopes = torch.from_numpy(np.sum([one[1] for one in found], axis=0)).reshape(-1, width)
     field = torch.from_numpy(np.sum([one[2] for one in found], axis=0))
@@ -201,17 +197,6 @@ def _field(given: Given, some: slice) -> Any:
     )
 
 
-def _n_threads(n: int, work: int) -> int:
-    return min(torch.get_num_threads(), n, max(1, n * work // _WORK_A_THREAD))
-
-
 def _in_threads(part: Callable[[slice], None], n: int, work: int) -> None:
-    """`part` on parts of n, each `work` large, on as many threads as torch would use and this is
-    worth."""
-    wanted = _n_threads(n, work)
-    if wanted <= 1:
-        part(slice(0, n))
-        return
-    edges = np.linspace(0, n, wanted + 1).astype(int).tolist()
-    with ThreadPoolExecutor(wanted) as pool:
-        list(pool.map(part, [slice(low, high) for low, high in pairwise(edges)]))
+    """`part` on parts of n, each `work` large."""
+    in_slices(part, n, threads_worth(n, work, _WORK_A_THREAD))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute.draws import uses_fast_path
+from harmonium.compute.threads import in_slices, threads_worth
 from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.kernels import plain as grid_plain
 from harmonium.models.grid.kernels.plain import TensorField
@@ -184,10 +184,4 @@ def rows_of(field: TensorField, rows: slice) -> Any:
 
 def _in_threads(work: Callable[[slice], None], n: int, n_variables: int) -> None:
     """`work` on parts of n rows, on as many threads as torch would use and the size is worth."""
-    wanted = min(torch.get_num_threads(), n, max(1, n * n_variables // _PIXELS_A_THREAD))
-    if wanted == 1:
-        work(slice(0, n))
-        return
-    edges = np.linspace(0, n, wanted + 1).astype(int).tolist()
-    with ThreadPoolExecutor(wanted) as pool:
-        list(pool.map(work, [slice(low, high) for low, high in pairwise(edges)]))
+    in_slices(work, n, threads_worth(n, n_variables, _PIXELS_A_THREAD))
