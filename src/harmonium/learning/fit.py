@@ -100,13 +100,14 @@ def climbed(
     climb: Climb,
     stage: str,
     *,
+    observers: Sequence[Observer] = (),
     checkpoint: Checkpoint | None = None,
     beside: Mapping[str, Part] | None = None,
     verbose: int = 0,
 ) -> FitResult:
     """Run a climb to its end, from what a `checkpoint` holds of this `stage` of the same fit."""
     plan, watch = climb.plan, climb.record.watch
-    told: list[Observer] = []
+    told = list(observers)
     if checkpoint is not None:
         parts: dict[str, Part] = {
             "climb": climb,

@@ -333,3 +333,13 @@ def test_runs_before_the_fit_measure_what_enumeration_does(monkeypatch) -> None:
     assert len(told) >= 8
     for value, error, exact in told:
         assert abs(value - exact) < 6.0 * error + 0.02
+
+
+@pytest.mark.parametrize("learner", ["pcd", "exact", "pseudo"])
+def test_observers_are_shown_every_look(learner: str) -> None:
+    seen: list[int] = []
+    rows = np.random.default_rng(0).integers(0, 2, (80, 5))
+    model = hm.BoltzmannMachine(learner=learner, n_updates=60, random_state=0)
+    model.fit_observed(rows, observers=[lambda look: seen.append(look.update)])
+    assert seen == [int(update) for update in model.history_["update"]]
+    assert seen

@@ -112,7 +112,9 @@ def _exact(
         ClimbPlan(n_iterations, _TOL, time_limit=plan.time_limit),
         Record(energy.parameters(), watch),
     )
-    result = climbed(climb, "climb", checkpoint=checkpoint, verbose=wanted.verbose)
+    result = climbed(
+        climb, "climb", observers=observers, checkpoint=checkpoint, verbose=wanted.verbose
+    )
     return result, energy
 
 
