@@ -15,6 +15,7 @@ from harmonium.contract.storage import write_bytes
 from harmonium.data.columns import Column, from_facts
 from harmonium.data.columns.base import check_unknown
 from harmonium.data.columns.binned import Binned
+from harmonium.data.finer import with_finer_bins
 from harmonium.data.frames import Cells, Form, build, day, read_columns
 from harmonium.data.infer import KINDS, LEFT_OUT, LeftOut, decide
 from harmonium.data.sequences.family import Family
@@ -89,6 +90,7 @@ class Schema:
         decided = {
             name: decide(one, wanted.get(name), handle_unknown) for name, one in cells.items()
         }
+        decided = with_finer_bins(decided, cells)
         forms = {name: one.form for name, one in cells.items()}
         return cls(decided, forms, library, cells, handle_unknown)
 
@@ -114,6 +116,7 @@ class Schema:
                 f"visible={{{name!r}: {wanted!r}}})"
             )
         self._decided[name] = decide(self._frame[name], wanted, self.handle_unknown)
+        self._decided = with_finer_bins(self._decided, self._frame)
 
     def refusal(self, name: Any) -> str:
         """What a question about a column that is not modelled is told: that it was left out, why

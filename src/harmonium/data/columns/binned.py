@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.data.columns.base import Array, Column
-from harmonium.data.columns.bins import cut, resolution_of
+from harmonium.data.columns.bins import cut, halved, resolution_of
 from harmonium.data.columns.marginal import Marginal, fit_marginal
 from harmonium.data.frames import as_number
 
@@ -60,8 +60,9 @@ class Binned(Column):
         self._points, self._steps = marginal.steps(*self._span)
 
     @classmethod
-    def fit(cls, name: str, values: Array) -> Self:
-        """The column of `values` (NaN where missing); at least two must differ."""
+    def fit(cls, name: str, values: Array, widest: float = math.inf) -> Self:
+        """The column of `values` (NaN where missing); at least two must differ. Bins wider than
+        `widest` are cut in pieces."""
         x = values[~np.isnan(values)]
         if len(x) == 0 or x.min() == x.max():
             raise ValueError(
@@ -74,7 +75,7 @@ class Binned(Column):
             )
         spread = float(x.std())
         resolution = resolution_of(x)
-        edges = cut(x)
+        edges = halved(cut(x), x, widest)
         marginal = fit_marginal(x, max(resolution or 0.0, _CELL * spread))
         ends = np.concatenate([[-np.inf], edges, [np.inf]])
         # Bins too narrow to have a mass in float64 are joined to the next.

@@ -1,15 +1,18 @@
-"""Numbers cut into bins: at quantiles, values that repeat often each in a bin of their own."""
+"""Numbers cut into bins: at quantiles, values that repeat often each in a bin of their own, and
+wide ones in pieces."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_BINS", "cut", "resolution_of"]
+__all__ = ["MOST_BINS", "cut", "halved", "resolution_of"]
 
 Array = NDArray[np.float64]
 
 MOST_BINS = 24
+#: With the pieces of wide ones.
+_MOST_PIECES = 48
 #: A value with this share of the rows is a bin.
 _OFTEN = 0.02
 #: Fewer rows than this in a bin tell nothing of its odds.
@@ -43,6 +46,31 @@ def cut(values: Array) -> Array:
     groups = _merged(groups, counts, most)
     last = np.flatnonzero(np.diff(groups))
     return (x[last] + x[last + 1]) / 2
+
+
+def halved(edges: Array, values: Array, width: float) -> Array:
+    """Inner edges with bins wider than `width` cut at the middle of their rows, the widest first.
+
+    No piece has less than ten rows, and there are at most 48 bins in all. A bin of one value has
+    no width.
+    """
+    x, counts = np.unique(values, return_counts=True)
+    bins = np.split(np.arange(len(x)), np.searchsorted(x, edges))
+    whole = 0
+    while bins and len(bins) + whole < _MOST_PIECES:
+        widest = max(range(len(bins)), key=lambda k: x[bins[k][-1]] - x[bins[k][0]])
+        own = bins.pop(widest)
+        if x[own[-1]] - x[own[0]] <= width:
+            break
+        below, n = np.cumsum(counts[own])[:-1], int(counts[own].sum())
+        half = int(np.argmin(np.abs(below - n / 2)))
+        if min(below[half], n - below[half]) >= _ROWS_A_BIN:
+            bins += [own[: half + 1], own[half + 1 :]]
+            cut_at = (x[own[half]] + x[own[half + 1]]) / 2
+            edges = np.insert(edges, np.searchsorted(edges, cut_at), cut_at)
+        else:
+            whole += 1
+    return edges
 
 
 def _merged(groups: NDArray[np.int64], counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 import numpy as np
@@ -18,11 +19,11 @@ class Count(Binned):
     kind = "count"
 
     @classmethod
-    def fit(cls, name: str, values: Array) -> Self:
+    def fit(cls, name: str, values: Array, widest: float = math.inf) -> Self:
         broken = np.flatnonzero(~np.isnan(values) & (values != np.round(values)))
         if len(broken):
             row = int(broken[0])
             raise ValueError(
                 f"column {name!r}, row {row} is {values[row]}; kind 'count' wants whole numbers"
             )
-        return super().fit(name, values)
+        return super().fit(name, values, widest)
