@@ -87,10 +87,8 @@ class Schema:
             raise ValueError(
                 f"visible must be 'auto', one of {KINDS} or a dict of columns, got {visible!r}"
             )
-        decided = {
-            name: decide(one, wanted.get(name), handle_unknown) for name, one in cells.items()
-        }
-        decided = with_finer_bins(decided, cells)
+        found = {name: decide(one, wanted.get(name), handle_unknown) for name, one in cells.items()}
+        decided = with_finer_bins(found, cells)
         forms = {name: one.form for name, one in cells.items()}
         return cls(decided, forms, library, cells, handle_unknown)
 
