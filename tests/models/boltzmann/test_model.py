@@ -349,7 +349,7 @@ def test_observers_are_shown_every_look(learner: str) -> None:
 
 
 def test_what_a_pair_is_worth_is_what_the_likelihood_loses_without_it() -> None:
-    """Against enumeration, of rows that another machine drew; a coupling of chance is worth less."""
+    """Against enumeration, of rows that another machine drew."""
     import torch
 
     from harmonium.contract.energy import Chains

@@ -23,7 +23,11 @@ from harmonium.models.boltzmann.ground import Start
 from harmonium.models.boltzmann.latents import Latents
 from harmonium.models.boltzmann.limits import check_hidden_units, check_learner, check_sparse
 from harmonium.models.boltzmann.plan import BoltzmannParameters, check_memory
-from harmonium.models.boltzmann.rows import Visible, check_columns, is_frame_like
+from harmonium.models.boltzmann.rows import (
+    Visible,
+    check_columns,
+    is_frame_like,
+)
 from harmonium.models.boltzmann.start import begin_running, fit_energy
 from harmonium.models.boltzmann.tables import (
     checked_tables,
@@ -32,7 +36,7 @@ from harmonium.models.boltzmann.tables import (
     to_statistics,
     zero_sum,
 )
-from harmonium.models.reading import reading_of, weights_of
+from harmonium.models.reading import reading_of, running_rows, weights_of
 from harmonium.models.settings import LEARNING_RANGES, check_missing, positive
 
 __all__ = ["BoltzmannMachine"]
@@ -221,15 +225,18 @@ class BoltzmannMachine(Latents):
         """One pass over these rows at a constant learning rate, from where the model stands.
 
         Chains persist between calls; nothing is held out and nothing averaged. `y` is ignored.
-        ``"categorical"`` counts states once, in the first call: tell their number.
+        ``"categorical"`` counts states once, in the first call: tell their number. Of an alignment
+        calls share columns and alphabet; each is weighed by itself.
         """
         self.check_parameters()
-        if is_frame_like(X, self.visible):
-            raise ValueError("partial_fit learns from arrays of states; use fit for frames")
+        first = not hasattr(self, "_tables")
+        layout = None if first else self._visible.layout
+        X = running_rows(X, is_frame_like(X, self.visible), layout, first)
         if isinstance(self.graph, str) and self.graph == "sparse":
             raise ValueError("graph='sparse' is found by fit; give partial_fit pairs")
-        first = not hasattr(self, "_tables")
-        asked_states = self.visible if first else max(2, self._visible.n_states)
+        asked_states = self.visible
+        if not first and self._visible.layout is None:
+            asked_states = self._visible.n_states
         given = (self, X, asked_states, self.missing, self.n_components)
         visible, table, observed = Visible.read(*given)
         if not first and visible.n_columns != self._visible.n_columns:
@@ -238,7 +245,7 @@ class BoltzmannMachine(Latents):
             )
         if observed is not None:
             raise ValueError("X: partial_fit takes no missing cells; use fit")
-        weights = check_sample_weight(sample_weight, table)
+        weights = check_sample_weight(weights_of(X, sample_weight), table)
         units = visible.units
         named = (self.graph, visible.names, self.n_components)
         edges = edges_of(*named) if first else self._edges

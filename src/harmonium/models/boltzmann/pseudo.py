@@ -213,7 +213,7 @@ def _alone(energy: BoltzmannEnergy, rows: _Rows | None) -> float:
 
 
 def held_out_score(
-    ground: Ground, energy: BoltzmannEnergy, split: Split, decay: float, n_tried: int = 4
+    ground: Ground, energy: BoltzmannEnergy, split: Split, decay: float, n_tried: int = 3
 ) -> float:
     """Mean log P of some of the variables given all others, of the rows that `split` holds out."""
     kept, held = (

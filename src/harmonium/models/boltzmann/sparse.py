@@ -121,8 +121,8 @@ def _uncouple(energy: BoltzmannEnergy, i: int, j: int) -> None:
 def losses(
     ground: Ground, energy: BoltzmannEnergy, chains: ChainLearner, generator: Generator
 ) -> NDArray[np.float64]:
-    """What the model would lose in nats a row by each of its pairs alone, ``(n_edges,)``, all else as
-    it is (Barrat-Charlaix et al. 2021), over what the chains pass."""
+    """What the model would lose in nats a row by each of its pairs alone, ``(n_edges,)``, all else
+    as it is (Barrat-Charlaix et al. 2021), over what the chains pass."""
     assert ground.data is not None
     assert energy.edges is not None
     none, drawn = Batch(torch.zeros((0, energy.n_variables))), []
