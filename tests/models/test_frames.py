@@ -108,7 +108,7 @@ def test_a_schema_of_other_columns_is_refused(frame, model):
 
 
 def test_partial_fit_and_networks_are_not_for_frames(frame, model):
-    with pytest.raises(ValueError, match="partial_fit learns from arrays of 0 and 1"):
+    with pytest.raises(ValueError, match="partial_fit learns from arrays of states"):
         hm.RBM(2).partial_fit(frame)
     with pytest.raises(ValueError, match="to_network wants a model of rows of 0 and 1"):
         model.to_network()

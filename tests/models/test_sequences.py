@@ -173,5 +173,5 @@ def test_bad_questions_are_named(model):
         hm.RBM(visible="ordinal").fit(some)
     with pytest.raises(ValueError, match="missing must be"):
         hm.RBM(missing="informative").fit(some)
-    with pytest.raises(ValueError, match="use fit"):
-        hm.RBM().partial_fit(some)
+    with pytest.raises(ValueError, match="got shape"):
+        hm.RBM(n_updates=1).fit(some).partial_fit(np.zeros((2, 3)))

@@ -168,8 +168,9 @@ class RunningFit:
         self.source, self.generator = source, generator
 
     def is_of(self, learner: str) -> bool:
-        """Whether its learner is the one of this name."""
-        return isinstance(self.learner, LEARNERS[learner])
+        """Whether its learner, or the chains that this is made of, is the one of this name."""
+        parts = (self.learner, getattr(self.learner, "chains", None))
+        return any(isinstance(part, LEARNERS[learner]) for part in parts)
 
     def learn(self, rows: RowSource, plan: Plan, prior: Prior) -> int:
         """One pass over the rows, at the plan's rate throughout; returns the updates it took.

@@ -109,7 +109,8 @@ class Likelihood(Watch):
     else followed by particles (:class:`~harmonium.sampling.particles.Trajectory`), which start at
     the energy's base, or as `begin` makes them for the watch's own copy of the energy. Rows with
     unknown cells count by log P(what is known): exact where few states are free, else annealed,
-    for which some of the rows stand for all.
+    for which some of the rows stand for all. `weigh` gives log weights of whole rows where some of
+    the energy's variables are in none of them, and are summed out.
     """
 
     def __init__(
@@ -121,8 +122,10 @@ class Likelihood(Watch):
         *,
         exact: bool,
         begin: Callable[[Energy, Generator], Trajectory] | None = None,
+        weigh: Callable[[Energy, torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         self.energy = energy.to(energy.dtype)
+        self._weigh = weigh
         self.held, self.shown = _affordable(held, energy), _affordable(shown, energy)
         self.exact = exact
         self.generator = generator_for(energy.device, generator)
@@ -173,7 +176,10 @@ class Likelihood(Watch):
     ) -> tuple[float, float]:
         """The mean over rows, of what is known of them, and its standard error."""
         if rows.observed is None:
-            log_weights = self.energy.log_weight(rows.x)
+            weigh = self._weigh
+            log_weights = (
+                self.energy.log_weight(rows.x) if weigh is None else weigh(self.energy, rows.x)
+            )
             if rows.weight is None:
                 return float(log_weights.mean()), 0.0
             return float(rows.shares().to(log_weights) @ log_weights), 0.0

@@ -20,6 +20,7 @@ from harmonium.models.energy_model import EnergyModel
 from harmonium.models.frames import FrameCodec
 from harmonium.models.marginals import posterior_marginals
 from harmonium.models.question import Question, blanks, with_weights
+from harmonium.models.sequences import SequenceCodec
 
 __all__ = ["CellMarginal", "CellQuestions"]
 
@@ -215,6 +216,13 @@ def _by_column(codec: Codec, states: Array, shares: list[Array]) -> list[CellMar
             for column, share in zip(codec.layout.columns, shares, strict=True)
         ]
         return [found[codec.layout.order.index(j)] for j in range(len(found))]
+    if isinstance(codec, SequenceCodec):
+        letters = list(codec.family.alphabet.letters)
+        columns = [Categorical(str(j), letters) for j in range(codec.n_own)]
+        return [
+            CellMarginal(column, column.values(own), share[:, : len(letters)])
+            for column, own, share in zip(columns, states.T, shares, strict=True)
+        ]
     return [
         CellMarginal(
             Categorical(str(j), list(map(float, range(size)))), states[:, j], share[:, :size]

@@ -14,9 +14,17 @@ from harmonium.data.sequences.alignment import Alignment
 from harmonium.data.tables import Table
 from harmonium.models.codec import ValueCodec
 from harmonium.models.frames import FrameCodec, Layout, framed
-from harmonium.models.sequences import SequenceCodec, schema_of
+from harmonium.models.sequences import SequenceCodec, aligned, schema_of
 
-__all__ = ["codec_of", "keep_names", "layout_of", "read_holes", "reading_of", "weights_of"]
+__all__ = [
+    "codec_of",
+    "keep_names",
+    "layout_of",
+    "read_holes",
+    "reading_of",
+    "running_rows",
+    "weights_of",
+]
 
 Rates = tuple[NDArray[np.float64], ...]
 
@@ -96,6 +104,19 @@ def _decided(
     if unknown:
         raise ValueError(f"missing: {schema.refusal(unknown[0])}")
     return schema, np.array([name in wanted for name in schema.names], dtype=bool), cells
+
+
+def running_rows(X: Any, framed_rows: bool, layout: Layout | None, first: bool) -> Any:
+    """What ``partial_fit`` takes: states, or whole sequences in the columns of those that were
+    learned from (`layout`). ``ValueError`` for others that want a schema (`framed_rows`)."""
+    family = None if layout is None else layout.schema.family
+    if not first and family is not None:
+        X = aligned(family, X)
+    elif framed_rows and not (first and isinstance(X, Alignment)):
+        raise ValueError("partial_fit learns from arrays of states; use fit for frames")
+    if isinstance(X, Alignment) and np.isnan(X.to_numpy()).any():
+        raise ValueError("X: partial_fit takes no missing cells; use fit")
+    return X
 
 
 def read_holes(

@@ -14,6 +14,7 @@ from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.joint import JointDistribution
 from harmonium.data.frames import is_frame
+from harmonium.data.sequences.alignment import Alignment
 from harmonium.questions.over_models import OverModels, n_rows_of, own_parameters
 from harmonium.questions.tables_like import (
     TellsCells,
@@ -95,7 +96,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
             raise ValueError(f"X must have at least two rows, got n_samples={n_rows_of(X)}")
         model = self._unfitted()
         given = model.get_params(deep=False)
-        if not is_frame(X) and given.get("visible") == "auto" and not _are_bits(X):
+        plain = not is_frame(X) and not isinstance(X, Alignment)
+        if plain and given.get("visible") == "auto" and not _are_bits(X):
             model.set_params(visible={})
         if self.random_state is not None and given.get("random_state", 0) is None:
             seed = int(random_generator(self.random_state).integers(2**31))
@@ -164,7 +166,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
             raise TypeError("X is sparse, whose blanks are zeros and not holes; wanted dense data")
         if is_frame(X):
             return X
-        X = np.asarray(self.rows(X))
+        X = self.rows(X)
+        if isinstance(X, Alignment):
+            return X
+        X = np.asarray(X)
         if X.dtype.kind == "c":
             raise ValueError(f"Complex data not supported: X is of type {X.dtype}")
         n = len(column_names(X))

@@ -140,6 +140,7 @@ class NoveltyDetector(OutlierMixin, OverModels):
         ``TypeError`` for a model that does not give P of single cells (RBM and MarkovNetwork
         do). Costs a weight a state of each column a row.
         """
+        X = self._asked(X)
         cells = self._cells(X, random_state)
         return numbers_like(X, {name: cell.log_mass() for name, cell in cells.items()})
 
@@ -154,10 +155,16 @@ class NoveltyDetector(OutlierMixin, OverModels):
         """
         check_integer("n", n, 1)
         values, logs = {}, {}
+        X = self._asked(X)
         for name, cell in self._cells(X, random_state).items():
             states, logs[name] = cell.alternative(n)
             values[name] = cell.column.values(states)
         return values_like(X, values, schema_of(self.estimator_)), numbers_like(X, logs)
+
+    def _asked(self, X: Any) -> Any:
+        """As it is given, but for strings: they are sequences."""
+        check_is_fitted(self)
+        return self.rows(X) if isinstance(X, list) else X
 
     def _cells(self, X: Any, random_state: Any) -> dict[str, CellMarginal]:
         check_is_fitted(self)

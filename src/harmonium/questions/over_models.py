@@ -16,6 +16,8 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from harmonium.contract.joint import JointDistribution
 from harmonium.data.schema import Schema
+from harmonium.data.sequences.family import Family
+from harmonium.models.sequences import aligned
 
 __all__ = ["OverModels", "Reading", "Sharing", "n_rows_of", "own_parameters", "picked"]
 
@@ -109,11 +111,24 @@ class OverModels(BaseEstimator, ABC):
         known = isinstance(self.estimator, JointDistribution)
         takes_text = not known or get_tags(self.estimator).input_tags.string
         if not takes_text and isinstance(X, list) and X and isinstance(X[0], str):
+            family = self._family()
+            if family is not None:
+                return aligned(family, X)
             raise ValueError(
                 f"X must be a table or images of numbers for {type(self.estimator).__name__}, "
-                f"got texts such as {X[0][:40]!r}"
+                f"got texts such as {X[0][:40]!r}; hm.Alignment.from_sequences reads sequences"
             )
         return X
+
+    def _family(self) -> Family | None:
+        """What the models' sequences are; None where they have learned from none, or not at all."""
+        if not self.__sklearn_is_fitted__():
+            return None
+        schema = getattr(self.models()[0], "schema_", None)
+        return None if schema is None else schema.family
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return any(hasattr(self, name) for name in ("estimator_", "estimators_"))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

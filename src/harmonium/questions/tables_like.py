@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harmonium.data.frames import build, is_frame, names_of, read_columns
 from harmonium.data.missing import is_missing
 from harmonium.data.schema import Schema
+from harmonium.data.sequences.alignment import Alignment
 from harmonium.data.tables import as_array
 from harmonium.models.cells import CellMarginal
 
@@ -40,7 +41,7 @@ def column_names(X: Any) -> list[str]:
     """Of a frame's columns, or an array's numbers; ``ValueError`` for what is no table."""
     if is_frame(X):
         return list(map(str, names_of(X)))
-    shape = np.shape(as_array(X))
+    shape = X.shape if isinstance(X, Alignment) else np.shape(as_array(X))
     if len(shape) != 2:
         raise ValueError(
             f"Expected 2D array, got one of shape {shape}. Reshape your data to "
@@ -89,7 +90,8 @@ def values_like(X: Any, columns: Mapping[str, NDArray[Any]], schema: Schema | No
         return schema.write_values(columns, n, X)
     if is_frame(X):
         return frame_like(X, columns)
-    found = np.array(as_array(X), dtype=object if _is_text(columns) else np.float64)
+    cells = X.to_numpy() if isinstance(X, Alignment) else as_array(X)
+    found = np.array(cells, dtype=object if _is_text(columns) else np.float64)
     for j, name in enumerate(column_names(X)):
         if name in columns:
             found[:, j] = columns[name]

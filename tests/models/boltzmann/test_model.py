@@ -211,7 +211,10 @@ def test_frames_come_back_as_frames() -> None:
         ({"graph": [(0, 9)]}, "9 is none of the 4 columns"),
         ({"graph": "ring"}, "graph must be"),
         ({"graph": 7}, "graph must hold pairs"),
-        ({"n_components": 3}, "n_components must be 0"),
+        ({"n_components": -1}, "n_components must be"),
+        ({"n_components": 3, "learner": "pseudo"}, "cannot learn hidden units"),
+        ({"n_components": 3, "graph": "sparse"}, "is found between columns"),
+        ({"n_components": 11, "learner": "exact"}, "may be coupled: at most 10"),
         ({"visible": 1}, "visible must be"),
         ({"visible": 2}, r"is 2; wanted 0 or 1"),
         ({"learner": "cd"}, "learner must be one of"),
@@ -343,3 +346,53 @@ def test_observers_are_shown_every_look(learner: str) -> None:
     model.fit_observed(rows, observers=[lambda look: seen.append(look.update)])
     assert seen == [int(update) for update in model.history_["update"]]
     assert seen
+
+
+def test_what_a_pair_is_worth_is_what_the_likelihood_loses_without_it() -> None:
+    """Against enumeration, of rows that another machine drew."""
+    import torch
+
+    from harmonium.contract.energy import Chains
+    from harmonium.models.boltzmann.sparse import losses
+
+    fields, couplings = given(3, 4, scale=0.6)
+    edges = np.array([[0, 1], [0, 3], [1, 2]])
+    model = hm.BoltzmannMachine.from_parameters(fields, {tuple(e): couplings[*e] for e in edges})
+    energy = model.build_energy(torch.float64)
+    x = torch.from_numpy(ALL).double()
+    p = torch.softmax(energy.log_weight(x), 0)
+    other = torch.from_numpy(np.random.default_rng(0).dirichlet(np.ones(len(ALL))))
+    mean = energy.moments(x, other)["fields"]
+    energy.base_fields.copy_(torch.log(mean))
+
+    class Exact:
+        def advance(self, *_):
+            return Chains(x[torch.multinomial(p, 60_000, replacement=True)])
+
+    class Ground:
+        data = energy.moments(x, other)
+
+    torch.manual_seed(0)
+    found = losses(Ground(), energy, Exact(), None)  # type: ignore[arg-type]
+    before = float(other @ energy.log_weight(x)) - energy.exact_log_partition()
+    for loss, (i, j) in zip(found, edges.tolist(), strict=True):
+        fewer = energy.to(torch.float64)
+        one, two = slice(3 * i, 3 * i + 3), slice(3 * j, 3 * j + 3)
+        table = energy.couplings[one, two]
+        fewer.fields[one] += table @ mean[two]
+        fewer.fields[two] += table.T @ mean[one]
+        fewer.couplings[one, two] = 0.0
+        fewer.couplings[two, one] = 0.0
+        after = float(other @ fewer.log_weight(x)) - fewer.exact_log_partition()
+        assert loss == pytest.approx(before - after, abs=0.01)
+
+
+def test_few_rows_choose_their_pull_by_rows_left_out() -> None:
+    """Two identical columns of 60 rows: the law has -log 2; a prior of four rows gave -1.06."""
+    rows = np.repeat(np.arange(60)[:, None] % 2, 2, axis=1)
+    for learner in ("pcd", "exact", "pseudo"):
+        model = hm.BoltzmannMachine(learner=learner, n_updates=500, random_state=0).fit(rows)
+        assert model.score(rows) > -np.log(2) - 0.1
+    noise = np.random.default_rng(1).integers(0, 2, (60, 4))
+    model = hm.BoltzmannMachine(learner="exact", random_state=0).fit(noise)
+    assert model.score(states(2, 4)) > -np.log(16) - 0.1  # and chance is not learned

@@ -20,7 +20,8 @@ from harmonium.models.answers import Answerer, Enumeration, GibbsChains
 from harmonium.models.blocks import by_rows
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.graph import every_pair
-from harmonium.models.boltzmann.rows import Visible
+from harmonium.models.boltzmann.hidden import summing
+from harmonium.models.boltzmann.rows import Visible, checked_hidden
 from harmonium.models.boltzmann.tables import Tables, slices, to_statistics, zero_sum
 from harmonium.models.cells import CellQuestions
 from harmonium.models.codec import Codec
@@ -108,12 +109,25 @@ class Fitted(CellQuestions):
     def _sizes_of(self) -> tuple[int, ...]:
         return self._units().sizes
 
-    def energy(self, X: Any) -> NDArray[np.float64]:
+    def energy(self, X: Any, H: Any = None) -> NDArray[np.float64]:
         """E(x) = -(sum of fields) - (sum of couplings), ``(n_samples,)``: P(x) is proportional to
-        exp(-E(x) / temperature). Of numbers in a frame, that of their bins."""
+        exp(-E(x) / temperature). Of numbers in a frame, that of their bins. With hidden units
+        E(x, h), ``H (n_samples, n_components)`` of 0 and 1: :meth:`free_energy` sums over them.
+        """
         check_is_fitted(self, "_tables")
-        weigh, scale = self._log_weights(True), float(self.temperature)
-        rows = self._visible.whole(self, X)
+        rows, n_hidden = self._visible.whole(self, X), self._visible.n_hidden
+        if n_hidden or H is not None:
+            rows = np.hstack([rows, checked_hidden(H, n_hidden, len(rows))])
+        return self._energy(rows, False)
+
+    def free_energy(self, X: Any) -> NDArray[np.float64]:
+        """-T log sum over h of exp(-E(x, h) / T), ``(n_samples,)``, in units of energy: what
+        :meth:`energy` is where there are no hidden units."""
+        check_is_fitted(self, "_tables")
+        return self._energy(self._visible.whole(self, X), True)
+
+    def _energy(self, rows: NDArray[Any], own: bool) -> NDArray[np.float64]:
+        weigh, scale = self._log_weights(own), float(self.temperature)
         return by_rows(rows, lambda x: -scale * weigh(torch.from_numpy(x)).cpu())
 
     def coupling_norms(self) -> list[tuple[Any, Any, float]]:
@@ -144,6 +158,8 @@ class Fitted(CellQuestions):
 
     def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
         energy = self.build_energy(torch.float64)
+        if own and self._visible.n_hidden:
+            return summing(energy, self._visible.n_hidden)
         return lambda x: energy.log_weight(x.to(energy.device))
 
     def _codec(self, X: Any = None) -> Codec:
@@ -155,7 +171,7 @@ class Fitted(CellQuestions):
 
     def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
         return (
-            Enumeration(codec.sizes, lambda: self._log_weights(False)),
+            Enumeration((*codec.sizes, *codec.beside), lambda: self._log_weights(False)),
             GibbsChains(lambda: self.build_energy(torch.float32), _SCHEDULE, verbose=self.verbose),
         )
 
@@ -256,10 +272,13 @@ class Fitted(CellQuestions):
         self.stop_reason_ = str(facts["stop_reason"])
 
     def _sizes(self) -> dict[str, Any]:
-        sizes = self._sizes_of()
+        sizes = self._sizes_of()[: self._visible.n_columns]
         few, many = min(sizes), max(sizes)
         states = str(few) if few == many else f"{few} to {many}"
-        return {"variables": len(sizes), "states of each": states, "coupled pairs": self._n_edges()}
+        found: dict[str, Any] = {"variables": len(sizes), "states of each": states}
+        if self._visible.n_hidden:
+            found["hidden units"] = self._visible.n_hidden
+        return found | {"coupled pairs": self._n_edges()}
 
     def _n_edges(self) -> int:
         n = len(self._sizes_of())

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 __all__ = ["check_graph", "edges_of", "every_pair"]
 
+NAMED = ("complete", "semi-restricted", "sparse")
+
 
 def check_graph(name: str, value: Any) -> None:
-    """``"complete"``, ``"sparse"``, pairs, or a graph with ``edges`` (networkx)."""
+    """A name, pairs, or a graph with ``edges`` (networkx)."""
     if isinstance(value, str):
-        if value not in ("complete", "sparse"):
+        if value not in NAMED:
             raise ValueError(
-                f"{name} must be 'complete', 'sparse', pairs of columns or a networkx graph, "
-                f"got {value!r}"
+                f"{name} must be {', '.join(map(repr, NAMED))}, pairs of columns or a networkx "
+                f"graph, got {value!r}"
             )
         return
     _pairs(value)
@@ -33,14 +35,18 @@ def _pairs(graph: Any) -> list[tuple[Any, Any]]:
     return pairs  # type: ignore[return-value]
 
 
-def edges_of(graph: Any, names: Sequence[Any]) -> NDArray[np.int64] | None:
+def edges_of(graph: Any, names: Sequence[Any], n_hidden: int = 0) -> NDArray[np.int64] | None:
     """Pairs ``(n_edges, 2)``, i < j, in order; None for all. A node is a column's number or, of a
-    frame, its name; `names` are in the order of the variables, and numbers that of `names`.
+    frame, its name; `names` are in the order of the variables, the last `n_hidden` being hidden
+    units, and numbers that of `names`.
 
     Raises ``ValueError`` for a node that is no column, and for a self-loop.
     """
     if isinstance(graph, str):
-        return None
+        if graph != "semi-restricted" or n_hidden < 2:
+            return None
+        pairs = every_pair(len(names))
+        return pairs[pairs[:, 0] < len(names) - n_hidden]
     number = {name: i for i, name in enumerate(names)}
     found = set()
     for pair in _pairs(graph):

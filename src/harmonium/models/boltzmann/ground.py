@@ -12,20 +12,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute.random import generator_for
-from harmonium.contract.energy import Generator, Parameters
+from harmonium.contract.energy import Energy, Generator, Parameters
+from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.ascent import Ascent
 from harmonium.learning.learners.base import ChainLearner, Learner
 from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.rows import RowSource, Split, n_rows_of
-from harmonium.learning.watch import Likelihood
+from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
-from harmonium.models.boltzmann.learner import Counted
+from harmonium.models.boltzmann.hidden import Hidden
+from harmonium.models.boltzmann.learner import Averaged, Counted
 from harmonium.models.boltzmann.metric import Centred, Pull, step_sizes
 from harmonium.models.boltzmann.plan import BoltzmannParameters
 from harmonium.units.base import Units
 from harmonium.units.space import LIMITS, log2_states
 
-__all__ = ["FLOOR", "Ground", "Start", "counted", "ground_of"]
+__all__ = [
+    "FLOOR",
+    "Ground",
+    "Start",
+    "are_summed",
+    "awakened",
+    "counted",
+    "ground_of",
+    "is_summed",
+]
 
 #: Of the curvature that steps are over: less would let chance move states that are hardly met.
 FLOOR = 3e-4
@@ -35,17 +46,32 @@ _ROWS_AT_ONCE = 2**13
 #: Precision of the Gaussian prior on couplings that is behind weight_decay="auto" where no rows
 #: say better.
 _PRIOR_PRECISION = 4.0
+#: The same with hidden units, whose couplings are large where they are of use; that the fit keeps
+#: what does best on held-out rows is their guard.
+_HIDDEN_PRECISION = 0.1
+#: Standard deviation of what hidden units are led to at the start.
+_WAKE = 1.0
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a fit runs, what its columns are, which pairs are coupled (None: all), and which cells
-    of its rows are known (None: all)."""
+    """Where a fit runs, what its variables are, which pairs are coupled (None: all), which cells of
+    its rows are known (None: all), and how many of the variables are hidden units, the last."""
 
     device: torch.device
     units: Units
     edges: NDArray[np.int64] | None = None
     observed: NDArray[np.bool_] | None = None
+    n_hidden: int = 0
+
+    def widened(self, table: Table) -> tuple[Table, NDArray[np.bool_] | None]:
+        """Rows with columns for hidden units, and which cells are known; None: all."""
+        if not self.n_hidden:
+            return table, self.observed
+        rows = np.asarray(dense_rows(table, slice(None)))
+        known = np.ones(rows.shape, dtype=bool) if self.observed is None else self.observed
+        beside = ((0, 0), (0, self.n_hidden))
+        return np.pad(rows, beside), np.pad(known, beside)
 
 
 @dataclass
@@ -60,6 +86,10 @@ class Ground:
     base: Tensor
     data: Parameters | None
     streams: Streams
+    #: Whether hidden units are averaged over, rather than drawn with what is missing.
+    averaged: bool = False
+    #: Of the prior on couplings, in rows, as runs chose it.
+    precision: float | None = None
     _noise: Generator | None = None
 
     @property
@@ -86,14 +116,27 @@ class Ground:
 
     def decay(self, n_rows: int) -> float:
         """The weight decay where no runs choose it."""
-        asked = self.wanted.weight_decay
-        return _PRIOR_PRECISION / n_rows if isinstance(asked, str) else float(asked)
+        asked, found = self.wanted.weight_decay, self.precision
+        if found is None:
+            found = _HIDDEN_PRECISION if self.n_hidden else _PRIOR_PRECISION
+        return found / n_rows if isinstance(asked, str) else float(asked)
+
+    @property
+    def n_hidden(self) -> int:
+        return self.wanted.n_components
 
     def learner(self, chains: ChainLearner) -> Learner:
+        if self.averaged:
+            return Averaged(chains, self.n_hidden)
         return chains if self.data is None else Counted(chains, self.data)
 
-    def watching(self, energy: BoltzmannEnergy) -> partial[Likelihood]:
-        return partial(Likelihood, energy, exact=is_summed(energy))
+    def watching(self, energy: BoltzmannEnergy, exact: bool = False) -> Watching:
+        given = partial(Likelihood, energy, exact=exact or is_summed(energy))
+        return partial(given, weigh=self._log_sum) if self.averaged else given
+
+    def _log_sum(self, energy: Energy, x: Tensor) -> Tensor:
+        assert isinstance(energy, BoltzmannEnergy)
+        return Hidden(energy, self.n_hidden).log_sum(x)
 
 
 def is_summed(energy: BoltzmannEnergy) -> bool:
@@ -105,6 +148,28 @@ def blank_energy(start: Start, base: Tensor, dtype: torch.dtype) -> BoltzmannEne
     fields = base.to(start.device, dtype)
     couplings = torch.zeros((len(base),) * 2, dtype=dtype, device=start.device)
     return BoltzmannEnergy(fields.clone(), couplings, fields.clone(), start.units, start.edges)
+
+
+def are_summed(start: Start) -> bool:
+    """Whether hidden units, given a row, are few or not coupled to each other."""
+    first = len(start.units.sizes) - start.n_hidden
+    coupled = start.edges is None or bool((start.edges[:, 0] >= first).any())
+    return not coupled or 2**start.n_hidden <= LIMITS["answer"]
+
+
+def awakened(energy: BoltzmannEnergy, n_hidden: int, source: np.random.Generator) -> None:
+    """Couple hidden units to the columns at random, or none would ever differ from another: so that
+    what they are led to by rows at the base rates has a standard deviation of `_WAKE`."""
+    if not n_hidden:
+        return
+    mean, n = energy.base_mean, len(energy.fields) - n_hidden
+    spread = float((mean * (1.0 - mean))[:n].sum())
+    scale = _WAKE / math.sqrt(max(spread, 1e-3))
+    drawn = torch.from_numpy(source.normal(0.0, scale, (n, n_hidden))).to(energy.couplings)
+    drawn *= energy.mask[:n, n:]
+    energy.couplings[:n, n:], energy.couplings[n:, :n] = drawn, drawn.T
+    energy.fields[n:] -= mean[:n] @ drawn
+    energy.fields[:n] -= drawn @ mean[n:]
 
 
 def ground_of(

@@ -1,4 +1,5 @@
-"""Learning from all rows at once: what they show of every pair is counted once and for all."""
+"""Where the data's half of a step comes from: rows counted once and for all, or hidden units
+averaged over, given each of the rows."""
 
 from __future__ import annotations
 
@@ -13,8 +14,10 @@ from harmonium.learning.checkpoint import State
 from harmonium.learning.learners.base import ChainLearner, Learner
 from harmonium.learning.plan import Plan
 from harmonium.learning.rows import Batch
+from harmonium.models.boltzmann.energy import BoltzmannEnergy
+from harmonium.models.boltzmann.hidden import Hidden
 
-__all__ = ["Counted"]
+__all__ = ["Averaged", "Counted"]
 
 
 @dataclass
@@ -34,6 +37,37 @@ class Counted(Learner):
         x = self.chains.advance(energy, batch, generator).x
         equal = torch.full((len(x),), 1.0 / len(x), dtype=energy.dtype, device=energy.device)
         return Moments(self.data, energy.moments(x, equal))
+
+    def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
+        self.chains.begin_again(energy, batch, generator)
+
+    def state(self) -> State:
+        return self.chains.state()
+
+    def restore(self, state: State) -> None:
+        self.chains.restore(state)
+
+
+@dataclass
+class Averaged(Learner):
+    """Another learner's chains, with `n_hidden` hidden units that are not drawn but averaged over,
+    given the rows and given the visible states of the chains (Rao-Blackwell)."""
+
+    chains: ChainLearner
+    n_hidden: int
+
+    @classmethod
+    def start(cls, energy: Energy, plan: Plan, generator: Generator) -> Self:
+        """There is none of its own: it is made of chains that have started, and a number."""
+        raise TypeError("Averaged is made of another learner and a number of hidden units")
+
+    def gradient(self, energy: Energy, batch: Batch, generator: Generator) -> Moments:
+        assert isinstance(energy, BoltzmannEnergy)
+        hidden = Hidden(energy, self.n_hidden)
+        data = hidden.moments(batch.x, batch.shares())
+        x = self.chains.advance(energy, batch, generator).x
+        equal = torch.full((len(x),), 1.0 / len(x), dtype=energy.dtype, device=energy.device)
+        return Moments(data, hidden.moments(x, equal))
 
     def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
         self.chains.begin_again(energy, batch, generator)

@@ -14,15 +14,20 @@ from harmonium.compute.device import device_for
 from harmonium.contract.checks import Range, check_ranges, choice, integer, number, or_else
 from harmonium.data.tables import check_sample_weight
 from harmonium.learning.fit import RunningFit
-from harmonium.learning.plan import asked, n_held_of
+from harmonium.learning.plan import asked
 from harmonium.learning.record import Observer
 from harmonium.learning.rows import n_rows_of, row_source
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
-from harmonium.models.boltzmann.fitted import Fitted
 from harmonium.models.boltzmann.graph import check_graph, edges_of
 from harmonium.models.boltzmann.ground import Start
+from harmonium.models.boltzmann.latents import Latents
+from harmonium.models.boltzmann.limits import check_hidden_units, check_learner, check_sparse
 from harmonium.models.boltzmann.plan import BoltzmannParameters, check_memory
-from harmonium.models.boltzmann.rows import Visible, check_columns, is_frame_like
+from harmonium.models.boltzmann.rows import (
+    Visible,
+    check_columns,
+    is_frame_like,
+)
 from harmonium.models.boltzmann.start import begin_running, fit_energy
 from harmonium.models.boltzmann.tables import (
     checked_tables,
@@ -31,29 +36,18 @@ from harmonium.models.boltzmann.tables import (
     to_statistics,
     zero_sum,
 )
-from harmonium.models.reading import reading_of, weights_of
+from harmonium.models.reading import reading_of, running_rows, weights_of
 from harmonium.models.settings import LEARNING_RANGES, check_missing, positive
-from harmonium.units.base import Units
-from harmonium.units.space import LIMITS, log2_states
 
 __all__ = ["BoltzmannMachine"]
 
 _AT_LEAST_ONE = or_else("auto", integer(1))
 
 
-def _no_hidden_units(name: str, value: Any) -> None:
-    integer(0)(name, value)
-    if value:
-        raise ValueError(
-            f"{name} must be 0, got {value!r}: a Boltzmann machine has no hidden units here; "
-            "hm.RBM has"
-        )
-
-
 RANGES: Mapping[str, Range] = {
     "visible": check_columns,
     "graph": check_graph,
-    "n_components": _no_hidden_units,
+    "n_components": integer(0),
     "missing": check_missing,
     "learner": choice("exact", "pcd", "pt", "pseudo"),
     "gauge": or_else(None, choice("zero-sum")),
@@ -68,7 +62,7 @@ RANGES: Mapping[str, Range] = {
 }
 
 
-class BoltzmannMachine(Fitted):
+class BoltzmannMachine(Latents):
     """P(x) = exp((sum of fields + sum of couplings over pairs) / T) / Z, learned by maximum
     likelihood (Ackley, Hinton, Sejnowski 1985; on aligned sequences Morcos et al. 2011).
 
@@ -80,9 +74,11 @@ class BoltzmannMachine(Fitted):
         :class:`~harmonium.Schema` infers), k (integers 0..k-1 in every column),
         ``"categorical"`` (of an array: one state more than its largest number), or as for
         :class:`~harmonium.RBM` one kind, ``{column: kind}``, a Schema.
-    graph : which pairs are coupled: ``"complete"``, all; pairs of columns, or a networkx graph;
-        ``"sparse"``, those that are found to gain likelihood while it learns.
-    n_components : hidden units; only 0.
+    graph : which pairs are coupled: ``"complete"``, all; ``"semi-restricted"``, all but those of
+        two hidden units; pairs of columns, or a networkx graph; ``"sparse"``, those that are found
+        to gain likelihood while it learns.
+    n_components : hidden units, of 0 or 1: variables behind the columns that no row knows; of a
+        graph the nodes after the columns or, beside names, ``"hidden 0"`` and so on.
     missing : as for :class:`~harmonium.RBM`.
     learner : ``"pcd"`` persistent chains, ``"pt"`` the same with parallel tempering,
         ``"exact"`` sums over every state (at most 2**20), ``"pseudo"`` pseudo-likelihood: each
@@ -90,18 +86,17 @@ class BoltzmannMachine(Fitted):
         many columns, and as a distribution not as good.
     gauge : which of the parameters that make the same P are kept: ``"zero-sum"``, all sum to
         zero over a variable's states; None: as learned.
-    n_updates : gradient steps at most; ``"auto"`` is 1,000.
-    batch_size : rows a step, of rows with missing cells and in :meth:`partial_fit`; else all rows
-        are counted once, before the first step.
+    n_updates : gradient steps at most; ``"auto"`` is 1,000, of hidden units 2,000.
+    batch_size : rows a step, of rows with missing cells, with hidden units and in
+        :meth:`partial_fit`; else all rows are counted once, before the first step.
     learning_rate : the rate at the start, of steps that are over their curvature as it would be
         were columns independent; it falls linearly to zero.
     n_chains : chains; ``"auto"`` is 1,000.
     n_gibbs : sweeps of the chains a step, at least 1.
     weight_decay : strength of the pull of couplings to zero in the zero-sum gauge's statistics
         (half the sum of their squares, a pair of states counted once, is subtracted from the mean
-        log-likelihood); ``"auto"`` is what does best on held-out rows in runs before the fit, each
-        going on from the last (``"pcd"``, ``"pt"``; of ``"pseudo"`` on some of the columns), else 4
-        over the rows.
+        log-likelihood); ``"auto"`` is what does best on held-out rows in runs before the fit (of
+        few rows, on each quarter of them in turn), else 4 over the rows, of hidden units 0.1.
     temperature : T > 0, in units of energy.
     validation_fraction : share of the rows, in [0, 1), that is held out and watched; the
         parameters that do best on them are kept. ``"auto"`` is a tenth, at most 2,000 rows;
@@ -125,8 +120,8 @@ class BoltzmannMachine(Fitted):
         ``log_partition``, ``std_error``.
     n_updates_, stop_reason_, confirmed_ : as of :class:`~harmonium.RBM`.
 
-    Variables are the columns; of a frame those of two states come first, as ``edges_``,
-    ``fields_`` and ``couplings_`` number them.
+    Variables are the columns, then hidden units; of a frame columns of two states come first, as
+    ``edges_``, ``fields_`` and ``couplings_`` number them.
 
     A sweep costs, a chain, the number of coupled pairs times states. Memory: eleven arrays as
     large as the couplings while it learns (``"pseudo"`` five).
@@ -196,16 +191,17 @@ class BoltzmannMachine(Fitted):
         """:meth:`fit`, each of the `observers` being shown a
         :class:`~harmonium.learning.record.Look` whenever the fit looks at itself."""
         self.check_parameters()
-        visible, table, observed = Visible.read(self, X, self.visible, self.missing)
+        given = (self, X, self.visible, self.missing, self.n_components)
+        visible, table, observed = Visible.read(*given)
         weights = check_sample_weight(weights_of(X, sample_weight), table)
         units = visible.units
-        edges = edges_of(self.graph, visible.names)
+        edges = edges_of(self.graph, visible.names, self.n_components)
         check_learner(self.learner, units, observed is not None)
         if isinstance(self.graph, str) and self.graph == "sparse":
             check_sparse(self.learner, len(table), observed is not None, self.validation_fraction)
         check_memory(units.n_statistics, self.learner)
         self._running = None
-        start = Start(device_for(self.device), units, edges, observed)
+        start = Start(device_for(self.device), units, edges, observed, self.n_components)
         wanted = asked(BoltzmannParameters, vars(self))
         result, energy = fit_energy(wanted, table, weights, start, observers)
         self._visible = visible
@@ -229,28 +225,33 @@ class BoltzmannMachine(Fitted):
         """One pass over these rows at a constant learning rate, from where the model stands.
 
         Chains persist between calls; nothing is held out and nothing averaged. `y` is ignored.
-        ``"categorical"`` counts states once, in the first call: tell their number.
+        ``"categorical"`` counts states once, in the first call: tell their number. Of an alignment
+        calls share columns and alphabet; each is weighed by itself.
         """
         self.check_parameters()
-        if is_frame_like(X, self.visible):
-            raise ValueError("partial_fit learns from arrays of states; use fit for frames")
+        first = not hasattr(self, "_tables")
+        layout = None if first else self._visible.layout
+        X = running_rows(X, is_frame_like(X, self.visible), layout, first)
         if isinstance(self.graph, str) and self.graph == "sparse":
             raise ValueError("graph='sparse' is found by fit; give partial_fit pairs")
-        first = not hasattr(self, "_tables")
-        asked_states = self.visible if first else max(2, self._visible.n_states)
-        visible, table, observed = Visible.read(self, X, asked_states, self.missing)
+        asked_states = self.visible
+        if not first and self._visible.layout is None:
+            asked_states = self._visible.n_states
+        given = (self, X, asked_states, self.missing, self.n_components)
+        visible, table, observed = Visible.read(*given)
         if not first and visible.n_columns != self._visible.n_columns:
             raise ValueError(
                 f"X has {visible.n_columns} columns, this model has {self._visible.n_columns}"
             )
         if observed is not None:
             raise ValueError("X: partial_fit takes no missing cells; use fit")
-        weights = check_sample_weight(sample_weight, table)
+        weights = check_sample_weight(weights_of(X, sample_weight), table)
         units = visible.units
-        edges = edges_of(self.graph, visible.names) if first else self._edges
+        named = (self.graph, visible.names, self.n_components)
+        edges = edges_of(*named) if first else self._edges
         check_learner(self.learner, units, False)
         check_memory(units.n_statistics, self.learner)
-        start = Start(device_for(self.device), units, edges)
+        start = Start(device_for(self.device), units, edges, None, self.n_components)
         wanted = asked(BoltzmannParameters, vars(self))
         known = None if first else self.build_energy(torch.float32)
         running, ground = begin_running(wanted, table, start, known)
@@ -259,7 +260,7 @@ class BoltzmannMachine(Fitted):
             running.energy.set_parameters(known.parameters())
         energy = running.energy
         assert isinstance(energy, BoltzmannEnergy)
-        rows = row_source(table, start.device, weights)
+        rows = row_source(start.widened(table)[0], start.device, weights)
         prior = ground.ascent(energy, ground.decay(n_rows_of(rows))).prior
         n_updates = running.learn(rows, ground.plan, prior)
         self._running, self._visible = running, visible
@@ -269,6 +270,7 @@ class BoltzmannMachine(Fitted):
 
     def check_parameters(self) -> None:
         check_ranges(vars(self), RANGES)
+        check_hidden_units(self.n_components, self.learner, self.graph)
 
     def _take(self, energy: BoltzmannEnergy) -> None:
         """Keep learned parameters, in units of energy (the energy holds them divided by T)."""
@@ -289,18 +291,21 @@ class BoltzmannMachine(Fitted):
         ``{(i, j): (k_i, k_j)}`` or, of k states each, ``(n_variables, n_variables, k, k)``.
 
         They are kept as they are given: no gauge is imposed. Variables must have all the same
-        number of states, two at least; other constructor parameters may follow by name.
+        number of states, two at least; other constructor parameters may follow by name. The last
+        `n_components` are hidden units, of two states.
         """
         sizes, tables, edges = checked_tables(fields, couplings)
-        if len(set(sizes)) > 1 or sizes[0] < 2:
-            raise ValueError(
-                f"fields: variables must have one number of states, at least 2, got {sizes}"
-            )
-        model = cls(**{"visible": sizes[0], **parameters})
+        model = cls(**{"visible": max(2, sizes[0]), **parameters})
         model.check_parameters()
-        n = len(sizes)
-        model._visible = Visible(n, sizes[0])
-        model.n_features_in_ = n
+        n, n_hidden = len(sizes), model.n_components
+        own, hidden = sizes[: n - n_hidden], sizes[n - n_hidden :]
+        if n_hidden >= n or len(set(own)) > 1 or own[0] < 2 or set(hidden) - {2}:
+            raise ValueError(
+                "fields: variables must have one number of states, at least 2, and hidden units "
+                f"behind them 2, got {sizes} with n_components={n_hidden}"
+            )
+        model._visible = Visible(n - n_hidden, own[0], None, n_hidden)
+        model.n_features_in_ = n - n_hidden
         complete = len(edges) == n * (n - 1) // 2
         model._edges = None if complete else np.array(sorted(edges), np.int64).reshape(-1, 2)
         model._tables = tables
@@ -316,30 +321,3 @@ class BoltzmannMachine(Fitted):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_tables")
-
-
-def check_learner(learner: str, units: Units, holes: bool) -> None:
-    """Refuse sums over more states than can be visited at each step, and holes where they cannot
-    be learned from."""
-    if learner == "exact" and log2_states(units.sizes) > np.log2(LIMITS["gradient"]):
-        raise ValueError(
-            f"learner='exact' wants at most {LIMITS['gradient']:,} joint states, got about "
-            f"10^{log2_states(units.sizes) * 0.30103:.0f}; use learner='pcd'"
-        )
-    if holes and learner in ("exact", "pseudo"):
-        raise ValueError(
-            f"learner={learner!r} cannot learn from rows with missing cells; use 'pcd'"
-        )
-
-
-def check_sparse(learner: str, n_rows: int, holes: bool, held: float | str) -> None:
-    """Refuse a graph that cannot be found: by chains it is, and by rows held out."""
-    if learner not in ("pcd", "pt"):
-        raise ValueError(f"graph='sparse' wants learner='pcd' or 'pt', got {learner!r}")
-    if holes:
-        raise ValueError("graph='sparse' cannot be found from rows with missing cells")
-    if n_held_of(held, n_rows, n_rows) < 1:
-        raise ValueError(
-            f"graph='sparse' wants rows held out: at least 10 rows, or validation_fraction, got "
-            f"{n_rows} rows and validation_fraction={held!r}"
-        )

@@ -21,12 +21,12 @@ from harmonium.learning.ascent import Gaussian
 from harmonium.learning.checkpoint import Checkpoint, State
 from harmonium.learning.climb import Climb, ClimbPlan, Objective
 from harmonium.learning.record import FitResult, Look, Observer, Record
-from harmonium.learning.rows import Batch
+from harmonium.learning.rows import Batch, Split
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.ground import Ground, Start
 from harmonium.models.boltzmann.kernels import choose
 
-__all__ = ["fit_pseudo"]
+__all__ = ["fit_pseudo", "held_out_score"]
 
 #: Iterations of a regression, and the share of its value below which a step's gain ends it.
 _N_ITERATIONS, _TOL, _LEAST_GAIN = 100, 1e-5, 1e-3
@@ -212,18 +212,36 @@ def _alone(energy: BoltzmannEnergy, rows: _Rows | None) -> float:
     return float(rows.shares @ each)
 
 
+def held_out_score(
+    ground: Ground, energy: BoltzmannEnergy, split: Split, decay: float, n_tried: int = 3
+) -> float:
+    """Mean log P of some of the variables given all others, of the rows that `split` holds out."""
+    kept, held = (
+        _Rows.of(energy, ground.rows.pick(index, weights))
+        for index, weights in (
+            (split.kept, split.kept_weights),
+            (split.held, split.held_weights),
+        )
+    )
+    return _score(energy, kept, held, decay, n_tried)
+
+
+def _score(energy: BoltzmannEnergy, kept: _Rows, held: _Rows, decay: float, n_tried: int) -> float:
+    n = energy.n_variables
+    some = sorted({int(i) for i in torch.linspace(0, n - 1, min(n_tried, n)).round().tolist()})
+    return float(sum(_climbed(energy, i, kept, decay)[0].value(held)[0] for i in some))
+
+
 def _decay(ground: Ground, energy: BoltzmannEnergy, kept: _Rows, held: _Rows | None) -> float:
     """The pull under which some of the variables of held-out rows are most likely."""
     decay = ground.decay(ground.n_kept)
     if not isinstance(ground.wanted.weight_decay, str) or ground.plan.n_held < _FEWEST_HELD:
         return decay
     assert held is not None
-    n = energy.n_variables
-    some = sorted({int(i) for i in torch.linspace(0, n - 1, min(_N_TRIED, n)).round().tolist()})
     best, best_score = decay, -float("inf")
     for precision in _PRECISIONS:
         decay = precision / ground.n_kept
-        score = sum(_climbed(energy, i, kept, decay)[0].value(held)[0] for i in some)
+        score = _score(energy, kept, held, decay, _N_TRIED)
         if score <= best_score:
             break
         best, best_score = decay, score

@@ -1,4 +1,4 @@
-"""What the columns of rows are, and rows as states."""
+"""What the columns of rows are, rows as states, and the hidden units behind them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from harmonium.models.settings import check_visible
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
+from harmonium.units.mixed import Mixed
 
-__all__ = ["Visible", "check_columns", "is_frame_like"]
+__all__ = ["Visible", "check_columns", "checked_hidden", "is_frame_like"]
 
 #: States of a column of integers at most.
 MOST_STATES = 2**16
@@ -35,15 +36,17 @@ def is_frame_like(X: Any, visible: Any) -> bool:
 
 @dataclass(frozen=True)
 class Visible:
-    """``n_columns`` columns of ``n_states`` states each, or what a `layout` says of a frame."""
+    """``n_columns`` columns of ``n_states`` states each, or what a `layout` says of a frame; and
+    behind them ``n_hidden`` variables of 0 or 1 that no row knows."""
 
     n_columns: int
     n_states: int = 2
     layout: Layout | None = None
+    n_hidden: int = 0
 
     @classmethod
     def read(
-        cls, estimator: Any, X: Any, visible: Any, missing: Any
+        cls, estimator: Any, X: Any, visible: Any, missing: Any, n_hidden: int = 0
     ) -> tuple[Self, Table, NDArray[np.bool_] | None]:
         """The columns of `X`, its rows as states, and which cells are known (None: all). The
         estimator learns ``n_features_in_`` and names of features."""
@@ -51,19 +54,29 @@ class Visible:
             layout, table, observed = layout_of(X, visible, missing)
             estimator.n_features_in_ = table.shape[1] + len(layout.schema.left_out)
             keep_names(estimator, X)
-            return cls(table.shape[1], 0, layout), table, observed
+            return cls(table.shape[1], 0, layout, n_hidden), table, observed
         if missing != "at-random":
             raise ValueError(f"missing={missing!r} is for frames, got an array of states")
         blanks = has_holes(X)
         n_states = _n_states(X, visible)
         table = check_states(estimator, X, n_states=n_states, reset=True, blanks=blanks)
-        found = cls(table.shape[1], n_states)
+        found = cls(table.shape[1], n_states, None, n_hidden)
         if blanks:
             return found, *read_holes(table)
         return found, table, None
 
     @property
     def units(self) -> Units:
+        """Of all variables, the hidden ones last."""
+        own = self._own_units()
+        if not self.n_hidden:
+            return own
+        if isinstance(own, Bernoulli):
+            return Bernoulli(own.n_variables + self.n_hidden)
+        parts = own.parts if isinstance(own, Mixed) else (own,)
+        return Mixed([*parts, Bernoulli(self.n_hidden)])
+
+    def _own_units(self) -> Units:
         if self.layout is not None:
             return self.layout.units
         if self.n_states == 2:
@@ -72,19 +85,26 @@ class Visible:
 
     @property
     def names(self) -> list[Any]:
-        """What a user calls the variables."""
+        """What a user calls the variables; hidden ones have the numbers after the columns' or,
+        beside names, are ``"hidden 0"`` and so on."""
         if self.layout is None or self.layout.rows:
-            return list(range(self.n_columns))
-        return [column.name for column in self.layout.columns]
+            return list(range(self.n_columns + self.n_hidden))
+        own = [column.name for column in self.layout.columns]
+        return own + [f"hidden {k}" for k in range(self.n_hidden)]
 
     def codec(self, estimator: Any, X: Any, rates: tuple[NDArray[np.float64], ...]) -> Codec:
         if self.layout is not None:
-            return codec_of(self.layout, X, (), rates)
+            return codec_of(self.layout, X, self._beside, rates[: self.n_columns])
         return TableCodec(
             (self.n_states,) * self.n_columns,
             lambda X, blanks: check_states(estimator, X, n_states=self.n_states, blanks=blanks),
             lambda condition: one_row(estimator, condition, self.n_states),
+            self._beside,
         )
+
+    @property
+    def _beside(self) -> tuple[int, ...]:
+        return (2,) * self.n_hidden
 
     def whole(self, estimator: Any, X: Any) -> NDArray[Any]:
         """Rows as states, none missing."""
@@ -98,7 +118,8 @@ class Visible:
 
     def facts(self) -> dict[str, Any]:
         table = None if self.layout is None else self.layout.facts()
-        return {"n_columns": self.n_columns, "n_states": self.n_states, "table": table}
+        found = {"n_columns": self.n_columns, "n_states": self.n_states, "table": table}
+        return found | {"n_hidden": self.n_hidden}
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
@@ -110,7 +131,8 @@ class Visible:
             raise ValueError(f"columns: {n_columns} of {n_states} states cannot be")
         if layout is not None and len(layout.sizes) != n_columns:
             raise ValueError(f"columns: the schema has {len(layout.sizes)}, wanted {n_columns}")
-        return cls(n_columns, n_states, layout)
+        n_hidden = check_integer("n_hidden", facts.get("n_hidden", 0), 0)
+        return cls(n_columns, n_states, layout, n_hidden)
 
 
 def _n_states(X: Any, visible: Any) -> int:
@@ -137,3 +159,20 @@ def check_columns(name: str, value: Any) -> None:
         check_integer(name, value, 2, MOST_STATES)
         return
     check_visible(name, value)
+
+
+def checked_hidden(H: Any, n_hidden: int, n_rows: int | None = None) -> NDArray[np.float64]:
+    """States of hidden units, ``(n_rows, n_hidden)`` of 0 and 1."""
+    wanted = f"a table (n_samples, {n_hidden}) of 0 and 1"
+    if not n_hidden:
+        raise ValueError("H: this machine has no hidden units (n_components=0)")
+    if H is None:
+        raise ValueError(f"H must be {wanted}: this machine has hidden units")
+    hidden = np.asarray(H)
+    if hidden.dtype.kind not in "buif" or hidden.ndim != 2 or hidden.shape[1] != n_hidden:
+        raise ValueError(f"H must be {wanted}, got {type(H).__name__} of shape {hidden.shape}")
+    if not np.isin(hidden, (0, 1)).all():
+        raise ValueError(f"H must be {wanted}, got other numbers")
+    if n_rows is not None and len(hidden) != n_rows:
+        raise ValueError(f"X and H must have as many rows, got {n_rows}, {len(hidden)}")
+    return hidden.astype(np.float64)

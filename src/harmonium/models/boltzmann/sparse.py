@@ -7,7 +7,11 @@ that the model has not (Rao's score test):
     gain = sum over pairs of states of (data - model)**2 / (2 w w'),
 
 w the rates of the states. Pairs come in doubling numbers for as long as rows held out gain, and
-only while a pair gains more than chance has it seem to.
+only while a pair gains more than chance has it seem to. Then those are taken away again that, with
+all the others there, hold less than chance gives: what a pair's couplings J, measured from the
+rates, are worth is
+
+    loss = E_data[J] + log E_model[exp(-J)].
 """
 
 from __future__ import annotations
@@ -30,12 +34,14 @@ from harmonium.models.boltzmann.ground import Ground
 from harmonium.models.boltzmann.kernels import choose
 from harmonium.models.boltzmann.trials import score_of
 
-__all__ = ["gains", "grown"]
+__all__ = ["gains", "grown", "losses"]
 
 #: Updates of a round, and sweeps over which the model's correlations are averaged.
 _N_UPDATES, _N_SWEEPS = 100, 10
 #: A pair must gain this many times what chance has it gain on average.
 _CHANCE = 1.5
+#: Share of the pairs that are taken away in a round at most.
+_SHARE_TAKEN = 0.25
 
 
 def grown(
@@ -69,7 +75,75 @@ def grown(
         best, best_score, kept = edges, score, copied(energy.parameters())
         wanted *= 2
     energy.set_parameters(kept)
-    return energy.on(best)
+    return _pruned(ground, energy.on(best), chains, watch, generator, best_score)
+
+
+def _pruned(
+    ground: Ground,
+    energy: BoltzmannEnergy,
+    chains: ChainLearner,
+    watch: Watch,
+    generator: Generator,
+    best_score: float,
+) -> BoltzmannEnergy:
+    """Without the pairs that chance explains, for as long as rows held out lose nothing by it."""
+    decay, n_updates = ground.decay(ground.n_kept), min(_N_UPDATES, ground.plan.n_updates)
+    free = np.array(energy.sizes) - 1.0
+    while energy.edges is not None and len(energy.edges):
+        edges, before = energy.edges, copied(energy.parameters())
+        chance = 0.5 * _CHANCE * free[edges[:, 0]] * free[edges[:, 1]] / ground.n_kept
+        spare = losses(ground, energy, chains, generator) - chance
+        order = np.argsort(spare, kind="stable")[: max(1, int(_SHARE_TAKEN * len(edges)))]
+        taken = order[spare[order] < 0.0]
+        if not len(taken):
+            break
+        for i, j in edges[taken].tolist():
+            _uncouple(energy, i, j)
+        fewer = energy.on(np.delete(edges, taken, axis=0))
+        score = score_of(ground, fewer, chains, decay, n_updates, watch)
+        if score < best_score:
+            energy.set_parameters(before)
+            break
+        energy, best_score = fewer, score
+    return energy
+
+
+def _uncouple(energy: BoltzmannEnergy, i: int, j: int) -> None:
+    """Take away what a pair's couplings say beyond the rates; fields keep the rest."""
+    one, two = (slice(*energy.places.starts[k : k + 2]) for k in (i, j))
+    mean = energy.base_mean
+    energy.fields[one] += energy.couplings[one, two] @ mean[two]
+    energy.fields[two] += energy.couplings[two, one] @ mean[one]
+    energy.couplings[one, two] = 0.0
+    energy.couplings[two, one] = 0.0
+
+
+def losses(
+    ground: Ground, energy: BoltzmannEnergy, chains: ChainLearner, generator: Generator
+) -> NDArray[np.float64]:
+    """What the model would lose in nats a row by each of its pairs alone, ``(n_edges,)``, all else
+    as it is (Barrat-Charlaix et al. 2021), over what the chains pass."""
+    assert ground.data is not None
+    assert energy.edges is not None
+    none, drawn = Batch(torch.zeros((0, energy.n_variables))), []
+    for _ in range(_N_SWEEPS):
+        drawn.append(chains.advance(energy, none, generator).x.long().cpu())
+    x = torch.cat(drawn).numpy()
+    mean, of_state = energy.base_mean.double().cpu(), energy.places.of_state
+    rates = torch.nn.functional.pad(mean, (0, 1)).numpy()
+    couplings = energy.couplings.double().cpu()
+    shown = 2.0 * ground.data["couplings"].double().cpu() - torch.outer(mean, mean)
+    seen = (couplings * shown).numpy()
+    wide = torch.nn.functional.pad(couplings, (0, 1, 0, 1)).numpy()
+    starts, found = energy.places.starts, np.empty(len(energy.edges))
+    for k, (i, j) in enumerate(energy.edges.tolist()):
+        own = [of_state[n, : energy.sizes[n]] for n in (i, j)]
+        one, two = (np.append(1.0 - rates[at[1:]].sum(), rates[at[1:]]) for at in own)
+        table = wide[np.ix_(*own)]
+        table = table - (table @ two)[:, None] - one @ table + one @ table @ two
+        data = seen[starts[i] : starts[i + 1], starts[j] : starts[j + 1]].sum()
+        found[k] = data + np.log(np.exp(-table[x[:, i], x[:, j]]).mean())
+    return found
 
 
 def gains(

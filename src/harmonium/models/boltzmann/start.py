@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -14,17 +13,23 @@ from numpy.typing import NDArray
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import Checkpoint, opened
-from harmonium.learning.climb import Climb, ClimbPlan, ExactLikelihood
+from harmonium.learning.climb import ClimbPlan
 from harmonium.learning.fit import RunningFit, climbed, fit, watch_of
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import ChainLearner
 from harmonium.learning.plan import Streams
 from harmonium.learning.record import FitResult, Observer, Record
 from harmonium.learning.rows import Split, n_rows_of, row_source
-from harmonium.learning.watch import Likelihood
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
-from harmonium.models.boltzmann.ground import FLOOR, Ground, Start, counted, ground_of
-from harmonium.models.boltzmann.metric import step_sizes
+from harmonium.models.boltzmann.folds import climb_on, cross_validated
+from harmonium.models.boltzmann.ground import (
+    Ground,
+    Start,
+    are_summed,
+    awakened,
+    counted,
+    ground_of,
+)
 from harmonium.models.boltzmann.plan import BoltzmannParameters, plan_for
 from harmonium.models.boltzmann.pseudo import fit_pseudo
 from harmonium.models.boltzmann.sparse import grown
@@ -46,25 +51,31 @@ def fit_energy(
 ) -> tuple[FitResult, BoltzmannEnergy]:
     """Learn from a checked table; the result's parameters are the best seen, and the energy's."""
     checkpoint, streams = opened(wanted.checkpoint, wanted.random_state)
-    rows = row_source(table, start.device, weights, start.observed)
+    table, known = start.widened(table)
+    averaged = start.observed is None and are_summed(start)
+    rows = row_source(table, start.device, weights, None if averaged else known)
     if checkpoint is not None:
         edges = b"" if start.edges is None else start.edges.tobytes()
         checkpoint.tie({**vars(wanted), "edges": edges}, rows, streams.seeds)
     n_rows = n_rows_of(rows)
     if n_rows < 1:
         raise ValueError("X has no rows; wanted at least one")
-    plan = plan_for(wanted, n_rows, start.observed is None)
-    base = initial_bias(table, weights, n_rows, start.units, start.observed)
+    plan = plan_for(wanted, n_rows, start.units.n_variables, known is None)
+    base = initial_bias(table, weights, n_rows, start.units, known)
     ground = ground_of(wanted, rows, plan, base, streams)
+    ground.averaged = averaged and start.n_hidden > 0
+    began = time.perf_counter()
+    with torch.no_grad():
+        cross_validated(ground, start)
     if wanted.learner == "pseudo":
         return fit_pseudo(ground, start, checkpoint, observers)
     if wanted.learner == "exact":
         return _exact(ground, start, checkpoint, observers)
     energy = ground.blank(start)
     generator = generator_for(energy.device, streams.noise)
-    if start.observed is None:
+    awakened(energy, start.n_hidden, np.random.default_rng(streams.seeds[3]))
+    if known is None:
         ground.data = counted(energy, rows, ground.split)
-    began = time.perf_counter()
     chains = LEARNERS[wanted.learner].start(energy, plan, generator)
     assert isinstance(chains, ChainLearner)
     watch = watch_of(rows, ground.split, plan, ground.watching(energy), streams)
@@ -97,21 +108,12 @@ def _exact(
     """L-BFGS on the mean log-likelihood, summed over every state."""
     wanted, plan = ground.wanted, ground.plan
     energy = ground.blank(start, torch.float64)
-    moments = counted(energy, ground.rows, ground.split)
     decay = ground.decay(ground.n_kept)
-    ascent = ground.ascent(energy, decay)
-    sizes = step_sizes(energy.base_mean, energy.mask, max(decay, FLOOR))
-    watching = partial(Likelihood, energy, exact=True)
-    watch = watch_of(ground.rows, ground.split, plan, watching, ground.streams)
+    watch = watch_of(ground.rows, ground.split, plan, ground.watching(energy, True), ground.streams)
     n_iterations = _N_ITERATIONS if wanted.n_updates == "auto" else plan.n_updates
-    climb = Climb(
-        energy,
-        ExactLikelihood(moments),
-        ascent.prior,
-        {"couplings": sizes.sqrt(), "fields": torch.ones_like(energy.fields)},
-        ClimbPlan(n_iterations, _TOL, time_limit=plan.time_limit),
-        Record(energy.parameters(), watch),
-    )
+    steps = ClimbPlan(n_iterations, _TOL, time_limit=plan.time_limit)
+    record = Record(energy.parameters(), watch)
+    climb = climb_on(ground, start, energy, ground.split, decay, steps, record)
     result = climbed(
         climb, "climb", observers=observers, checkpoint=checkpoint, verbose=wanted.verbose
     )
@@ -126,17 +128,23 @@ def begin_running(
 ) -> tuple[RunningFit, Ground]:
     """A running fit of fresh chains, from `energy` or, for None, from independent columns."""
     source = random_generator(wanted.random_state)
-    rows = row_source(table, start.device, None, start.observed)
+    table, known = start.widened(table)
+    if not are_summed(start):
+        raise ValueError("partial_fit cannot learn so many coupled hidden units (n_components)")
+    rows = row_source(table, start.device)
     wanted = replace(wanted, validation_fraction=0.0)
-    plan = plan_for(wanted, table.shape[0], False)
-    base = initial_bias(table, None, table.shape[0], start.units, start.observed)
+    plan = plan_for(wanted, table.shape[0], start.units.n_variables, False)
+    base = initial_bias(table, None, table.shape[0], start.units, known)
     if energy is not None:
         base = energy.base_fields.double()
     streams = Streams.drawn(0)
     ground = Ground(wanted, rows, Split(np.arange(0), np.arange(0)), plan, base, None, streams)
+    ground.averaged = start.n_hidden > 0
     if energy is None:
         energy = ground.blank(start)
+        awakened(energy, start.n_hidden, source)
     generator = generator_for(energy.device, source)
     metric = ground.ascent(energy, ground.decay(table.shape[0])).metric
-    learner = LEARNERS[wanted.learner].start(energy, plan, generator)
+    chains = LEARNERS[wanted.learner].start(energy, plan, generator)
+    learner = ground.learner(chains) if isinstance(chains, ChainLearner) else chains
     return RunningFit(energy, metric, learner, source, generator), ground

@@ -77,7 +77,8 @@ def tried(
     out, or with few, or a `weight_decay` that is given, no run is made. All runs
     have the same `watch`: particles that measure log Z are led on from model to model."""
     decay = ground.decay(ground.n_kept)
-    free = isinstance(ground.wanted.weight_decay, str)
+    # A strong pull would put hidden units to sleep for good.
+    free = isinstance(ground.wanted.weight_decay, str) and not ground.n_hidden
     n_updates = min(int(_SHARE * ground.plan.n_updates), _MOST)
     few = ground.plan.n_held < _FEWEST_HELD or n_updates < _FEWEST
     if watch is None or few or not free:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from harmonium.compute.device import device_for
 from harmonium.contract.checks import check_ranges
+from harmonium.data.sequences.alignment import Alignment
 from harmonium.data.tables import Table, check_sample_weight, check_states, has_holes
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
@@ -35,7 +36,14 @@ from harmonium.models.rbm.start import (
     check_learner,
     fit_energy,
 )
-from harmonium.models.reading import keep_names, layout_of, read_holes, reading_of, weights_of
+from harmonium.models.reading import (
+    keep_names,
+    layout_of,
+    read_holes,
+    reading_of,
+    running_rows,
+    weights_of,
+)
 from harmonium.units.hidden import HIDDEN
 
 __all__ = ["RBM"]
@@ -229,7 +237,8 @@ class RBM(Questions):
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """One pass over these rows at a constant learning rate, from where the model stands.
 
-        Chains persist between calls; nothing is held out and nothing averaged. `y` is ignored.
+        Chains persist between calls; nothing is held out and nothing averaged. `y` is ignored. Of
+        an alignment calls share columns and alphabet; each is weighed by itself.
         """
         self.check_parameters()
         if self.discriminative:
@@ -237,9 +246,8 @@ class RBM(Questions):
                 f"discriminative must be 0 for partial_fit, which learns without y, got "
                 f"{self.discriminative!r}; use fit"
             )
-        if is_wanted(X, self.visible):
-            raise ValueError("partial_fit learns from arrays of 0 and 1; use fit for frames")
         first = not hasattr(self, "components_")
+        X = running_rows(X, is_wanted(X, self.visible), None if first else self._layout, first)
         if first:
             self._attributes = None
         elif self._attributes is not None:
@@ -250,8 +258,11 @@ class RBM(Questions):
                 f"{len(self.components_)} hidden units; partial_fit goes on with them, fit starts "
                 "anew"
             )
-        table = check_states(self, X, reset=first)
-        weights = check_sample_weight(sample_weight, table)
+        if isinstance(X, Alignment):
+            table = self._read_rows(X)[0]
+        else:
+            table = check_states(self, X, reset=first)
+        weights = check_sample_weight(weights_of(X, sample_weight), table)
         check_learner(self.learner, self._units().sizes, HIDDEN[self.hidden](self.n_components))
         wanted = replace(asked(RBMParameters, vars(self)), validation_fraction=0.0)
         start = Start(device_for(self.device), self._units())

@@ -38,7 +38,8 @@ def contacts(
 
     Parameters
     ----------
-    model : a fitted model with ``couplings_``, or an RBM, by its
+    model : a fitted model with ``couplings_`` (of columns with each other: what hidden units beside
+        them tell is not counted), or an RBM, by its
         :meth:`~harmonium.RBM.effective_couplings`.
     X : whole rows that an RBM's couplings are averaged over; None draws 100 from the model.
     gap : the state left out of the norm: ``"auto"`` is the alphabet's gap, for models of an
@@ -111,11 +112,14 @@ def couplings_of(model: Any, X: Any = None, random_state: Any = 0) -> dict[tuple
         n_columns = int(model.n_features_in_)
         found = {pair: np.zeros((1, 1)) for pair in combinations(range(n_columns), 2)}
         for (i, j), table in own.items():
+            if max(i, j) >= n_columns:
+                continue  # hidden units come last
             table = np.asarray(table, dtype=np.float64)
             found[(min(i, j), max(i, j))] = table if i < j else table.T
         return found
     whole = np.asarray(own, dtype=np.float64)
-    return {(i, j): whole[i, j] for i in range(len(whole)) for j in range(i + 1, len(whole))}
+    n_columns = len(whole) - getattr(model, "n_components", 0) * hasattr(model, "couplings_")
+    return {pair: whole[pair] for pair in combinations(range(n_columns), 2)}
 
 
 def coupling_scores(
