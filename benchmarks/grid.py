@@ -138,7 +138,9 @@ def others(noisy: np.ndarray, clean: np.ndarray) -> dict[str, float]:
     return found
 
 
-def denoise(potentials: tuple[str, ...], write_to: str | None, read_from: str | None) -> None:
+def denoise(
+    potentials: tuple[str, ...], n_pictures: int, write_to: str | None, read_from: str | None
+) -> None:
     """The photographs, by posterior mean; "default" among the potentials: as `GridMRF()` is."""
     learned, judged = photographs()
     models = {"loaded": hm.load(read_from)} if read_from else {}
@@ -151,7 +153,7 @@ def denoise(potentials: tuple[str, ...], write_to: str | None, read_from: str | 
         if write_to:
             model.save(write_to)
     rows: list[dict[str, float]] = []
-    for name, clean in judged.items():
+    for name, clean in list(judged.items())[:n_pictures]:
         noise = np.random.default_rng(0).normal(0, SIGMA, clean.shape)
         noisy = clean + noise
         figures = {"noisy": psnr(noisy, clean), **others(noisy, clean)}
@@ -193,7 +195,6 @@ def fashion(
                 potential=potential,
                 places=True,
                 n_updates=n_updates,
-                learning_rate=1.0,
                 random_state=0,
             )
             classifier = hm.BayesClassifier(model).fit(X[train], labels[train])
@@ -202,10 +203,9 @@ def fashion(
             for own in classifier.estimators_:
                 # A nat of log Z is little beside what tells classes apart: a short annealing,
                 # kept with the model, in place of the one that score_samples would do.
-                own._keep_log_partition(
-                    own.log_partition(n_chains=50, n_temperatures=n_temperatures)
-                )
-                doubt = max(doubt, own._log_partition.std_error)
+                short = own.log_partition(n_chains=50, n_temperatures=n_temperatures)
+                own._keep_log_partition(short)
+                doubt = max(doubt, short.std_error)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)
                 joint = classifier.joint_log_prob(X[held])
@@ -226,6 +226,7 @@ if __name__ == "__main__":
     parser.add_argument("--potentials", nargs="*", help="instead of those the docs report")
     parser.add_argument("--levels", nargs="+", type=int, default=[8, 256])
     parser.add_argument("--per-class", type=int, default=1000, help="images a class to learn from")
+    parser.add_argument("--pictures", type=int, default=5, help="photographs that are judged")
     parser.add_argument("--updates", type=int, default=600, help="of the models of clothes")
     parser.add_argument("--temperatures", type=int, default=300, help="of annealing, for log Z")
     parser.add_argument("--model", help="write the last photograph model to this file")
@@ -234,7 +235,8 @@ if __name__ == "__main__":
     if "sweeps" in chosen.what:
         sweeps()
     if "denoise" in chosen.what:
-        denoise(tuple(chosen.potentials or ["default"]), chosen.model, chosen.load)
+        potentials = tuple(chosen.potentials or ["default"])
+        denoise(potentials, chosen.pictures, chosen.model, chosen.load)
     if "fashion" in chosen.what:
         fashion(
             tuple(chosen.levels),

@@ -5,8 +5,8 @@ in LMPLZ) and, where installed, its Python calls; each in a process of its own. 
 with pos.txt and neg.txt, of which a fifth is held out. `repair`: the share of injected errors
 repaired and of right words spoilt, beside the most frequent candidate without context. `edits`:
 words left out, put in and replaced, and how many edits are left after correcting with
-hm.noise.Edits, and with Replace. `tell`: telling the two apart, 5-fold, beside naive Bayes over
-words and pairs.
+hm.noise.Edits as they were made, and as if all three were. `tell`: telling the two apart, 5-fold,
+beside naive Bayes over words and pairs.
 """
 
 from __future__ import annotations
@@ -172,7 +172,13 @@ def edits(folder: str, n_texts: str = "200", share: float = 0.05) -> None:
     held = [texts[i].split() for i in order[: int(n_texts)]]
     chain = hm.NGram(3).fit([texts[i] for i in order[n_held:]])
     known = chain.vocabulary_[3:]
-    for kind in ("left out", "put in", "replaced", "all three"):
+    channels = {
+        "left out": hm.noise.Edits(delete=share),
+        "put in": hm.noise.Edits(insert=share),
+        "replaced": hm.noise.Edits(share),
+        "all three": hm.noise.Edits(share, share, share),
+    }
+    for kind, own in channels.items():
         noisy = []
         for text in held:
             read = []
@@ -186,13 +192,13 @@ def edits(folder: str, n_texts: str = "200", share: float = 0.05) -> None:
                 read.append(other if wrong else word)
             noisy.append(read)
         before = sum(map(Levenshtein.distance, held, noisy))
-        for noise in (hm.noise.Edits(share, share, share), hm.noise.Replace(share)):
+        for noise in dict.fromkeys((own, channels["all three"])):
             started = time.process_time()
             clean = chain.correct(noisy, noise=noise)
             seconds = time.process_time() - started
             after = sum(map(Levenshtein.distance, held, clean))
             print(
-                f"{kind}, {type(noise).__name__}: {before} edits before, {after} after, "
+                f"{kind}, {noise}: {before} edits before, {after} after, "
                 f"{1e3 * seconds / len(held):.0f} ms a text (of a core)",
                 flush=True,
             )

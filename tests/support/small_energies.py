@@ -18,6 +18,7 @@ from tests.support.network_oracle import SIZES, NetworkOracle, random_factors
 from harmonium.contract.energy import Energy
 from harmonium.contract.evidence import Evidence, TableReadings
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
+from harmonium.models.grid.inside import InsideEnergy, coarse_of, inside_shares
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.structure import Structure
 from harmonium.models.rbm.energy import RBMEnergy
@@ -161,6 +162,21 @@ def _grid(*model: object, dtype: torch.dtype = torch.float32) -> SmallEnergy:
     )
 
 
+def _coarse(dtype: torch.dtype, n_levels: int = 5) -> SmallEnergy:
+    grid = random_grid((2, 2), 3, "difference", 8, True, seed=3, dtype=dtype)
+    weights = np.random.default_rng(4).uniform(0.2, 1.0, n_levels)
+    inside = inside_shares(weights, 3)
+    X = np.array(list(itertools.product(range(n_levels), repeat=4)))
+    of = coarse_of(n_levels, 3)
+    each = [weights[k] / weights[of == of[k]].sum() for k in range(n_levels)]
+    oracle, base = GridOracle(grid), grid.base.double().numpy()
+    at_base = base[np.arange(4), of[X]].sum(1)
+    full = oracle.log_weights[oracle.index(of[X])]
+    own = np.log(each)[X].sum(1)
+    energy = InsideEnergy(grid, torch.tensor(inside, dtype=dtype))
+    return SmallEnergy(energy, X, lambda beta: own + (1 - beta) * at_base + beta * full)
+
+
 def _network(shape: str, zeros: bool, dtype: torch.dtype, seed: int) -> SmallEnergy:
     factors = random_factors(shape, seed, zeros=zeros, spread=1.3)
     oracle = NetworkOracle(factors)
@@ -206,6 +222,8 @@ MAKERS: dict[str, Callable[[], SmallEnergy]] = {
     "grid of 3 levels": lambda: _grid((2, 2), 3, "difference", 4, False),
     "grid of 3 levels, plain": lambda: _grid((2, 2), 3, "difference", 8, True, dtype=torch.float64),
     "grid with places": lambda: _grid((2, 2), 3, "block", 8, True),
+    "grid of coarse levels": lambda: _coarse(torch.float32),
+    "grid of coarse levels, plain": lambda: _coarse(torch.float64),
     "network of mixed sizes": lambda: _network("loop", False, torch.float32, 0),
     "network of wide factors": lambda: _network("wide", False, torch.float64, 1),
     "network with single states": lambda: _network("single", False, torch.float32, 2),

@@ -242,6 +242,9 @@ class Edits(NoiseChannel):
     Before each word, and before the end, words are put in: each with probability `insert` one
     more, drawn evenly from all words. Each word is left out with probability `delete`; else
     replaced, with probability `substitute`, by one drawn evenly. `insert` and `delete` are below 1.
+
+    Name the edits that are expected and no others: those that nobody made are found all the same,
+    at the cost of right words.
     """
 
     substitute: float = 0.0

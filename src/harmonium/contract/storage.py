@@ -209,6 +209,8 @@ def _encode_parameter(name: str, value: Any) -> Any:
         return value
     if isinstance(value, list):
         return [_encode_parameter(name, item) for item in value]
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return value.tolist()
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"__dict__": {key: _encode_parameter(name, item) for key, item in value.items()}}
     if isinstance(value, np.random.Generator | np.random.RandomState):

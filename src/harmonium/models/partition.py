@@ -30,6 +30,8 @@ Lead: TypeAlias = Callable[[Path, NDArray[np.float64]], Annealing]
 #: of those that count, the last only where the one before leaves an error above `_WANTED` nats.
 _FITTING, _COUNTING = (500, 500), (1500, 5000)
 _WANTED = 0.05
+#: States weighed in a run after the first, at most: about a minute of a network's.
+_MOST_CELLS = 2**30
 #: The part of the chains that must count.
 _AGREED = 0.3
 #: Of the run from clusters: its first, and the one that counts.
@@ -45,10 +47,10 @@ def annealed(
     bases: Bases | None = None,
 ) -> LogZ:
     """Annealed importance sampling from the energy's base over these numbers of `steps` in turn,
-    until the chains agree; each begins with a generator of its own. With `bases`, beside a check
-    from the model's clusters over half as many steps: weights do not betray a mode that chains
-    from one base never came to."""
-    for n_steps in steps:
+    until the chains agree, those after the first only as far as `_MOST_CELLS` allows; each begins
+    with a generator of its own. With `bases`, beside a check from the model's clusters over half
+    as many steps: weights do not betray a mode that chains from one base never came to."""
+    for n_steps in _bounded(steps, n_chains * sum(energy.sizes)):
         source = generator_for(energy.device, generator())
         with stage_bar(verbose, "log Z", n_steps) as show:
             estimate = annealed_importance_sampling(
@@ -65,6 +67,18 @@ def annealed(
     n_check = (max(1, n_steps // 10), max(1, 2 * n_steps // 5))
     lead = partial(anneal, n_chains=n_chains, generator=source)
     return agreed(estimate, _from_clusters(bases, n_check, lead, source))
+
+
+def _bounded(steps: tuple[int, ...], n_cells: int) -> list[int]:
+    """The `steps` of the first run, and of those after it as many as are worth their time, each
+    of which weighs `n_cells` states."""
+    found = list(steps[:1])
+    for wanted in steps[1:]:
+        n_steps = min(wanted, _MOST_CELLS // max(1, n_cells))
+        if n_steps < 2 * found[-1]:
+            break
+        found.append(n_steps)
+    return found
 
 
 def _from_clusters(

@@ -116,8 +116,11 @@ def annealed_importance_sampling(
 def summarise(
     log_weights: NDArray[np.float64], method: str, bound: Bound, n_temperatures: int
 ) -> LogZ:
-    """The log of the mean of `log_weights`, with its error and how far to trust it."""
-    if not np.isfinite(log_weights).all():
+    """The log of the mean of `log_weights`, with its error and how far to trust it.
+
+    A weight of zero, log -inf, counts as such: its chain ended at what cannot be.
+    """
+    if not (log_weights < np.inf).all() or np.isneginf(log_weights).all():
         nothing = (math.nan, math.nan, method, Bound.NONE, Status.NONFINITE, 0.0)
         return LogZ(*nothing, len(log_weights), n_temperatures)
     value, error, effective = log_mean_exp(log_weights)

@@ -30,7 +30,7 @@ _CHEAP = 4_000
 
 def potential_picture(model: GridMRF, caption: str = "") -> Picture:
     """The log of each clique's factor against the response of its filter."""
-    cliques = Cliques(model.filters_, model.n_levels)
+    cliques = Cliques(model.filters_, len(model.level_))
     with drawing(2.7) as figure:
         axes = figure.subplots()
         start = 0
@@ -106,7 +106,7 @@ def _potentials(model: GridMRF) -> list[Block]:
         )
     with drawing(2.1) as figure:
         axes = figure.subplots()
-        axes.plot(np.arange(model.n_levels), model.level_ - model.level_.max())
+        axes.plot(np.arange(len(model.level_)), model.level_ - model.level_.max())
         axes.set(xlabel="level", ylabel="log factor of a level")
         blocks.append(
             svg_picture(figure, "Learned potential of each level", "Potential of levels.")

@@ -15,6 +15,7 @@ from harmonium.contract.energy import Chains
 from harmonium.models.answers import Answerer
 from harmonium.models.grid.cuts import expand
 from harmonium.models.grid.energy import GridEnergy
+from harmonium.models.grid.inside import InsideEnergy
 from harmonium.models.question import Question
 from harmonium.sampling.modes import climb, height
 
@@ -68,11 +69,11 @@ class Annealing(Answerer):
     name = "annealing"
     wants = "a mode"
 
-    def __init__(self, build: Callable[[], GridEnergy]) -> None:
+    def __init__(self, build: Callable[[], GridEnergy | InsideEnergy]) -> None:
         self._build = build
 
     @cached_property
-    def energy(self) -> GridEnergy:
+    def energy(self) -> GridEnergy | InsideEnergy:
         return self._build()
 
     def covers(self, question: Question) -> Tensor:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.models.grid.energy import GridEnergy
+from harmonium.models.grid.inside import coarse_of
 
 __all__ = ["factor_tables"]
 
@@ -13,10 +14,15 @@ __all__ = ["factor_tables"]
 MAX_ENTRIES = 2**20
 
 
-def factor_tables(energy: GridEnergy) -> list[tuple[list[str], NDArray[np.float64]]]:
+def factor_tables(
+    energy: GridEnergy, inside: NDArray[np.float64] | None = None
+) -> list[tuple[list[str], NDArray[np.float64]]]:
     """The grid as factors: for each pixel and each clique the names of its variables,
-    ``"row,column"``, and their table."""
-    n_levels = energy.n_states
+    ``"row,column"``, and their table; with log shares ``inside (L,)``, of levels inside those of
+    `energy`."""
+    n_levels = energy.n_states if inside is None else len(inside)
+    of = coarse_of(n_levels, energy.n_states)
+    own = np.zeros(n_levels) if inside is None else inside
     largest = max((np.count_nonzero(k) for k in energy.cliques.filters), default=1)
     if float(n_levels) ** largest > MAX_ENTRIES:
         raise ValueError(
@@ -27,12 +33,14 @@ def factor_tables(energy: GridEnergy) -> list[tuple[list[str], NDArray[np.float6
     bias = energy.bias().double().expand(energy.n_variables, -1).numpy()
     tables = energy.tables().double().numpy()
     factors = [
-        ([f"{y},{x}"], np.exp(bias[y * width + x])) for y in range(height) for x in range(width)
+        ([f"{y},{x}"], np.exp(bias[y * width + x][of] + own))
+        for y in range(height)
+        for x in range(width)
     ]
     for index, kernel in enumerate(energy.cliques.filters):
         taps = np.argwhere(kernel)
         zero = int(energy.cliques.offsets[index]) + energy.cliques.radii[index]
-        levels = np.meshgrid(*[np.arange(n_levels)] * len(taps), indexing="ij")
+        levels = np.meshgrid(*[of] * len(taps), indexing="ij")
         weights = [int(kernel[dy, dx]) for dy, dx in taps]
         response = np.sum([w * k for w, k in zip(weights, levels, strict=True)], axis=0)
         table = np.exp(tables[zero + response])

@@ -30,10 +30,19 @@ from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.models.grid.cliques import POTENTIALS
 from harmonium.models.grid.energy import GridEnergy
+from harmonium.models.grid.inside import n_coarse_of
 from harmonium.models.grid.patch_mixture import PatchMixture
 from harmonium.models.grid.questions import Questions
 from harmonium.models.grid.stages import go_on, learn
-from harmonium.models.grid.start import GridParameters, mixture_of_patches, split_colours
+from harmonium.models.grid.start import (
+    GridParameters,
+    check_shares,
+    inside_of,
+    mixture_of_patches,
+    rate_of,
+    shared_levels,
+    split_colours,
+)
 from harmonium.models.settings import LEARNING_RANGES, positive
 
 __all__ = ["GridMRF"]
@@ -47,13 +56,15 @@ def _neighbours(name: str, value: Any) -> Any:
 
 _RANGES: dict[str, Range] = {
     "n_levels": integer(2, 256),
+    "n_coarse": or_else("auto", or_else(None, integer(2, 256))),
+    "level_shares": check_shares,
     "neighbours": _neighbours,
     "potential": choice(*POTENTIALS),
     "places": check_flag,
     "learner": choice("pcd", "pseudo", "exact"),
     "n_updates": or_else("auto", integer(1)),
     "n_chains": or_else("auto", integer(1)),
-    "learning_rate": positive,
+    "learning_rate": or_else("auto", positive),
     "n_gibbs": integer(1),
     "patch_size": or_else(None, or_else("auto", integer(2))),
     "n_patches": integer(1),
@@ -72,6 +83,12 @@ class GridMRF(Questions):
     Parameters
     ----------
     n_levels : levels of a pixel, 2 to 256.
+    n_coarse : how many coarse levels, 2 to `n_levels`, of equal width depend on each other, a
+        level being independent of all else given its coarse one; None: levels do themselves.
+        ``"auto"``: as None, but 12 for models of several classes that are to be compared
+        (:class:`~harmonium.BayesClassifier`), with places and more than 16 levels.
+    level_shares : ``(n_levels,)`` numbers above 0: how often each level is, for its share of its
+        coarse level; None: as often as in the images.
     neighbours : 4 or 8: which pairs of pixels are cliques.
     potential : ``"difference"``: of pairs alone. ``"block"``: also of 2x2 blocks (the
         difference of differences). ``"multiscale"``: also of curvatures over three pixels and
@@ -84,6 +101,7 @@ class GridMRF(Questions):
     n_updates : gradient steps of ``"pcd"``, iterations of ``"exact"``; ``"auto"``: 600.
     n_chains : persistent chains; ``"auto"``: as many as hold 65,536 pixels, at most 256.
     learning_rate : at the start, in units of Newton's step; it falls linearly to zero.
+        ``"auto"``: 1 with places, else 0.3; 0.3 for ``partial_fit``.
     n_gibbs : sweeps of the chains a step.
     patch_size : side of the square patches that are learned from in place of whole images
         (only without `places`); None: whole images; ``"auto"``: 32 where images are larger
@@ -109,6 +127,7 @@ class GridMRF(Questions):
     knots_, level_, place_ : the parameters of a
         :class:`~harmonium.models.grid.energy.GridEnergy`.
     filters_ : the cliques' filters.
+    inside_ : log P(level given its coarse level), ``(n_levels,)``, or None.
     patches_ : a :class:`~harmonium.models.grid.patch_mixture.PatchMixture`, or None.
     pseudo_log_likelihood_ : mean log P(pixel given the others) after the first stage, nats; of
         a random part of the images where they are many.
@@ -126,13 +145,15 @@ class GridMRF(Questions):
         self,
         *,
         n_levels: int = 256,
+        n_coarse: int | str | None = "auto",
+        level_shares: Any = None,
         neighbours: int = 4,
         potential: str = "difference",
         places: bool = False,
         learner: str = "pcd",
         n_updates: int | str = "auto",
         n_chains: int | str = "auto",
-        learning_rate: float = 0.3,
+        learning_rate: float | str = "auto",
         n_gibbs: int = 1,
         patch_size: int | str | None = "auto",
         n_patches: int = 160,
@@ -145,6 +166,8 @@ class GridMRF(Questions):
         verbose: int = 0,
     ) -> None:
         self.n_levels = n_levels
+        self.n_coarse = n_coarse
+        self.level_shares = level_shares
         self.neighbours = neighbours
         self.potential = potential
         self.places = places
@@ -176,7 +199,9 @@ class GridMRF(Questions):
         self._running = None
         begun = monotonic()
         wanted = asked(GridParameters, vars(self))
+        inside = inside_of(wanted, X, weights)
         found = learn(wanted, X, weights, self._cliques(), device_for(self.device))
+        self.inside_ = inside
         self._take(found.energy, found.pseudo_log_likelihood)
         self._keep_result(found.result)
         left = None if wanted.time_limit is None else begun + wanted.time_limit - monotonic()
@@ -199,14 +224,16 @@ class GridMRF(Questions):
         wanted = replace(
             asked(GridParameters, vars(self)),
             validation_fraction=0.0,
+            learning_rate=rate_of(self.learning_rate, places=False),
             checkpoint=None,
             time_limit=None,
         )
         if not hasattr(self, "level_"):
             begun = replace(wanted, learner="pseudo")
+            self.inside_ = inside_of(wanted, X, weights)
             found = learn(begun, X, weights, self._cliques(), device_for(self.device))
             self._take(found.energy, found.pseudo_log_likelihood)
-        energy = self.build_energy(torch.float32)
+        energy = self._grid(torch.float32)
         self._running, n_updates = go_on(wanted, X, weights, energy, self._running)
         learned = self._running.energy
         assert isinstance(learned, GridEnergy)
@@ -216,6 +243,13 @@ class GridMRF(Questions):
 
     def check_parameters(self) -> None:
         check_ranges(vars(self), _RANGES)
+        n_coarse_of(self.n_coarse, self.n_levels)
+
+    def shared_parameters(self, X: Any) -> dict[str, Any]:
+        """What models of several classes must share to be compared: how levels lie inside coarse
+        ones, which then tells nothing of the class."""
+        self.check_parameters()
+        return shared_levels(asked(GridParameters, vars(self)), X)
 
     def _take(self, energy: GridEnergy, pseudo_log_likelihood: float) -> None:
         """Keep what was learned."""
@@ -243,6 +277,8 @@ class GridMRF(Questions):
         if self.patches_ is not None:
             arrays["patch_shares"] = self.patches_.shares.numpy()
             arrays["patch_covariances"] = self.patches_.covariances.numpy()
+        if self.inside_ is not None:
+            arrays["inside"] = self.inside_
         known = self.known_log_partition
         facts = {
             "image_shape": list(self.image_shape_),
@@ -262,17 +298,20 @@ class GridMRF(Questions):
         self.image_shape_ = (height, width)
         self.n_features_in_ = self.image_shape_[0] * self.image_shape_[1]
         cliques = self._cliques()
+        coarse = cliques.n_levels < self.n_levels
         check_arrays(
             arrays,
             {
                 "knots": ("float", (sum(cliques.n_knots),)),
-                "level": ("float", (self.n_levels,)),
-                "base": ("float", (self.n_features_in_ if self.places else 1, self.n_levels)),
+                "level": ("float", (cliques.n_levels,)),
+                "base": ("float", (self.n_features_in_ if self.places else 1, cliques.n_levels)),
+                **({"inside": ("float", (self.n_levels,))} if coarse else {}),
                 **({"place": ("float", (self.n_features_in_, None))} if self.places else {}),
             },
         )
         self.knots_, self.level_, self._base = arrays["knots"], arrays["level"], arrays["base"]
         self.place_ = arrays["place"] if self.places else None
+        self.inside_ = arrays["inside"] if coarse else None
         self.filters_ = cliques.filters
         self.patches_ = PatchMixture.from_arrays(arrays) if "patch_shares" in arrays else None
         self.pseudo_log_likelihood_ = float(facts["pseudo_log_likelihood"])

@@ -21,6 +21,7 @@ from harmonium.models.grid.answers import Annealing, GraphCuts, has_maxflow
 from harmonium.models.grid.cliques import Cliques, cliques_for
 from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.factors import factor_tables
+from harmonium.models.grid.inside import InsideEnergy, coarse_of, n_coarse_of
 from harmonium.models.grid.patch_means import PatchMeans
 from harmonium.models.grid.patch_mixture import PatchMixture
 from harmonium.models.grid.pseudo import pseudo_moments
@@ -53,6 +54,7 @@ class Questions(EnergyModel):
     _annealing_steps: ClassVar[tuple[int, ...]] = (1000,)
 
     n_levels: int
+    n_coarse: int | str | None
     neighbours: int
     potential: str
     device: str
@@ -62,12 +64,23 @@ class Questions(EnergyModel):
     level_: NDArray[np.float64]
     place_: NDArray[np.float64] | None
     patches_: PatchMixture | None
+    inside_: NDArray[np.float64] | None = None
     _base: NDArray[np.float64]
 
     def _cliques(self) -> Cliques:
-        return cliques_for(self.potential, self.neighbours, self.n_levels)
+        n_states = n_coarse_of(self.n_coarse, self.n_levels)
+        return cliques_for(self.potential, self.neighbours, n_states)
 
-    def build_energy(self, dtype: torch.dtype, shape: tuple[int, int] | None = None) -> GridEnergy:
+    def build_energy(
+        self, dtype: torch.dtype, shape: tuple[int, int] | None = None
+    ) -> GridEnergy | InsideEnergy:
+        grid = self._grid(dtype, shape)
+        if self.inside_ is None:
+            return grid
+        return InsideEnergy(grid, torch.from_numpy(self.inside_.copy()).to(grid.device, dtype))
+
+    def _grid(self, dtype: torch.dtype, shape: tuple[int, int] | None = None) -> GridEnergy:
+        """What the cliques act on: levels, or coarse ones."""
         device = device_for(self.device)
 
         def tensor(array: NDArray[np.float64]) -> torch.Tensor:
@@ -89,6 +102,8 @@ class Questions(EnergyModel):
         arrays = [self.knots_, self.level_, self._base]
         if self.place_ is not None:
             arrays.append(self.place_)
+        if self.inside_ is not None:
+            arrays.append(self.inside_)
         facts = (self.image_shape_, self.n_levels, self.potential, self.neighbours)
         return arrays, facts
 
@@ -127,10 +142,14 @@ class Questions(EnergyModel):
         narrow = partial(self.build_energy, torch.float32, codec.shape)
         wide = partial(self.build_energy, torch.float64, codec.shape)
         asked = method == "graphcut"
-        cuts = GraphCuts(narrow, self.n_levels if asked else _MAX_CUT_LEVELS)
+        cuts = GraphCuts(
+            partial(self._grid, torch.float32, codec.shape),
+            self.n_levels if asked else _MAX_CUT_LEVELS,
+        )
+        able = self.inside_ is None and (asked or has_maxflow())
         return (
             Enumeration(codec.sizes, lambda: wide().log_weight),
-            *([cuts] if asked or has_maxflow() else []),
+            *([cuts] if able else []),
             Annealing(narrow),
             PatchMeans(self.patches_, codec.shape, self.n_levels),
             GibbsChains(narrow, _SCHEDULE, modes=method == "gibbs", verbose=self.verbose),
@@ -143,10 +162,12 @@ class Questions(EnergyModel):
         if has_colours(X):
             X = stack_of(X, "X")  # says that channels are asked one at a time
         codec = self._codec(X)
-        energy = self.build_energy(torch.float32, codec.shape)
-        rows = torch.from_numpy(codec.read(X)).to(energy.device, torch.float32)
+        energy, levels = self._grid(torch.float32, codec.shape), codec.read(X).astype(np.int64)
+        inside = 0.0 if self.inside_ is None else self.inside_[levels].sum(1)
+        states = coarse_of(self.n_levels, energy.n_states)[levels]
+        rows = torch.from_numpy(states).to(energy.device, torch.float32)
         one = torch.ones(1, device=energy.device)
-        return np.array([pseudo_moments(energy, row[None], one)[0] for row in rows])
+        return inside + np.array([pseudo_moments(energy, row[None], one)[0] for row in rows])
 
     def sample(
         self,
@@ -190,5 +211,5 @@ class Questions(EnergyModel):
         check_is_fitted(self)
         from harmonium.models.network.model import Factor, MarkovNetwork
 
-        tables = factor_tables(self.build_energy(torch.float64))
+        tables = factor_tables(self._grid(torch.float64), self.inside_)
         return MarkovNetwork([Factor(names, table) for names, table in tables])

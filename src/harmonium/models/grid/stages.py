@@ -29,6 +29,7 @@ from harmonium.learning.watch import Likelihood, Watching
 from harmonium.learning.watch import PseudoLikelihood as PseudoWatch
 from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.energy import GridEnergy
+from harmonium.models.grid.inside import coarse_of
 from harmonium.models.grid.metric import Counts
 from harmonium.models.grid.prior import Smooth
 from harmonium.models.grid.pseudo import met, pseudo_moments
@@ -67,7 +68,7 @@ def learn(
 ) -> GridFit:
     """Pseudo-likelihood first, then, unless that was all that was asked for, likelihood."""
     checkpoint, streams = opened(wanted.checkpoint, wanted.random_state)
-    rows, shape = _rows(wanted, X, weights, device, streams.split)
+    rows, shape = _rows(wanted, X, weights, device, streams.split, cliques.n_levels)
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
     plan = plan_for(wanted, n_rows_of(rows), shape[0] * shape[1])
@@ -86,7 +87,7 @@ def go_on(
 ) -> tuple[RunningFit, int]:
     """A pass over images from where `energy` stands: what to go on from next, and its updates."""
     source = random_generator(wanted.random_state) if running is None else running.source
-    rows, shape = _rows(wanted, X, weights, energy.device, source)
+    rows, shape = _rows(wanted, X, weights, energy.device, source, energy.n_states)
     if shape != energy.shape:
         raise ValueError(
             f"X must give images or patches of shape {energy.shape}, as before, got {shape}"
@@ -105,13 +106,16 @@ def _rows(
     weights: NDArray[np.float64] | None,
     device: torch.device,
     generator: np.random.Generator,
+    n_states: int,
 ) -> tuple[Memory, tuple[int, int]]:
-    """The images or patches to learn from as rows of states, and their shape."""
+    """The images or patches to learn from as rows of states, coarse where these are fewer than
+    levels, and their shape."""
     images = gather_images(wanted, X, generator)
     if weights is not None and images.source is not None:
         weights = weights[images.source]
     n, height, width = images.pixels.shape
-    table = images.pixels.reshape(n, -1).astype(np.uint8)
+    levels = images.pixels.reshape(n, -1).astype(np.int64)
+    table = coarse_of(wanted.n_levels, n_states)[levels].astype(np.uint8)
     return Memory(table, device, weights), (height, width)
 
 

@@ -15,6 +15,7 @@ from harmonium.data.patches import random_patches
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.energy import GridEnergy, level_hats
+from harmonium.models.grid.inside import inside_shares, n_coarse_of
 from harmonium.models.grid.patch_mixture import SIDE, PatchMixture, learn_mixture
 from harmonium.models.grid.readings import check_images
 
@@ -22,10 +23,14 @@ __all__ = [
     "GridParameters",
     "Images",
     "base_table",
+    "check_shares",
     "gather_images",
     "initial_energy",
+    "inside_of",
     "mixture_of_patches",
     "plan_for",
+    "rate_of",
+    "shared_levels",
     "split_colours",
 ]
 
@@ -33,10 +38,13 @@ __all__ = [
 _LARGE, _PATCH = 64, 32
 #: Steps of the likelihood: the chains have to unlearn a good deal of the start.
 _N_UPDATES = 600
+_RATE, _PLACES_RATE = 0.3, 1.0
 #: Pixels of all chains together, and of a batch.
 _PIXELS_A_STEP = 2**16
 #: Images that tell well enough which parameters are best, and images that are shown beside.
 _MOST_HELD, _N_SHOWN = 500, 200
+#: Coarse levels of models that tell classes apart, which have more levels than this.
+_N_COARSE, _ALL_APART = 12, 16
 #: Kinds of small patches of photographs, which have more levels than this.
 _N_PATCH_KINDS, _FEW_LEVELS = 100, 64
 
@@ -46,17 +54,19 @@ class GridParameters(Wanted):
     """What the fit of a grid reads of the model's parameters, checked; named as they are."""
 
     n_levels: int
+    n_coarse: int | str | None
     neighbours: int
     potential: str
     places: bool
     learner: str
     n_updates: int | str
     n_chains: int | str
-    learning_rate: float
+    learning_rate: float | str
     n_gibbs: int
     patch_size: int | str | None
     n_patches: int
     n_patch_kinds: int | str
+    level_shares: Any
 
 
 @dataclass
@@ -150,6 +160,62 @@ def mixture_of_patches(
     return learn_mixture(images, weights, int(n_kinds), wanted.n_levels, generator, seconds)
 
 
+def check_shares(name: str, value: Any) -> Any:
+    """A range: None, or numbers above 0."""
+    if value is None:
+        return None
+    try:
+        found = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.zeros(1)
+    if found.ndim != 1 or not (np.isfinite(found) & (found > 0)).all():
+        raise ValueError(f"{name} must be None or numbers above 0, one a level, got {value!r}")
+    return value
+
+
+def shared_levels(wanted: GridParameters, X: Any) -> dict[str, Any]:
+    """Constructor parameters for models of several classes: coarse levels whose insides are the
+    same in all, and so tell nothing of the class."""
+    n_coarse = wanted.n_coarse
+    if n_coarse == "auto" and wanted.places and wanted.n_levels > _ALL_APART:
+        n_coarse = None if wanted.potential == "independent" else _N_COARSE
+    if n_coarse_of(n_coarse, wanted.n_levels) == wanted.n_levels:
+        return {}
+    shares = _level_weights(wanted, *split_colours(X, None))
+    return {"n_coarse": n_coarse, "level_shares": shares.tolist()}
+
+
+def inside_of(
+    wanted: GridParameters, X: Any, weights: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """log P(level given its coarse level); None where no level is coarse."""
+    n_coarse = n_coarse_of(wanted.n_coarse, wanted.n_levels)
+    if n_coarse == wanted.n_levels:
+        return None
+    return inside_shares(_level_weights(wanted, X, weights), n_coarse)
+
+
+def _level_weights(
+    wanted: GridParameters, X: Any, weights: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """What each level counts, float64 ``(n_levels,)``, above 0: as given, or in the images `X`
+    with half a pixel added."""
+    n_levels = wanted.n_levels
+    if wanted.level_shares is not None:
+        found = np.asarray(wanted.level_shares, dtype=np.float64)
+        if found.shape != (n_levels,):
+            raise ValueError(
+                f"level_shares must have n_levels={n_levels} numbers, got shape {found.shape}"
+            )
+        return found
+    images = pictures_of(X, n_levels)
+    own = np.ones(len(images)) if weights is None else weights
+    counts = np.full(n_levels, 0.5)
+    for image, weight in zip(images, own, strict=True):
+        counts += weight * np.bincount(image.astype(np.int64).reshape(-1), minlength=n_levels)
+    return counts
+
+
 def gather_images(wanted: GridParameters, X: Any, generator: np.random.Generator) -> Images:
     """The images, or patches of them, that are `wanted` to learn from; checked."""
     images = pictures_of(X, wanted.n_levels)
@@ -202,6 +268,13 @@ def initial_energy(
     )
 
 
+def rate_of(learning_rate: float | str, *, places: bool) -> float:
+    """Newton's steps a step: as wanted, else more for places, whose potentials move slowly."""
+    if not isinstance(learning_rate, str):
+        return learning_rate
+    return _PLACES_RATE if places else _RATE
+
+
 def plan_for(wanted: GridParameters, n_images: int, n_pixels: int) -> Plan:
     """Every number of the second stage that the user left to us."""
     fitting = max(1, _PIXELS_A_STEP // n_pixels)
@@ -209,7 +282,7 @@ def plan_for(wanted: GridParameters, n_images: int, n_pixels: int) -> Plan:
     return Plan(
         n_updates=_N_UPDATES if wanted.n_updates == "auto" else int(wanted.n_updates),
         batch_size=min(n_images - n_held, fitting),
-        rate=wanted.learning_rate,
+        rate=rate_of(wanted.learning_rate, places=wanted.places),
         n_chains=min(fitting, 256) if wanted.n_chains == "auto" else int(wanted.n_chains),
         n_gibbs=wanted.n_gibbs,
         n_held=n_held,
