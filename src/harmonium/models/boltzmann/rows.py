@@ -49,6 +49,7 @@ class Visible:
         estimator learns ``n_features_in_`` and names of features."""
         if is_frame_like(X, visible):
             layout, table, observed = layout_of(X, visible, missing)
+            _check_counted(layout)
             estimator.n_features_in_ = table.shape[1] + len(layout.schema.left_out)
             keep_names(estimator, X)
             return cls(table.shape[1], 0, layout), table, observed
@@ -111,6 +112,16 @@ class Visible:
         if layout is not None and len(layout.sizes) != n_columns:
             raise ValueError(f"columns: the schema has {len(layout.sizes)}, wanted {n_columns}")
         return cls(n_columns, n_states, layout)
+
+
+def _check_counted(layout: Layout) -> None:
+    """Refuse columns whose couplings would not be tables of their states."""
+    for column, size, width in zip(layout.columns, layout.sizes, layout.units.widths, strict=True):
+        if width not in (size, size - 1):
+            raise ValueError(
+                f"visible: column {column.name!r} of kind {column.kind!r} is for hm.RBM, a "
+                "BoltzmannMachine couples states one by one; wanted 'quantile' or 'count'"
+            )
 
 
 def _n_states(X: Any, visible: Any) -> int:
