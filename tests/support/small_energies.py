@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
+from scipy.stats import norm, truncnorm
 from tests.support.grid_oracle import GridOracle, random_grid
 from tests.support.hidden_oracle import log_partition, random_layer, told
 from tests.support.network_oracle import SIZES, NetworkOracle, random_factors
@@ -25,6 +26,7 @@ from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
+from harmonium.units.gaussian import Gaussian
 from harmonium.units.hidden import HIDDEN
 from harmonium.units.mixed import Mixed
 
@@ -105,10 +107,11 @@ def _rbm(
     hidden = HIDDEN[kind](n_hidden, {name: torch.tensor(v, dtype=dtype) for name, v in own.items()})
     energy = RBMEnergy(*(torch.tensor(p, dtype=dtype) for p in (W, b, c, base)), units, hidden)
     X, S = _states(units)
+    by_itself = _by_itself(units, X)
 
     def path(beta: float) -> Array:
         summed = log_partition(kind, beta * (S @ W + c), told(own))
-        return np.asarray(summed + S @ ((1 - beta) * base + beta * b))
+        return np.asarray(summed + S @ ((1 - beta) * base + beta * b) + by_itself)
 
     return SmallEnergy(energy, X, path)
 
@@ -119,10 +122,33 @@ def _states(units: Units) -> tuple[NDArray[np.int64], Array]:
     columns = []
     for variable in range(X.shape[1]):
         states = units.sizes[variable]
+        if states == _N_LEVELS:
+            columns += list(_level_statistics()[X[:, variable]].T)
+            continue
         # A softmax group has a column a state; a unit of 0 or 1 beside it is its own column.
         grouped = not isinstance(units, Bernoulli) and not _is_bit(units, variable)
         columns += [X[:, variable] == k for k in range(states)] if grouped else [X[:, variable]]
     return X, np.stack(columns, axis=1).astype(float)
+
+
+#: Levels of a normal number an eighth wide, the outer two without end.
+_N_LEVELS = 64
+_ENDS = np.concatenate([[-np.inf], np.arange(-31, 32) / 8, [np.inf]])
+
+
+@cache
+def _level_statistics() -> Array:
+    """z / 2 and (z^2 - 1) / sqrt(8), their means in each level of a standard normal number."""
+    levels = [truncnorm(low, high) for low, high in itertools.pairwise(_ENDS)]
+    return np.array([[one.mean() / 2, (one.moment(2) - 1) / np.sqrt(8)] for one in levels])
+
+
+def _by_itself(units: Units, X: NDArray[np.int64]) -> Array:
+    """log of what states weigh without parameters: of a normal number the mass of its level."""
+    numbers = [i for i, size in enumerate(units.sizes) if size == _N_LEVELS]
+    each = np.diff(norm.cdf(np.minimum(_ENDS[:33], 0.0)))
+    log_masses = np.log(np.concatenate([each, each[::-1]]))
+    return np.asarray(log_masses[X[:, numbers]].sum(1))
 
 
 def _boltzmann(
@@ -200,6 +226,12 @@ MAKERS: dict[str, Callable[[], SmallEnergy]] = {
     "rbm with a label": lambda: _rbm(_LABELLED, 3, torch.float32, 2),
     "rbm with a label, plain": lambda: _rbm(_LABELLED, 4, torch.float64, 3),
     "rbm of categories": lambda: _rbm(Categorical((3, 2, 4)), 3, torch.float32, 4),
+    "rbm of a normal number": lambda: _rbm(
+        Mixed((Bernoulli(2), Gaussian(1))), 3, torch.float32, 13
+    ),
+    "rbm of a normal number, plain": lambda: _rbm(
+        Mixed((Gaussian(1), Categorical((3, 3)))), 3, torch.float64, 22
+    ),
     "rbm with gaussian hidden units": lambda: _rbm(Bernoulli(5), 3, torch.float32, 5, "gaussian"),
     "rbm with relu hidden units": lambda: _rbm(_LABELLED, 4, torch.float32, 6, "relu"),
     "rbm with drelu hidden units": lambda: _rbm(Bernoulli(5), 4, torch.float32, 7, "drelu"),

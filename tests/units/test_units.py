@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from harmonium.contract.noise import Replace
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
+from harmonium.units.gaussian import LEVELS, Gaussian
 from harmonium.units.mixed import Mixed
 from harmonium.units.space import log2_states, n_states, states_of
 
@@ -20,6 +23,9 @@ LAYERS: dict[str, Units] = {
     "categorical": Categorical([3, 2, 4]),
     "mixed": Mixed([Bernoulli(2), Categorical([3]), Bernoulli(1), Categorical([2, 4])]),
     "one state": Categorical([1, 3]),
+    "gaussian": Gaussian(2),
+    "gaussian, or missing": Gaussian(1, absent=True),
+    "mixed with gaussian": Mixed([Bernoulli(2), Categorical([3]), Gaussian(1, absent=True)]),
 }
 
 
@@ -87,7 +93,7 @@ def test_readings_are_inputs(name):
     readings = TableReadings(torch.from_numpy(found.rows), torch.from_numpy(found.table))
     each = readings.select(torch.zeros(len(x), dtype=torch.long)).log_weight(x)
     p = torch.softmax(log_weights + each, 0)
-    given = units.mean(inputs + units.read(readings, slice(None)))
+    given = units.mean(units.read(inputs, readings, slice(None)))
     torch.testing.assert_close(given[0], p @ units.statistics(x), atol=1e-12, rtol=0)
 
 
@@ -113,3 +119,34 @@ def test_runs_of_levels_are_where_their_statistics_are():
     assert groups.runs == ((0, 3), (7, 9))
     assert Mixed([Bernoulli(2), groups, Categorical([5], [4])]).runs == ((2, 5), (9, 11), (11, 15))
     assert Categorical([3, 2]).runs == Bernoulli(3).runs == ()
+
+
+def test_normal_numbers_have_the_mean_and_variance_that_their_inputs_say():
+    """P(z) ~ exp(-z^2 / 2 + I1 z / 2 + I2 (z^2 - 1) / sqrt(8)) on the line, told by levels an
+    eighth wide: what varies inside a level is missing, a twelfth of its square, and a little more
+    in the outer two."""
+    units, z = Gaussian(1), torch.from_numpy(LEVELS)
+    for mean, variance in ((0.0, 1.0), (0.7, 0.5), (-1.2, 0.1)):
+        inputs = torch.tensor([[2 * mean / variance, math.sqrt(2) * (1 - 1 / variance)]]).double()
+        p = units.probabilities(inputs, 64)[0, 0]
+        assert float(p @ z) == pytest.approx(mean, abs=0.01)
+        assert float(p @ z**2 - (p @ z) ** 2) == pytest.approx(variance, abs=0.125**2 / 11)
+
+
+def test_what_states_add_to_others_is_told_a_variable():
+    for units in LAYERS.values():
+        weights = torch.from_numpy(np.random.default_rng(5).normal(size=(units.n_statistics, 3)))
+        x = torch.cat(list(states_of(units.sizes)))
+        each = units.by_state(weights)
+        wanted = units.statistics(x) @ weights
+        found = sum(own[x[:, i].long()] for i, own in enumerate(each))
+        torch.testing.assert_close(found, wanted, atol=1e-12, rtol=0)
+
+
+def test_base_inputs_of_many_means_are_those_of_each():
+    for units in LAYERS.values():
+        x = torch.cat(list(states_of(units.sizes)))
+        shares = torch.from_numpy(np.random.default_rng(6).dirichlet(np.ones(len(x)), 4))
+        means = shares @ units.statistics(x)
+        each = torch.stack([units.base_inputs(mean, 50.0) for mean in means])
+        torch.testing.assert_close(units.base_inputs(means, 50.0), each, atol=1e-9, rtol=1e-9)

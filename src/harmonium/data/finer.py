@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harmonium.data.columns.base import Array, Column
 from harmonium.data.columns.binned import Binned
+from harmonium.data.columns.measured import Measured
 from harmonium.data.frames import Cells
 
 __all__ = ["with_finer_bins"]
@@ -40,7 +41,7 @@ def with_finer_bins(decided: Mapping[str, T], cells: Mapping[str, Cells]) -> dic
     left = _left_over(decided, cells)
     for name, share in left.items():
         column = found[name]
-        if share <= _TOLD and isinstance(column, Binned):
+        if share <= _TOLD and isinstance(column, Measured):
             values = cells[name].values
             widest = max(share, _NARROWEST) * float(np.nanstd(values))
             found[name] = type(column).fit(name, values, widest)  # type: ignore[assignment]

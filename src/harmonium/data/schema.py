@@ -60,8 +60,8 @@ class Schema:
         Parameters
         ----------
         visible : None or "auto" to look at types and values; a kind for all columns
-            ("bernoulli", "categorical", "ordinal", "count", "quantile", "identifier");
-            ``{column: kind}``; ``{column: [categories in order]}``.
+            ("bernoulli", "categorical", "ordinal", "count", "quantile", "gaussian",
+            "identifier"); ``{column: kind}``; ``{column: [categories in order]}``.
         handle_unknown : "error" or "missing": what labels are that are none of the categories,
             here and in questions; see the attribute.
 

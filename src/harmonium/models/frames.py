@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harmonium.contract.noise import BitFlip, Cells, NoiseChannel, Replace, check_channel
 from harmonium.data.columns import Column
+from harmonium.data.columns.gaussian import Gaussian as GaussianColumn
 from harmonium.data.frames import is_frame, names_of
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.alignment import Alignment
@@ -21,6 +22,7 @@ from harmonium.models.sequences import SequenceCodec
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
+from harmonium.units.gaussian import Gaussian
 from harmonium.units.mixed import Mixed
 
 __all__ = ["FrameCodec", "Layout", "framed", "is_wanted"]
@@ -33,7 +35,8 @@ class Layout:
     """How the columns of a frame are variables of an energy.
 
     ``schema`` says what they are. ``order`` are their numbers in the order of the variables:
-    those of two states come first, which units of 0 or 1 are faster for. ``absent`` says of each
+    those of two states come first, which units of 0 or 1 are faster for, then labels and bins,
+    then normal numbers. ``absent`` says of each
     variable whether it has a state more, the last: the cell is missing. ``rows`` says that
     columns were an array's, and answers are arrays.
     """
@@ -50,7 +53,9 @@ class Layout:
         if not columns:
             raise ValueError("X: no column is left to learn from; wanted one that varies")
         sizes = [c.n_states + int(more) for c, more in zip(columns, absent, strict=True)]
-        order = sorted(range(len(sizes)), key=lambda j: sizes[j] != 2)
+        order = sorted(
+            range(len(sizes)), key=lambda j: (sizes[j] != 2, _rank(columns[j], bool(absent[j])))
+        )
         return cls(schema, tuple(order), tuple(bool(absent[j]) for j in order), rows)
 
     @property
@@ -67,12 +72,18 @@ class Layout:
     @property
     def units(self) -> Units:
         """What the variables are."""
+        ranks = [_rank(*pair) for pair in zip(self.columns, self.absent, strict=True)]
         n_plain = sum(size == 2 for size in self.sizes)
-        if n_plain == len(self.sizes):
-            return Bernoulli(n_plain)
-        n_levels = [column.n_states if column.ordered else 0 for column in self.columns[n_plain:]]
-        groups = Categorical(self.sizes[n_plain:], n_levels)
-        return Mixed([Bernoulli(n_plain), groups]) if n_plain else groups
+        n_states = ranks.count(0)
+        parts: list[Units] = [Bernoulli(n_plain)] if n_plain else []
+        if n_states > n_plain:
+            groups = slice(n_plain, n_states)
+            levels = [one.n_states if one.ordered else 0 for one in self.columns[groups]]
+            parts.append(Categorical(self.sizes[groups], levels))
+        for rank in (1, 2):
+            if rank in ranks:
+                parts.append(Gaussian(ranks.count(rank), absent=rank == 2))
+        return parts[0] if len(parts) == 1 else Mixed(parts)
 
     def values(self, X: Any) -> dict[str, NDArray[Any]]:
         """Values of the columns of a frame, or an array, by name."""
@@ -119,6 +130,12 @@ class Layout:
         if len(absent) != len(schema.columns):
             raise ValueError(f"table: {len(absent)} flags for {len(schema.columns)} columns")
         return cls.of(schema, absent, bool(facts.get("rows")))
+
+
+def _rank(column: Column, absent: bool) -> int:
+    """Where units of a column stand: normal numbers last, of which those with a state for a
+    missing cell are units of their own."""
+    return 1 + absent if isinstance(column, GaussianColumn) else 0
 
 
 def is_wanted(X: Any, visible: Any) -> bool:

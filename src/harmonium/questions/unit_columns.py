@@ -48,18 +48,13 @@ def unit_columns(model: Any) -> list[list[UnitColumn]]:
     layout = Layout.from_facts(facts["table"])
     rates = _rates(layout, arrays["base_bias"])
     weights = np.asarray(arrays["components"], dtype=np.float64) / float(model.temperature)
-    n_plain = sum(size == 2 for size in layout.sizes)
+    shifts = [own.numpy() for own in layout.units.by_state(torch.from_numpy(weights.T))]
     found = []
-    for unit, own in enumerate(weights):
-        said = []
-        start = n_plain
-        for j, (column, size) in enumerate(zip(layout.columns, layout.sizes, strict=True)):
-            if size == 2:
-                shift = np.array([0.0, own[j]])
-            else:
-                shift = own[start : start + size]
-                start += size
-            said.append(_said(unit, column, shift, rates[j]))
+    for unit in range(len(weights)):
+        said = [
+            _said(unit, column, shift[:, unit], own)
+            for column, shift, own in zip(layout.columns, shifts, rates, strict=True)
+        ]
         found.append(sorted(said, key=lambda one: -one.nats))
     return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 
 from harmonium.contract.energy import Generator
@@ -19,7 +20,8 @@ __all__ = ["Units"]
 
 class Units(ABC):
     """Variables side by side: states ``x (n, n_variables)``, one number each, and the
-    ``(n, n_statistics)`` statistics that weights act on. Inputs have the statistics' shape."""
+    ``(n, n_statistics)`` statistics that weights act on. Inputs have the statistics' shape, or
+    ``(n, n_read)`` where :meth:`read` made them."""
 
     #: States of each variable; 0 where they cannot be counted.
     sizes: tuple[int, ...]
@@ -29,6 +31,10 @@ class Units(ABC):
 
     #: Statistics of each variable.
     widths: tuple[int, ...]
+
+    #: Inputs of a row once readings are among them: those of every state where statistics do not
+    #: tell all states apart, else as many as there are statistics.
+    n_read: int
 
     #: Statistics that are levels in order: the first of each run and the one after its last.
     runs: tuple[tuple[int, int], ...] = ()
@@ -78,13 +84,27 @@ class Units(ABC):
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         """A draw of each variable, ``(n, n_variables)``; may overwrite `inputs`."""
 
+    def by_state(self, weights: Tensor) -> list[Tensor]:
+        """What each state of each variable adds to the inputs of others, ``(size, k)`` a variable
+        for ``weights (n_statistics, k)``."""
+        most = torch.arange(max(self.sizes), dtype=weights.dtype, device=weights.device)
+        tops = torch.tensor(self.sizes, dtype=weights.dtype, device=weights.device) - 1
+        wide = self.statistics(torch.minimum(most.unsqueeze(1), tops))
+        parts = zip(
+            self.sizes,
+            torch.split(wide, list(self.widths), dim=1),
+            torch.split(weights, list(self.widths)),
+            strict=True,
+        )
+        return [own[:size] @ part for size, own, part in parts]
+
     @abstractmethod
-    def read(self, readings: Readings, variables: Variables) -> Tensor:
-        """What readings of these units, which are the `variables` of a model, add to their
-        inputs: ``(n, n_statistics)``."""
+    def read(self, inputs: Tensor, readings: Readings, variables: Variables) -> Tensor:
+        """Inputs ``(n, n_read)`` with what readings of these units, which are the `variables` of a
+        model, add to `inputs` ``(n, n_statistics)``."""
 
     @abstractmethod
     def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
         """Inputs under which statistics are expected as they were seen over `n_rows` rows (a
-        number for all, or one a statistic), ``(n_statistics,)``; smoothed by half a row so that
-        they are finite."""
+        number for all, or one a statistic), ``(n_statistics,)`` or ``(k, n_statistics)`` as
+        `mean` is; smoothed by half a row so that they are finite."""

@@ -21,7 +21,7 @@ class Bernoulli(Units):
 
     def __init__(self, n: int) -> None:
         self.sizes = (2,) * n
-        self.n_statistics = n
+        self.n_statistics = self.n_read = n
         self.widths = (1,) * n
 
     def statistics(self, x: Tensor) -> Tensor:
@@ -57,9 +57,9 @@ class Bernoulli(Units):
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         return draws.bernoulli(inputs, generator, out=inputs)
 
-    def read(self, readings: Readings, variables: Variables) -> Tensor:
+    def read(self, inputs: Tensor, readings: Readings, variables: Variables) -> Tensor:
         each = readings.log_likelihood(variables, 2)
-        return each[..., 1] - each[..., 0]
+        return inputs + (each[..., 1] - each[..., 0]).to(inputs.dtype)
 
     def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
         counts = mean * n_rows

@@ -27,7 +27,7 @@ class Categorical(Units):
 
     def __init__(self, sizes: Sequence[int], n_levels: Sequence[int] = ()) -> None:
         self.sizes = tuple(sizes)
-        self.n_statistics = sum(self.sizes)
+        self.n_statistics = self.n_read = sum(self.sizes)
         self._starts = torch.tensor(list(accumulate(self.sizes, initial=0)))
         self.widths = self.sizes
         firsts = accumulate(self.sizes, initial=0)
@@ -74,9 +74,10 @@ class Categorical(Units):
     def sample(self, inputs: Tensor, generator: Generator) -> Tensor:
         return groups.draw(inputs, self._starts, generator)
 
-    def read(self, readings: Readings, variables: Variables) -> Tensor:
+    def read(self, inputs: Tensor, readings: Readings, variables: Variables) -> Tensor:
         each = readings.log_likelihood(variables, max(self.sizes))
-        return torch.cat([each[:, i, :size] for i, size in enumerate(self.sizes)], dim=1)
+        own = torch.cat([each[:, i, :size] for i, size in enumerate(self.sizes)], dim=1)
+        return inputs + own.to(inputs.dtype)
 
     def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
         if isinstance(n_rows, Tensor):

@@ -25,8 +25,10 @@ class Mixed(Units):
         self.sizes = tuple(size for part in self.parts for size in part.sizes)
         self.widths = tuple(width for part in self.parts for width in part.widths)
         self.n_statistics = sum(part.n_statistics for part in self.parts)
+        self.n_read = sum(part.n_read for part in self.parts)
         self._variables = _slices([part.n_variables for part in self.parts])
         self._statistics = _slices([part.n_statistics for part in self.parts])
+        self._read = _slices([part.n_read for part in self.parts])
         self.runs = tuple(
             (place.start + first, place.start + stop)
             for part, place in zip(self.parts, self._statistics, strict=True)
@@ -34,7 +36,8 @@ class Mixed(Units):
         )
 
     def _inputs(self, inputs: Tensor) -> list[tuple[Units, Tensor]]:
-        places = zip(self.parts, self._statistics, strict=True)
+        read = inputs.shape[1] == self.n_read  # the same places where it is both
+        places = zip(self.parts, self._read if read else self._statistics, strict=True)
         return [(part, inputs[:, where]) for part, where in places]
 
     def _states(self, x: Tensor) -> list[tuple[Units, Tensor]]:
@@ -77,19 +80,20 @@ class Mixed(Units):
         each = [part.sample(own.contiguous(), generator) for part, own in self._inputs(inputs)]
         return torch.cat(each, dim=1)
 
-    def read(self, readings: Readings, variables: Variables) -> Tensor:
+    def read(self, inputs: Tensor, readings: Readings, variables: Variables) -> Tensor:
         """`variables` is a slice: where the first of these units is the model's."""
         if not isinstance(variables, slice):
             raise TypeError(f"variables must be a slice, got {type(variables).__name__}")
         first = variables.start or 0
         places = [slice(first + own.start, first + own.stop) for own in self._variables]
-        each = [part.read(readings, own) for part, own in zip(self.parts, places, strict=True)]
-        return torch.cat(each, dim=1)
+        each = zip(self._inputs(inputs), places, strict=True)
+        return torch.cat([part.read(its, readings, own) for (part, its), own in each], dim=1)
 
     def base_inputs(self, mean: Tensor, n_rows: float | Tensor) -> Tensor:
         each = n_rows if isinstance(n_rows, Tensor) else torch.full_like(mean, n_rows)
         parts = zip(self.parts, self._statistics, strict=True)
-        return torch.cat([part.base_inputs(mean[where], each[where]) for part, where in parts])
+        found = [part.base_inputs(mean[..., where], each[..., where]) for part, where in parts]
+        return torch.cat(found, dim=-1)
 
 
 def _slices(lengths: Sequence[int]) -> list[slice]:

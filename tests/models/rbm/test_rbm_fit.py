@@ -338,7 +338,7 @@ GOOD = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 0]])
         ({"learning_rate": -1.0}, GOOD, "learning_rate must be a number"),
         ({"temperature": 0.0}, GOOD, "temperature must be a number"),
         ({"validation_fraction": 1.0}, GOOD, "validation_fraction must be"),
-        ({"visible": "gaussian"}, GOOD, "visible must be one of 'auto', 'bernoulli'"),
+        ({"visible": "normal"}, GOOD, "visible must be one of 'auto', 'bernoulli'"),
         ({"device": "abacus"}, GOOD, "device must be"),
         ({"random_state": -1}, GOOD, "random_state must not be negative"),
         ({"batch_size": 0}, GOOD, "batch_size must be an integer"),

@@ -37,7 +37,7 @@ Columns = Annotated[
     list[str] | None,
     typer.Option(
         help="tables: what a column is, name=kind (bernoulli, categorical, ordinal, count, "
-        "quantile, identifier) or name=low,mid,high, its categories in order"
+        "quantile, gaussian, identifier) or name=low,mid,high, its categories in order"
     ),
 ]
 Missing = Annotated[

@@ -8,13 +8,14 @@ from harmonium.data.columns.base import Column
 from harmonium.data.columns.bernoulli import Bernoulli
 from harmonium.data.columns.categorical import Categorical
 from harmonium.data.columns.count import Count
+from harmonium.data.columns.gaussian import Gaussian
 from harmonium.data.columns.ordinal import Ordinal
 from harmonium.data.columns.quantile import Quantile
 
 __all__ = ["LABELS", "NUMBERS", "Bernoulli", "Categorical", "Column", "Ordinal", "from_facts"]
 
 LABELS: dict[str, Any] = {one.kind: one for one in (Bernoulli, Categorical, Ordinal)}
-NUMBERS: dict[str, Any] = {one.kind: one for one in (Count, Quantile)}
+NUMBERS: dict[str, Any] = {one.kind: one for one in (Count, Gaussian, Quantile)}
 
 
 def from_facts(facts: Any) -> Column:

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.data.columns.base import Array, Column
-from harmonium.data.columns.bins import cut, halved, resolution_of
-from harmonium.data.columns.marginal import Marginal, fit_marginal
+from harmonium.data.columns.marginal import Marginal
 from harmonium.data.frames import as_number
 
-__all__ = ["Binned"]
+__all__ = ["CELL", "FINE", "FINEST", "Binned", "known_values"]
 
 #: The finest cell that a density is told over, as a share of the median bin.
-_FINE = 1e-3
+FINE = 1e-3
 #: And as a share of the value: a finer one is lost in float64 far out.
-_FINEST = 1e-12
+FINEST = 1e-12
 #: Beyond, squares overflow.
 _LARGEST = 1e150
-#: The cell of a score by which shapes are chosen, in standard deviations.
-_CELL = 0.02
+#: A cell that tells numbers of a column apart, in standard deviations.
+CELL = 0.02
 
 
 class Binned(Column):
-    """A state a bin. Inside, values are as the column's marginal has them: p(x | state) =
-    m(x) / m(state).
+    """A state a bin, of which the first and the last have no end. Inside, values are as the
+    column's marginal has them: p(x | state) = m(x) / m(state).
 
     A value that repeats is a mass. :meth:`log_density` is therefore the mass of the cell of
     ``width`` round the value, divided by that width: the step of which all values are multiples
@@ -58,39 +57,6 @@ class Binned(Column):
         half = (self.resolution or 0.0) / 2
         self._span = (self.low - half, self.high + half)
         self._points, self._steps = marginal.steps(*self._span)
-
-    @classmethod
-    def fit(cls, name: str, values: Array, widest: float = math.inf) -> Self:
-        """The column of `values` (NaN where missing); at least two must differ. Bins wider than
-        `widest` are cut in pieces."""
-        x = values[~np.isnan(values)]
-        if len(x) == 0 or x.min() == x.max():
-            raise ValueError(
-                f"column {name!r}: kind {cls.kind!r} wants at least two different values"
-            )
-        if np.abs(x).max() > _LARGEST:
-            row = int(np.nanargmax(np.abs(values)))
-            raise ValueError(
-                f"column {name!r}, row {row} is {values[row]}; wanted numbers up to {_LARGEST:g}"
-            )
-        spread = float(x.std())
-        resolution = resolution_of(x)
-        edges = halved(cut(x), x, widest)
-        marginal = fit_marginal(x, max(resolution or 0.0, _CELL * spread))
-        ends = np.concatenate([[-np.inf], edges, [np.inf]])
-        # Bins too narrow to have a mass in float64 are joined to the next.
-        edges = edges[marginal.mass(ends[:-1], ends[1:])[:-1] > 0]
-        states = np.searchsorted(edges, x, side="right")
-        centres = np.bincount(states, x) / np.bincount(states)
-        inner = np.diff(np.concatenate([[x.min()], edges, [x.max()]]))
-        bin_width = float(np.median(inner[inner > 0]))
-        seen = {
-            "low": float(x.min()),
-            "high": float(x.max()),
-            "resolution": resolution,
-            "width": max(resolution or 0.0, _FINE * bin_width, _FINEST * abs(marginal.centre)),
-        }
-        return cls(name, edges, marginal, centres, seen)
 
     @property
     def n_states(self) -> int:
@@ -122,9 +88,12 @@ class Binned(Column):
         x = np.asarray(values, dtype=np.float64)
         gone = np.isnan(x) | np.isnan(states)
         k = np.where(gone, 0, states).astype(np.int64)
-        width = np.maximum(self.width, _FINEST * np.abs(x))
-        low = np.maximum(x - width / 2, self.ends[k])
-        high = np.minimum(x + width / 2, self.ends[k + 1])
+        width = np.maximum(self.width, FINEST * np.abs(x))
+        low, high = x - width / 2, x + width / 2
+        # At an end of a bin the cell is moved inside: cut in two, it would have half the mass.
+        below, above = np.maximum(self.ends[k] - low, 0.0), np.maximum(high - self.ends[k + 1], 0.0)
+        low = np.maximum(low - above, self.ends[k])
+        high = np.minimum(high + below, self.ends[k + 1])
         with np.errstate(divide="ignore", invalid="ignore"):
             log = np.log(self.marginal.mass(low, high) / self._mass[k] / width)
         return np.where(gone, 0.0, log)
@@ -144,7 +113,7 @@ class Binned(Column):
     def grain(self) -> float:
         """2% of the standard deviation: a cell this wide tells numbers of a column apart."""
         mean = self._mass @ self._centres / self._mass.sum()
-        return _CELL * math.sqrt(self._mass @ (self._centres - mean) ** 2 / self._mass.sum())
+        return CELL * math.sqrt(self._mass @ (self._centres - mean) ** 2 / self._mass.sum())
 
     def peaks(self) -> Array:
         """Of cells of 2% of the column's spread, or of its steps where these are wider."""
@@ -235,38 +204,15 @@ class Binned(Column):
             found = np.round(found, digits)
         return np.clip(found, self.low, self.high)
 
-    def facts(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "edges": self.edges.tolist(),
-            "centres": self._centres.tolist(),
-            "low": self.low,
-            "high": self.high,
-            "resolution": self.resolution,
-            "width": self.width,
-            "marginal": self.marginal.facts(),
-        }
 
-    @classmethod
-    def from_facts(cls, facts: dict[str, Any]) -> Self:
-        name = facts.get("name")
-        try:
-            edges, centres = (
-                np.asarray(facts[one], dtype=np.float64) for one in ("edges", "centres")
-            )
-            numbers = [float(facts[one]) for one in ("low", "high", "width")]
-            step = None if facts["resolution"] is None else float(facts["resolution"])
-            marginal = Marginal.from_facts(facts["marginal"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"column {name!r}: {error}") from None
-        good = edges.ndim == 1 and (np.diff(edges) > 0).all() and len(centres) == len(edges) + 1
-        good = good and np.isfinite([*edges, *centres, *numbers]).all() and numbers[0] < numbers[1]
-        if not good or numbers[2] <= 0 or (step is not None and not step > 0):
-            raise ValueError(f"column {name!r}: edges, centres and range are those of no column")
-        seen = {"low": numbers[0], "high": numbers[1], "resolution": step, "width": numbers[2]}
-        return cls(str(name), edges, marginal, centres, seen)
-
-    def describe(self) -> str:
-        step = f", steps of {self.resolution:g}" if self.resolution else ""
-        return f"{self.low:g}..{self.high:g}{step}, {self.n_states} bins"
+def known_values(name: str, kind: str, values: Array) -> Array:
+    """Those of `values` that are not NaN; ``ValueError`` unless a density can be fitted to them."""
+    x = values[~np.isnan(values)]
+    if len(x) == 0 or x.min() == x.max():
+        raise ValueError(f"column {name!r}: kind {kind!r} wants at least two different values")
+    if np.abs(x).max() > _LARGEST:
+        row = int(np.nanargmax(np.abs(values)))
+        raise ValueError(
+            f"column {name!r}, row {row} is {values[row]}; wanted numbers up to {_LARGEST:g}"
+        )
+    return x

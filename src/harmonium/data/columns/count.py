@@ -8,12 +8,12 @@ from typing import Self
 import numpy as np
 
 from harmonium.data.columns.base import Array
-from harmonium.data.columns.binned import Binned
+from harmonium.data.columns.measured import Measured
 
 __all__ = ["Count"]
 
 
-class Count(Binned):
+class Count(Measured):
     """Whole numbers: a state a number while few, rare ones joined, else bins of numbers."""
 
     kind = "count"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from harmonium.data.columns.binned import Binned
+from harmonium.data.columns.measured import Measured
 
 __all__ = ["Quantile"]
 
 
-class Quantile(Binned):
+class Quantile(Measured):
     """Real numbers in at most 24 bins at quantiles and at values that repeat."""
 
     kind = "quantile"

@@ -181,7 +181,7 @@ class BoltzmannEnergy(Energy):
         exp(log_weight(x, 0)) and what the readings weigh over the free variables."""
         inputs = self.base_fields.expand(len(x), -1).clone()
         if evidence.readings is not None:
-            inputs += self.units.read(evidence.readings, slice(0, None)).to(self.dtype)
+            inputs = self.units.read(inputs, evidence.readings, slice(0, None))
         each = self.units.probabilities(inputs.double(), max(self.sizes))
         drawn = self.units.sample(inputs, generator)
         if evidence.free is not None:

@@ -52,6 +52,7 @@ class Visible:
         estimator learns ``n_features_in_`` and names of features."""
         if is_frame_like(X, visible):
             layout, table, observed = layout_of(X, visible, missing)
+            _check_counted(layout)
             estimator.n_features_in_ = table.shape[1] + len(layout.schema.left_out)
             keep_names(estimator, X)
             return cls(table.shape[1], 0, layout, n_hidden), table, observed
@@ -133,6 +134,16 @@ class Visible:
             raise ValueError(f"columns: the schema has {len(layout.sizes)}, wanted {n_columns}")
         n_hidden = check_integer("n_hidden", facts.get("n_hidden", 0), 0)
         return cls(n_columns, n_states, layout, n_hidden)
+
+
+def _check_counted(layout: Layout) -> None:
+    """Refuse columns whose couplings would not be tables of their states."""
+    for column, size, width in zip(layout.columns, layout.sizes, layout.units.widths, strict=True):
+        if width not in (size, size - 1):
+            raise ValueError(
+                f"visible: column {column.name!r} of kind {column.kind!r} is for hm.RBM, a "
+                "BoltzmannMachine couples states one by one; wanted 'quantile' or 'count'"
+            )
 
 
 def _n_states(X: Any, visible: Any) -> int:

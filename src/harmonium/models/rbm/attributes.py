@@ -238,12 +238,14 @@ class SummedOut:
         return own.unsqueeze(1) + self.bias + self.energy.hidden.log_partition(logits)
 
     def joint_log_weights(self, x: Tensor) -> Tensor:
-        """log of the unnormalised P(x, y), hidden units summed out: float64 ``(n, n_states)``."""
+        """log of the unnormalised P(x, y), hidden units summed out, up to what x weighs without
+        any weights: float64 ``(n, n_states)``."""
         return torch.cat([self._weights(part, self.logits(part)) for part in self._parts(x)])
 
     def log_weight(self, x: Tensor) -> Tensor:
         """log of the unnormalised P(x): float64 ``(n,)``."""
-        return torch.logsumexp(self.joint_log_weights(x), 1)
+        own = self.own.log_weight(x[:, : self.n_own])
+        return torch.logsumexp(self.joint_log_weights(x), 1) + own
 
     def mean_hidden(self, x: Tensor) -> Tensor:
         """E[h given x], the attributes summed out: float64 ``(n, n_hidden)``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import accumulate, combinations, pairwise
+from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
@@ -62,15 +62,11 @@ def _compiled(energy: RBMEnergy, x: Tensor) -> Tables:
     from harmonium.models.rbm.kernels.pairs import add_pair_tables
 
     logits = energy.hidden_logits(x).double().cpu().numpy()
-    weights = energy.weights.double().cpu().numpy().T
     rows = x.long().cpu().numpy()
-    starts = list(accumulate(energy.units.widths, initial=0))
-    by_variable = []
-    for i, (start, stop) in enumerate(pairwise(starts)):
-        own = weights[:, start:stop]
-        if stop - start < energy.sizes[i]:  # of 0 or 1: only 1 weighs
-            own = np.hstack([np.zeros((len(own), 1)), own])
-        by_variable.append(np.ascontiguousarray(own))
+    by_variable = [
+        np.ascontiguousarray(own.cpu().numpy().T)
+        for own in energy.units.by_state(energy.weights.double())
+    ]
 
     def one(pair: tuple[int, int]) -> tuple[tuple[int, int], Array]:
         i, j = pair

@@ -100,8 +100,9 @@ class RBMEnergy(Energy):
     def visible_logits(
         self, h: Tensor, beta: Beta = 1.0, evidence: Evidence | None = None
     ) -> Tensor:
-        """Inputs of the visible units given hidden ones, ``(n, n_statistics)``: log-odds of
-        those of 0 or 1, log-weights of the states of others."""
+        """Inputs of the visible units given hidden ones, ``(n, n_statistics)``, or ``(n,
+        units.n_read)`` with readings: log-odds of those of 0 or 1, log-weights of the states of
+        labels."""
         if isinstance(beta, Tensor):
             column = beta.to(self.dtype).unsqueeze(1)
             bias = (1 - column) * self.base_bias + column * self.visible_bias
@@ -112,7 +113,7 @@ class RBMEnergy(Energy):
             bias = torch.lerp(self.base_bias, self.visible_bias, beta)
             logits = torch.addmm(bias, h, self.weights.T, alpha=beta)
         if evidence is not None and evidence.readings is not None:
-            logits += self.units.read(evidence.readings, slice(None)).to(self.dtype)
+            return self.units.read(logits, evidence.readings, slice(None))
         return logits
 
     def hidden_mean(self, x: Tensor) -> Tensor:

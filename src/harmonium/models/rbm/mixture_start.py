@@ -67,7 +67,7 @@ def _set(energy: RBMEnergy, x: Tensor, shares: Tensor, prior: float) -> None:
     total = units.outer(x, shares) + prior * energy.base_mean.unsqueeze(1)
     means = (total / (counts + prior)).T
     # Smoothed by the base already: what base_inputs would add is for none.
-    inputs = torch.stack([units.base_inputs(mean, 1e6) for mean in means.double()])
+    inputs = units.base_inputs(means.double(), 1e6)
     log_shares = torch.log((counts + 1.0) / (counts.sum() + len(counts))).double()
     known: Parameters = {
         "weights": (inputs - base.double()).T,

@@ -57,8 +57,8 @@ class RBM(Questions):
     n_components : hidden units, at least 1.
     visible : what the columns are: ``"auto"`` (arrays hold 0 and 1; of a frame, what
         :class:`~harmonium.Schema` infers), one kind for all columns (``"bernoulli"``,
-        ``"categorical"``, ``"ordinal"``, ``"count"``, ``"quantile"``), ``{column: kind}``,
-        ``{column: [categories in order]}``, or a Schema.
+        ``"categorical"``, ``"ordinal"``, ``"count"``, ``"quantile"``, ``"gaussian"``),
+        ``{column: kind}``, ``{column: [categories in order]}``, or a Schema.
     hidden : kind of hidden units: ``"bernoulli"`` (0 or 1), ``"gaussian"`` and ``"relu"`` (real
         values, of the latter 0 and above), ``"drelu"`` (real values whose two sides differ, as
         learned), ``"categorical"`` (one of all units is on: a mixture of products, whose log Z is
