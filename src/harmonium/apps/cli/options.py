@@ -45,8 +45,9 @@ __all__ = [
 Data = Annotated[
     str,
     typer.Argument(
-        help="rows: .npy, .npz, .csv, .parquet; tables with names: .csv, .tsv, .parquet; texts: "
-        ".txt, .txt.gz or - (a text a line); sequences: .fasta, .a2m, .a3m, .sto, also .gz; "
+        help="rows: .npy, .npz, .csv, .tsv, .parquet; tables with names: .csv, .tsv, .parquet; "
+        "texts: .txt, .txt.gz; - is standard input, a table as text or a text a line; "
+        "sequences: .fasta, .a2m, .a3m, .sto, also .gz; "
         "images: a folder, a picture, .npy or .npz; a network's: .evid too"
     ),
 ]
