@@ -52,10 +52,10 @@ class Kind(ABC):
             raise ValueError(f"--out must end in {known}{folder} for {self.what}, got {path!r}")
         if ending:
             check_place(path, "--out")
-        elif not Path(path).parent.is_dir():
-            raise FileNotFoundError(f"--out: the folder {str(Path(path).parent)!r} is missing")
         elif Path(path).exists() and not Path(path).is_dir():
             raise NotADirectoryError(f"--out: {path!r} is a file; wanted a folder")
+        else:
+            check_place(Path(path) / "0.png" if Path(path).is_dir() else path, "--out")
         return path
 
     @abstractmethod

@@ -24,7 +24,7 @@ def odd(
         ),
     ] = None,
     n: Annotated[
-        int | None, typer.Option("-n", help=f"how many rows [{_N_SHOWN}; with --out all]", min=1)
+        int | None, typer.Option("-n", help=f"how many rows ({_N_SHOWN}; with --out all)", min=1)
     ] = None,
     key: options.Key = None,
     unknown: options.Unknown = None,

@@ -22,7 +22,9 @@ def sample(
     temperature: Annotated[float | None, typer.Option(help="texts: above 1 evens the odds")] = None,
     top_k: Annotated[int | None, typer.Option(help="texts: among so many words")] = None,
     top_p: Annotated[float | None, typer.Option(help="texts: among the fewest that reach")] = None,
-    max_length: Annotated[int | None, typer.Option(help="texts: words at most [100]")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="texts: words at most (default: 100)")
+    ] = None,
     beginning: Annotated[str | None, typer.Option(help="texts: how each begins")] = None,
     contains: options.Contains = None,
     begins_with: options.BeginsWith = None,

@@ -24,7 +24,7 @@ def contacts(
     ] = None,
     out: Place = None,
     n: Annotated[
-        int | None, typer.Option("-n", help="how many [all; of a .png a pair a column]", min=1)
+        int | None, typer.Option("-n", help="how many (all; of a .png a pair a column)", min=1)
     ] = None,
     separation: Annotated[
         int, typer.Option(help="pairs nearer than this along the sequence are left out", min=1)
