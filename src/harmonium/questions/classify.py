@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,9 @@ class BayesClassifier(ClassifierMixin, OverModels):
     #: Of files written before there was one.
     sharpness_: float = 1.0
 
-    def __init__(self, estimator: Any, *, prior: Any = "empirical", tune: str = "auto") -> None:
+    def __init__(
+        self, estimator: Any, *, prior: Any = "empirical", tune: Literal["auto", "off"] = "auto"
+    ) -> None:
         self.estimator = estimator
         self.prior = prior
         self.tune = tune
@@ -210,7 +212,9 @@ class BayesClassifier(ClassifierMixin, OverModels):
             codes = np.full(n_samples, found[0])
         return drawn(self.estimators_, codes, generator)
 
-    def complete(self, X: Any, *, how: str = "mode", random_state: Any = None) -> Any:
+    def complete(
+        self, X: Any, *, how: Literal["mode", "sample"] = "mode", random_state: Any = None
+    ) -> Any:
         """`X` with its blanks filled.
 
         ``how="mode"``: the most probable class and filling together; ``"sample"``: a draw of both,
