@@ -78,6 +78,9 @@ _WRONG_INPUT = (ValueError, TypeError, OSError, ImportError, FloatingPointError,
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; wrong input is one line on stderr and exit status 2."""
+    # Threads that wait for each other sleep: where other work has the cores, one that spins
+    # instead keeps from its core the thread that it waits for. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         sys.exit(_status(words))
