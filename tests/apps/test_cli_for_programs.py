@@ -188,3 +188,27 @@ def test_help_and_chains_of_words_do_without_torch(folder):
     )
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("over", [hm.NoveltyDetector, hm.Imputer])
+def test_what_holds_one_model_answers_by_it(folder, over):
+    rows = np.load(folder / "rows.npy")
+    fitted = over(hm.RBM(3, n_updates=20, random_state=0)).fit(rows)
+    model, out = folder / "over.safetensors", folder / "out.npy"
+    fitted.save(model)
+    inside = fitted.estimator_
+    assert _asked("score", model, folder / "rows.npy", "--json")[
+        "mean_log_likelihood"
+    ] == pytest.approx(inside.score(rows))
+    assert type(hm.load(model)) is over  # log Z is kept where the whole is, or not at all
+    assert run("odd", model, folder / "rows.npy", "-n", 1).returncode == 0
+    assert run("sample", model, "-n", 3, "--seed", 1, "-o", out).returncode == 0
+    np.testing.assert_array_equal(np.load(out), inside.sample(3, random_state=1))
+    noise = ("--noise", "bitflip:0.1", "--seed", 1)
+    assert run("correct", model, folder / "rows.npy", *noise, "-o", out).returncode == 0
+    assert run("complete", model, folder / "rows.npy", "-o", out).returncode == 0
+    np.testing.assert_array_equal(np.load(out), rows)
+    assert run("encode", model, folder / "rows.npy", "-o", out).returncode == 0
+    np.testing.assert_array_equal(np.load(out), inside.transform(rows))
+    assert run("decode", model, out, "-o", folder / "back.npy").returncode == 0
+    assert over.__name__ in run("info", model).stdout

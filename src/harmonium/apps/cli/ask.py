@@ -37,7 +37,7 @@ def score(
         if Path(out).suffix.lower() not in (".npy", ".npz", ".csv"):
             raise ValueError(f"--out must end in .npy, .npz or .csv, got {out!r}")
         check_place(out, "--out")
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "score_samples", unknown)
     kind = kind_of(fitted)
     rows = kind.read(data, key)
     with nullcontext() if unknown else options.keeping_log_z(model, fitted):
@@ -95,7 +95,7 @@ def complete(
     """Fill the blanks: NaN or empty cells of rows, ___ in texts, the mask of images."""
     from harmonium.data.kinds import Images, kind_of
 
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "complete", unknown)
     kind = kind_of(fitted)
     if ranked is not None:
         told = (how, mask, seed, contains, begins_with, ends_with, length)
@@ -163,7 +163,7 @@ def correct(
     """The clean row, text or image behind each noisy one."""
     from harmonium.data.kinds import Images, kind_of
 
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "correct", unknown)
     kind = kind_of(fitted)
     place = kind.check_out(out)
     row_shape = options.row_shape(shape, kind.what, place)
@@ -185,7 +185,7 @@ def encode(
     from harmonium.data.kinds import Rows, kind_of
 
     place = Rows().check_out(out)
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "inverse_transform", unknown)
     transform = options.hidden(fitted, model, "transform")
     Rows().write(place, transform(kind_of(fitted).read(data, key)))
 
@@ -200,7 +200,7 @@ def decode(
     """The expected row E(v | h) of each row of hidden states or probabilities."""
     from harmonium.data.kinds import Rows, kind_of
 
-    fitted = options.load_model(model)
+    fitted = options.load_answering(model, "inverse_transform")
     transform = options.hidden(fitted, model, "inverse_transform")
     kind = kind_of(fitted)
     place = kind.check_out(out)

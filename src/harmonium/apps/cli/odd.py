@@ -42,7 +42,7 @@ def odd(
 
     if out is not None:
         options.check_csv(out, ".tsv", ".parquet")
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "score_samples", unknown)
     kind = kind_of(fitted)
     rows = kind.read(data, key)
     scores = np.asarray(fitted.score_samples(rows))

@@ -37,6 +37,7 @@ __all__ = [
     "form_of",
     "hidden",
     "keeping_log_z",
+    "load_answering",
     "load_model",
     "print_json",
     "question",
@@ -130,13 +131,15 @@ def _jsonable(value: Any) -> Any:
 def keeping_log_z(path: str, fitted: Any) -> Iterator[None]:
     """Write log Z into the model's file where it gets known meanwhile, so that it is annealed
     once. Files that cannot be written, or are of another format, stay as they are."""
-    from harmonium.contract.storage import models_inside
+    from harmonium.contract.storage import models_inside, read_arrays
 
     held = models_inside(fitted) or [fitted]
     unknown = [one for one in held if getattr(one, "known_log_partition", 0) is None]
     yield
     found = any(one.known_log_partition is not None for one in unknown)
     if found and form_of(path) is None and os.access(path, os.W_OK):
+        if read_arrays(path, "model")[1]["model"] != type(fitted).__name__:
+            return  # the file holds more than this model
         mode = os.stat(path).st_mode
         with suppress(OSError):
             fitted.save(path)
@@ -160,6 +163,16 @@ def load_model(path: str, unknown: str | None = None) -> Any:
         raise FileNotFoundError(f"MODEL: no file at {path!r}")
     cls, form = found
     return getattr(cls, form.read)(path)
+
+
+def load_answering(path: str, name: str, unknown: str | None = None) -> Any:
+    """The model in a file; of a detector or an imputer, which do not answer `name`, the one model
+    that they hold."""
+    from harmonium.contract.storage import models_inside
+
+    fitted = load_model(path, unknown)
+    inside = models_inside(fitted)
+    return fitted if len(inside) != 1 or hasattr(fitted, name) else inside[0]
 
 
 _UNKNOWN_WANTS = "--unknown wants a model that was fitted on a table with names"

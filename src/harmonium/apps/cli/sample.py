@@ -44,7 +44,7 @@ def sample(
     """Draw new rows, texts, images or sequences (with their energies)."""
     from harmonium.data.kinds import Images, kind_of
 
-    fitted = options.load_model(model)
+    fitted = options.load_answering(model, "sample")
     kind = kind_of(fitted)
     place = kind.check_out(out)
     own, given = split_given(given or [], kind)
