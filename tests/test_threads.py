@@ -10,6 +10,8 @@ import torch
 
 import harmonium as hm
 from harmonium.compute import draws
+from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.mixture import MixturePath
 
 N_THREADS = (1, 2)
 
@@ -79,3 +81,33 @@ def test_large_products_agree_to_rounding(learner, monkeypatch):
     X = (np.random.default_rng(0).random((500, 400)) < 0.3).astype(np.uint8)
     one, two = by_threads(monkeypatch, rbm, 300, learner, X)
     np.testing.assert_allclose(one, two, atol=1e-5)
+
+
+@pytest.mark.parametrize(("n_hidden", "small"), [(16, True), (400, False)])
+def test_answers_of_small_machines_stay_on_one_thread(n_hidden, small, monkeypatch):
+    """log Z, chains given what is seen, expectations; the threads there were are there again."""
+    draw = np.random.default_rng(0)
+    weights = draw.normal(0, 0.1, (40, n_hidden))
+    model = hm.RBM.from_parameters(weights, np.zeros(40), np.zeros(n_hidden))
+    seen: set[int] = set()
+    sweep, step = RBMEnergy.sweep, MixturePath.step
+    for cls, name, ask in ((RBMEnergy, "sweep", sweep), (MixturePath, "step", step)):
+
+        def counted(*args: object, _ask: object = ask, **options: object) -> object:
+            seen.add(torch.get_num_threads())
+            return _ask(*args, **options)
+
+        monkeypatch.setattr(cls, name, counted)
+    torch.set_num_threads(2)
+    holes = np.full((100, 40), np.nan)
+    questions = [
+        lambda: model.log_partition("ais", n_temperatures=3, random_state=0),
+        lambda: model.sample(100, random_state=0),
+        lambda: model.complete(holes, how="mean", random_state=0),
+        lambda: hm.expectation(model, lambda v: v.sum(1), method="gibbs", n_samples=2000),
+    ]
+    for question in questions if small else questions[:1]:
+        seen.clear()
+        question()
+        assert seen == ({1} if small else {2})
+        assert torch.get_num_threads() == 2

@@ -164,7 +164,8 @@ def test_attributes(folder, digits):
         ("a,b\n1,0\n,1\n", [[1, 0], [np.nan, 1]]),
         ("1,0\n0,nan\n\n", [[1, 0], [0, np.nan]]),
         ("1,0\n", [[1, 0]]),
-        ("1,0\n1,yes\n", "line 2, column 2: wanted a number or nothing, got 'yes'"),
+        ("1,0\n1,red\n", "line 2, column 2: wanted a number, yes or no, or nothing, got 'red'"),
+        ("a,b\n1,red\n", r"line 2, column 2 \('b'\): wanted a number"),
         ("1,0\n1\n", "line 2 has 1 cells, those before 2"),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 
+import numpy as np
 import pytest
 
 import harmonium as hm
@@ -54,3 +55,28 @@ def test_an_expectation_refuses_unknown_words() -> None:
 )
 def test_a_short_text(estimate: hm.LogZ, text: str) -> None:
     assert str(estimate) == text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "written"),
+    [
+        (hm.LogZ(99.1, 0.01, "ais", "lower"), "99.10 +- 0.01 (ais, ok)"),
+        (Estimate(99.1, 0.01, 50.0, "gibbs", n_samples=100), "99.10 +- 0.01 (gibbs, ok)"),
+        (Estimate(0.5), "0.5000 (exact, ok)"),
+        (Estimate(1.0, math.nan, method="uniform"), "1.00 +- nan (uniform, ok)"),
+        (Estimate(np.array([1.0, 2.0]), np.array([0.1, 0.002])), "[1.00 +- 0.10, 2.000 +- 0.002]"),
+        (Estimate(np.zeros(9)), "0.0000, ...] (exact, ok)"),
+    ],
+)
+def test_estimates_are_printed_with_their_errors(estimate, written):
+    assert written in str(estimate)
+    assert f"<td>{estimate}</td>" in estimate._repr_html_()
+
+
+def test_notebooks_show_what_a_status_means():
+    shown = hm.LogZ(1.0, 0.5, "ais", "lower", "few_effective_chains")._repr_html_()
+    assert "fewer than 10 chains" in shown
+    assert "lower: Too low on average" in shown
+    shown = Estimate(1.0, 0.1, 50.0, "<b>", n_samples=1000)._repr_html_()
+    assert "50 of 1,000" in shown
+    assert "&lt;b&gt;" in shown

@@ -8,13 +8,12 @@ torch's own random numbers are used where they are made.
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from harmonium.compute import plain
+from harmonium.compute.twins import PLAIN_ONLY
 
 __all__ = [
     "N_THREADS",
@@ -29,9 +28,6 @@ __all__ = [
 
 #: Threads that torch takes by itself (OMP_NUM_THREADS included), before anyone changes it.
 N_THREADS = torch.get_num_threads()
-
-#: Whether only the plain twins compute: HARMONIUM_PLAIN set to anything but 0.
-PLAIN_ONLY = os.environ.get("HARMONIUM_PLAIN", "0") != "0"
 
 
 def uses_fast_path(tensor: Tensor) -> bool:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.compute.draws import PLAIN_ONLY
 from harmonium.compute.threads import in_parts
+from harmonium.compute.twins import PLAIN_ONLY
 
 __all__ = ["components", "nearest", "neighbour_counts", "packed"]
 

@@ -6,15 +6,26 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
-__all__ = ["in_order", "in_parts", "in_slices", "one_thread", "threads_worth"]
+__all__ = [
+    "SMALL_PRODUCT",
+    "in_order",
+    "in_parts",
+    "in_slices",
+    "one_thread",
+    "threads_for",
+    "threads_worth",
+]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
+#: Products of fewer multiplications than this lose more to a second thread than they gain: on a
+#: busy machine, where the second one waits for a core, most of all.
+SMALL_PRODUCT = 2**20
 #: Below so many rows, starting a thread costs more than it saves.
 _FEW_ROWS = 512
 
@@ -31,6 +42,20 @@ def one_thread(wanted: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@runtime_checkable
+class Multiplying(Protocol):
+    """An energy whose sweeps are products of torch's, of so many multiplications a row."""
+
+    @property
+    def product_size(self) -> int: ...
+
+
+def threads_for(n_rows: int, energy: object) -> AbstractContextManager[None]:
+    """torch on one thread where sweeps of `n_rows` rows are too small for more."""
+    small = isinstance(energy, Multiplying) and n_rows * energy.product_size < SMALL_PRODUCT
+    return one_thread(small)
 
 
 def _n_threads() -> int:

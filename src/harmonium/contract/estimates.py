@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
+from itertools import islice
 from typing import Any, Self
+
+import numpy as np
 
 __all__ = ["Bound", "Estimate", "LogZ", "Status", "check_history"]
 
@@ -72,6 +76,26 @@ class Bound(_Word):
     NONE = "none", "On neither side for certain."
 
 
+def _figure(value: float, error: float) -> str:
+    """A number with its error: two decimals, or as many as show the error's first digit."""
+    if error == 0.0:
+        return f"{value:.4f}"
+    seen = error if 0.0 < error < math.inf else 1.0
+    decimals = min(max(2, -math.floor(math.log10(seen))), 9)
+    return f"{value:.{decimals}f} +- {error:.{decimals}f}"
+
+
+def _page(what: str, figure: str, words: dict[str, str]) -> str:
+    """An estimate as a small table for notebooks."""
+    lines = [(what, figure), *words.items()]
+    cells = "".join(f"<tr><th>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in lines)
+    return f"<table>{cells}</table>"
+
+
+#: So many figures of an estimate of several are written out.
+_SHOWN = 6
+
+
 @dataclass(frozen=True)
 class LogZ:
     """An estimate of log Z in nats.
@@ -113,15 +137,12 @@ class LogZ:
         return self.value
 
     def __str__(self) -> str:
-        if self.std_error == 0.0:
-            return f"{self.value:.4f} ({self.method}, {self.status})"
-        # Two decimals, or as many as show the error's first digit.
-        seen = self.std_error if 0.0 < self.std_error < math.inf else 1.0
-        decimals = min(max(2, -math.floor(math.log10(seen))), 9)
-        return (
-            f"{self.value:.{decimals}f} +- {self.std_error:.{decimals}f} "
-            f"({self.method}, {self.status})"
-        )
+        return f"{_figure(self.value, self.std_error)} ({self.method}, {self.status})"
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it."""
+        words = {"bound": f"{self.bound}: {self.bound.sentence}"} if self.std_error else {}
+        return _page("log Z", str(self), {"status": self.status.sentence, **words})
 
     @classmethod
     def from_facts(cls, facts: Any) -> LogZ | None:
@@ -188,6 +209,26 @@ class Estimate:
 
     def __float__(self) -> float:
         return float(self.value)
+
+    def __str__(self) -> str:
+        """``99.10 +- 0.01 (gibbs, ok)``; of several figures the first ones."""
+        return f"{self._figures()} ({self.method}, {self.status})"
+
+    def _figures(self) -> str:
+        values, errors = np.asarray(self.value, float), np.asarray(self.std_error, float)
+        if not values.ndim:
+            return _figure(float(values), float(errors))
+        pairs = zip(values.ravel(), np.broadcast_to(errors, values.shape).ravel(), strict=True)
+        shown = [_figure(*pair) for pair in islice(pairs, _SHOWN)]
+        return f"[{', '.join(shown)}{', ...' if values.size > _SHOWN else ''}]"
+
+    def _repr_html_(self) -> str:
+        """As notebooks show it."""
+        words = {"status": self.status.sentence}
+        if self.method != "exact":
+            fewest = float(np.min(self.effective_samples))
+            words["effective samples"] = f"{fewest:,.0f} of {self.n_samples:,}"
+        return _page("E[f]", str(self), words)
 
 
 def check_history(history: Any) -> dict[str, list[float]]:

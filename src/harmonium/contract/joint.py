@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from harmonium.contract.words import How
+
 __all__ = ["JointDistribution"]
 
 
@@ -50,11 +52,11 @@ class JointDistribution(BaseEstimator, ABC):
         """Draws from P, or from P(free given the rest) of one row `condition` with blanks."""
 
     @abstractmethod
-    def complete(self, X: Any, *, how: str = "mode", random_state: Any = None) -> Any:
+    def complete(self, X: Any, *, how: How = "mode", random_state: Any = None) -> Any:
         """`X` with its blanks filled: ``"mode"``, ``"mean"`` or ``"sample"``."""
 
     @abstractmethod
-    def correct(self, X: Any, *, noise: Any, how: str = "mode", random_state: Any = None) -> Any:
+    def correct(self, X: Any, *, noise: Any, how: How = "mode", random_state: Any = None) -> Any:
         """The clean x behind each noisy row, under P(x given noisy x)."""
 
     @abstractmethod

@@ -44,6 +44,7 @@ class Entry:
         the constructor's parameters say everything.
     attributes : whether its ``fit(X, y)`` learns labels or attributes beside the rows.
     frames : whether it takes frames too, of columns of any kinds.
+    settings : names of its constructor's parameters that are told as words.
     forms : other files than harmonium's own that hold it.
     """
 
@@ -57,11 +58,16 @@ class Entry:
     structure: str | None = None
     attributes: bool = False
     frames: bool = False
+    settings: tuple[str, ...] = ()
     forms: tuple[Form, ...] = ()
 
     def load(self) -> Any:
         """The class itself."""
         return getattr(import_module(f"harmonium.{self.home}"), self.name)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 MODELS: tuple[Entry, ...] = (
@@ -75,6 +81,11 @@ MODELS: tuple[Entry, ...] = (
         report="apps.report.rbm",
         attributes=True,
         frames=True,
+        settings=_names(
+            "n_components visible hidden missing learner n_updates batch_size learning_rate "
+            "n_chains n_gibbs centered weight_decay smoothing discriminative temperature "
+            "validation_fraction checkpoint time_limit device random_state verbose"
+        ),
     ),
     Entry(
         name="NGram",
@@ -88,6 +99,9 @@ MODELS: tuple[Entry, ...] = (
             Form(".arpa", "from_arpa", "to_arpa"),
             Form(".arpa.gz", "from_arpa", "to_arpa"),
         ),
+        settings=_names(
+            "order smoothing tokenizer lowercase k min_count vocabulary engine verbose"
+        ),
     ),
     Entry(
         name="GridMRF",
@@ -97,6 +111,11 @@ MODELS: tuple[Entry, ...] = (
         help="a grid of pixels: images",
         title="A grid of pixels",
         report="apps.report.grid",
+        settings=_names(
+            "n_levels neighbours potential places learner n_updates n_chains learning_rate "
+            "n_gibbs patch_size n_patches n_patch_kinds validation_fraction checkpoint "
+            "time_limit device random_state verbose"
+        ),
     ),
     Entry(
         name="MarkovNetwork",
@@ -108,6 +127,10 @@ MODELS: tuple[Entry, ...] = (
         report="apps.report.network",
         structure="read_uai",
         forms=(Form(".uai", "read_uai", "to_uai"),),
+        settings=_names(
+            "learner weight_decay max_iter tol max_memory validation_fraction checkpoint "
+            "time_limit device random_state verbose"
+        ),
     ),
     Entry(
         name="BoltzmannMachine",
@@ -118,6 +141,11 @@ MODELS: tuple[Entry, ...] = (
         title="A Boltzmann machine",
         report="apps.report.boltzmann",
         frames=True,
+        settings=_names(
+            "visible graph n_components missing learner gauge n_updates batch_size "
+            "learning_rate n_chains n_gibbs weight_decay temperature validation_fraction "
+            "checkpoint time_limit device random_state verbose"
+        ),
     ),
     Entry(name="BayesClassifier", home="questions.classify", data=None),
     Entry(name="NoveltyDetector", home="questions.novelty", data=None),
@@ -130,13 +158,13 @@ def by_name(name: str) -> Entry | None:
     return next((entry for entry in MODELS if entry.name == name), None)
 
 
-def by_command(word: str) -> Entry:
+def by_command(word: str, option: str = "--model") -> Entry:
     """The row that ``--model`` means; ``ValueError`` lists the words there are."""
     for entry in MODELS:
         if entry.command == word:
             return entry
     words = ", ".join(repr(entry.command) for entry in MODELS if entry.command is not None)
-    raise ValueError(f"--model must be one of {words}, got {word!r}")
+    raise ValueError(f"{option} must be one of {words}, got {word!r}")
 
 
 def entry_of(model: Any) -> Entry:

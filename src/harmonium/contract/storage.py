@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ __all__ = [
     "write_atomically",
     "write_bytes",
 ]
+
+Kind = TypeVar("Kind")
 
 #: Parameters about a machine rather than a model: a file that names them is not followed.
 _MACHINE = frozenset({"checkpoint", "device"})
@@ -326,15 +328,24 @@ def save_model(model: Any, path: str | PathLike[str]) -> None:
     write_arrays(path, "model", *_pack(model))
 
 
-def load(path: str | PathLike[str]) -> Any:
+@overload
+def load(path: str | PathLike[str]) -> Any: ...
+@overload
+def load(path: str | PathLike[str], kind: type[Kind]) -> Kind: ...
+def load(path: str | PathLike[str], kind: Any = None) -> Any:
     """The model that ``model.save(path)`` wrote, ready to answer questions.
+
+    `kind` is the class that it must be of, such as ``hm.RBM``, which type checkers then know of.
 
     Raises
     ------
     ModelFileError
-        The file is truncated, altered, foreign, or from a newer version.
+        The file is truncated, altered, foreign, from a newer version, or of another kind.
     FileNotFoundError
         There is no such file.
     """
     arrays, facts = read_arrays(path, "model")
-    return _unpack(arrays, facts, os.fspath(path))
+    model = _unpack(arrays, facts, os.fspath(path))
+    if kind is not None and not isinstance(model, kind):
+        raise ModelFileError(f"{path} holds a {type(model).__name__}, wanted a {kind.__name__}")
+    return model

@@ -18,11 +18,19 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from harmonium.contract.storage import write_atomically, write_bytes
+from harmonium.contract.warning import warn_caller
+from harmonium.data.text_tables import (
+    MISSING,
+    TRUTH,
+    Layout,
+    content_of,
+    is_text_table,
+    layout_of,
+)
 
 __all__ = [
     "UNREADABLE",
     "check_unpacked",
-    "column_names",
     "read_attributes",
     "read_labels",
     "read_named_rows",
@@ -61,7 +69,10 @@ def read_labels(path: str, key: str | None = None, option: str = "--labels") -> 
     if Path(path).suffix.lower() in (".txt", ".csv"):
         if not Path(path).is_file():
             raise FileNotFoundError(f"{option}: no file at {path!r}")
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        try:
+            lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{option}: {path!r} is not text in UTF-8: {error}") from error
         return np.array([line.strip() for line in lines])
     labels = np.asarray(read_rows(path, key))
     if labels.ndim != 1:
@@ -70,11 +81,10 @@ def read_labels(path: str, key: str | None = None, option: str = "--labels") -> 
 
 
 def read_attributes(path: str, key: str | None = None) -> Any:
-    """Yes/no attributes, from a ``.csv`` whose first line names them; else a label a row."""
-    if Path(path).suffix.lower() == ".csv" and Path(path).is_file():
-        names = column_names(Path(path).read_text(encoding="utf-8"))
-        if len(names) > 1:
-            return dict(zip(names, np.asarray(read_rows(path)).T, strict=True))
+    """Yes/no attributes, from a table whose first line names them; else a label a row."""
+    if is_text_table(path) and Path(path).is_file() and len(layout_of(path).names) > 1:
+        rows, names = read_named_rows(path)
+        return dict(zip(names, rows.T, strict=True))
     return read_labels(path, key, "--attributes")
 
 
@@ -91,31 +101,46 @@ def write_texts(path: str, texts: Any) -> None:
 
 
 def read_rows(path: str, key: str | None = None) -> Any:
-    """Rows from ``.npy`` (memory-mapped), ``.npz`` (also scipy.sparse), ``.csv`` or ``.parquet``.
+    """Rows as :func:`read_named_rows`, without the names."""
+    return read_named_rows(path, key)[0]
 
-    An empty cell of a CSV file is a blank (NaN). `key` names the array of an ``.npz`` with
-    several. Raises ``ValueError`` or ``FileNotFoundError`` with the path.
+
+def read_named_rows(path: str, key: str | None = None) -> tuple[Any, list[str]]:
+    """Rows from ``.npy`` (memory-mapped), ``.npz`` (also scipy.sparse), ``.csv``, ``.tsv`` or
+    ``.parquet``, and the columns' names where a text gives them; ``-`` is text on the standard
+    input.
+
+    Text as :func:`layout_of` finds it; an empty cell or ``NA`` is a blank (NaN), ``True`` and
+    ``yes`` are 1. A first column without a name, pandas' index, is left out. `key` names the array
+    of an ``.npz`` with several. Raises ``ValueError`` or ``FileNotFoundError`` with the path.
     """
     source = Path(path)
-    if not source.is_file():
+    if path != "-" and not source.is_file():
         raise FileNotFoundError(f"DATA: no file at {path!r}")
     ending = source.suffix.lower()
     try:
+        if is_text_table(path):
+            layout = layout_of(path)
+            if layout.note:
+                warn_caller(f"DATA: {path!r}: {layout.note}", UserWarning)
+            rows = _read_text(content_of(path), layout)
+            if layout.has_index:
+                return rows[:, 1:], list(layout.names[1:])
+            return rows, list(layout.names)
         if ending == ".npy":
             with source.open("rb") as stream:
                 _check_array(stream, source.stat().st_size)
-            return np.load(source, mmap_mode="r", allow_pickle=False)
+            return np.load(source, mmap_mode="r", allow_pickle=False), []
         if ending == ".npz":
-            return _read_npz(source, key)
-        if ending == ".csv":
-            return _read_csv(source)
+            return _read_npz(source, key), []
         if ending == ".parquet":
-            return _read_parquet(source)
+            return _read_parquet(source), []
     except UNREADABLE as error:
         why = str(error) or type(error).__name__
         raise ValueError(f"DATA: {path!r} cannot be read: {why}") from error
     raise ValueError(
-        f"DATA: {path!r} must end in .npy, .npz, .csv or .parquet, or be pictures (.png, a folder)"
+        f"DATA: {path!r} must end in .npy, .npz, .csv, .tsv or .parquet, or be pictures (.png, a "
+        "folder)"
     )
 
 
@@ -198,46 +223,53 @@ def _read_npz(source: Path, key: str | None) -> Any:
         return archive[chosen]
 
 
-def _read_csv(source: Path) -> NDArray[np.float64]:
-    text = source.read_text(encoding="utf-8-sig")
+def _read_text(content: bytes, layout: Layout) -> NDArray[np.float64]:
+    text = content.decode("utf-8-sig")
     if not text.strip():
         raise ValueError("it is empty; wanted rows of numbers")
-    skip = int(len(column_names(text)) > 0)
+    delimiter = None if layout.delimiter == " " else layout.delimiter
+    skip = int(len(layout.names) > 0)
     try:
         # Fast, and strict: a cell that is not a number is an error that names its place.
-        return np.loadtxt(io.StringIO(text), delimiter=",", skiprows=skip, ndmin=2, comments=None)
+        return np.loadtxt(
+            io.StringIO(text), delimiter=delimiter, skiprows=skip, ndmin=2, comments=None
+        )
     except ValueError:
-        return _read_cells(text, skip)
+        return _read_cells(text, layout)
 
 
-def column_names(text: str, delimiter: str = ",") -> list[str]:
-    """The first line's cells where they are names, that is not all numbers or blanks."""
-    cells = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
-    try:
-        [float(cell) for cell in cells if cell.strip()]
-    except ValueError:
-        return [cell.strip() for cell in cells]
-    return []
-
-
-def _read_cells(text: str, skip: int) -> NDArray[np.float64]:
+def _read_cells(text: str, layout: Layout) -> NDArray[np.float64]:
     """Cell by cell: blanks are NaN, and what is no number is named with its place."""
     rows: list[list[float]] = []
-    for line, cells in enumerate(csv.reader(io.StringIO(text)), start=1):
-        if line <= skip or not cells:
+    for line, cells in enumerate(layout.cells(io.StringIO(text)), start=1):
+        if (line == 1 and layout.names) or not cells:
             continue
         if rows and len(cells) != len(rows[0]):
             raise ValueError(f"line {line} has {len(cells)} cells, those before {len(rows[0])}")
         row = []
         for column, cell in enumerate(cells, start=1):
-            try:
-                row.append(float(cell) if cell.strip() else np.nan)
-            except ValueError:
+            value = _value(cell.strip(), layout.delimiter)
+            if value is None:
+                name = f" ({layout.names[column - 1]!r})" if column <= len(layout.names) else ""
                 raise ValueError(
-                    f"line {line}, column {column}: wanted a number or nothing, got {cell!r}"
-                ) from None
+                    f"line {line}, column {column}{name}: wanted a number, yes or no, or nothing, "
+                    f"got {cell!r}"
+                )
+            row.append(value)
         rows.append(row)
     return np.array(rows, ndmin=2)
+
+
+def _value(cell: str, delimiter: str) -> float | None:
+    """A cell as a number; None for what is none."""
+    if cell in MISSING:
+        return np.nan
+    if cell.lower() in TRUTH:
+        return TRUTH[cell.lower()]
+    try:
+        return float(cell if delimiter == "," else cell.replace(",", "."))
+    except ValueError:
+        return None
 
 
 def _read_parquet(source: Path) -> NDArray[Any]:
@@ -289,14 +321,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA) else value
     return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
-
-
-def read_named_rows(path: str, key: str | None = None) -> tuple[Any, list[str]]:
-    """Rows as :func:`read_rows`, and the columns' names where a ``.csv`` gives them."""
-    rows = read_rows(path, key)
-    if Path(path).suffix.lower() != ".csv":
-        return rows, []
-    return rows, column_names(Path(path).read_text(encoding="utf-8-sig"))
 
 
 def write_rows(path: str, rows: NDArray[Any], names: Sequence[str] = ()) -> None:

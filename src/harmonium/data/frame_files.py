@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harmonium.contract.storage import write_atomically
-from harmonium.data.files import UNREADABLE, check_unpacked, column_names, write_texts
+from harmonium.contract.warning import warn_caller
+from harmonium.data.files import UNREADABLE, check_unpacked, write_texts
+from harmonium.data.text_tables import Layout, content_of, is_text_table, layout_of
 
 __all__ = ["FRAME_ENDINGS", "as_arrow", "has_names", "read_frame", "write_frame"]
 
@@ -19,31 +21,32 @@ __all__ = ["FRAME_ENDINGS", "as_arrow", "has_names", "read_frame", "write_frame"
 FRAME_ENDINGS = (".csv", ".tsv", ".parquet")
 
 _INDEX = re.compile(r"__index_level_\d+__")
-#: What parts the cells of a line; the one that makes most of the first line, in this order.
-_DELIMITERS = (",", ";", "\t")
 #: Lines that are looked at to tell a decimal comma: as many bytes from the file's beginning.
 _LOOKED_AT = 2**20
 
 
-def has_names(path: str) -> bool:
-    """Whether a file is a table whose columns have names: Parquet, or text whose first line is
-    not all numbers. False for a file that is missing or of another kind."""
-    ending = Path(path).suffix.lower()
-    if ending not in FRAME_ENDINGS or not Path(path).is_file():
+def has_names(path: str, known: Collection[str] = ()) -> bool:
+    """Whether a file is a table whose columns have names: Parquet, or text whose first line gives
+    them (:func:`layout_of`). False for a file that is missing or of another kind."""
+    if path != "-" and not Path(path).is_file():
         return False
-    return ending == ".parquet" or bool(column_names(_first_line(path), _delimiter(path)))
+    if is_text_table(path):
+        return bool(layout_of(path, known).names)
+    return Path(path).suffix.lower() == ".parquet"
 
 
-def read_frame(path: str, texts: Collection[str] = ()) -> Any:
-    """An Arrow table of a ``.csv``, ``.tsv`` or ``.parquet`` with names.
+def read_frame(path: str, texts: Collection[str] = (), known: Collection[str] = ()) -> Any:
+    """An Arrow table of a ``.csv``, ``.tsv`` or ``.parquet`` with names; ``-`` is text on the
+    standard input.
 
     Text is UTF-8, with or without a byte order mark, its cells parted by commas, semicolons or
     tabs and quoted or not; empty cells and ``NA``, ``NaN``, ``null`` and their like are missing.
     Beside semicolons numbers may have decimal commas. Whole numbers written with leading zeros,
-    such as postal codes, and the columns `texts` stay texts. Raises ``ValueError`` or
+    such as postal codes, and the columns `texts` stay texts. `known` are names that the first line
+    may well have. Raises ``ValueError`` or
     ``FileNotFoundError`` with the path.
     """
-    if not Path(path).is_file():
+    if path != "-" and not Path(path).is_file():
         raise FileNotFoundError(f"DATA: no file at {path!r}")
     try:
         from pyarrow import ArrowException
@@ -55,7 +58,7 @@ def read_frame(path: str, texts: Collection[str] = ()) -> Any:
     try:
         if Path(path).suffix.lower() == ".parquet":
             return _read_parquet(path)
-        return _read_text(path, texts)
+        return _read_text(path, texts, layout_of(path, known))
     except (ArrowException, *UNREADABLE) as error:
         why = str(error) or type(error).__name__
         raise ValueError(f"DATA: {path!r} cannot be read: {why}") from error
@@ -74,29 +77,17 @@ def _read_parquet(path: str) -> Any:
     return table.drop_columns([one for one in table.column_names if _INDEX.fullmatch(one)])
 
 
-def _first_line(path: str) -> str:
-    with Path(path).open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        return stream.readline()
-
-
-def _delimiter(path: str) -> str:
-    if Path(path).suffix.lower() == ".tsv":
-        return "\t"
-    line = _first_line(path)
-    width = {one: len(next(csv.reader([line], delimiter=one), [])) for one in _DELIMITERS}
-    return max(_DELIMITERS, key=width.__getitem__)
-
-
-def _read_text(path: str, texts: Collection[str]) -> Any:
+def _read_text(path: str, texts: Collection[str], layout: Layout) -> Any:
     import pyarrow as pa
     from pyarrow import compute
 
-    content = Path(path).read_bytes()
+    content = content_of(path)
     content.decode("utf-8")  # its error names the place
     if not content.strip(b"\xef\xbb\xbf \r\n\t"):
         raise ValueError("it is empty; wanted a line of names and rows")
-    delimiter = _delimiter(path)
-    names = column_names(_first_line(path), delimiter)
+    if layout.note:
+        warn_caller(f"DATA: {path!r}: {layout.note}", UserWarning)
+    delimiter, names = layout.delimiter, layout.names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"two columns are named {twice[0]!r}; wanted each name once")

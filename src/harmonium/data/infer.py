@@ -11,7 +11,7 @@ from harmonium.data.columns import LABELS, NUMBERS, Column
 from harmonium.data.columns.labels import MOST_CATEGORIES
 from harmonium.data.frames import Cells
 
-__all__ = ["KINDS", "LEFT_OUT", "LeftOut", "decide"]
+__all__ = ["KINDS", "LEFT_OUT", "LeftOut", "decide", "is_index"]
 
 #: Kinds that a model has no unit for; their cells are carried through.
 LEFT_OUT = ("identifier", "constant", "empty")
@@ -48,11 +48,18 @@ class LeftOut:
         return f"column {self.name!r} was left out, being {self._why()}; {keep}"
 
     def _why(self) -> str:
+        if self.kind == "identifier" and is_index(self.name):
+            return "an index: a column without a name"
         return {
             "identifier": "a value of its own in each row",
             "constant": f"always {self.value!r}",
             "empty": "all missing",
         }[self.kind]
+
+
+def is_index(name: str) -> bool:
+    """Whether a column has no name of its own, as pandas writes and reads its index."""
+    return not name.strip() or name == "Unnamed: 0"
 
 
 def decide(cells: Cells, wanted: Any = None, handle_unknown: str = "error") -> Column | LeftOut:
@@ -67,7 +74,7 @@ def decide(cells: Cells, wanted: Any = None, handle_unknown: str = "error") -> C
     if wanted not in (None, "auto", *KINDS):
         raise ValueError(f"visible: column {cells.name!r} cannot be {wanted!r}; wanted {KINDS}")
     kind = None if wanted == "auto" else wanted
-    if kind == "identifier":
+    if kind == "identifier" or (kind is None and is_index(cells.name)):
         return LeftOut(cells.name, "identifier")
     if len(present) == 0:
         if kind is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from harmonium.contract.storage import check_place
 
-__all__ = ["Kind", "check_key"]
+__all__ = ["Kind", "check_folder", "check_key"]
 
 
 class Kind(ABC):
@@ -52,10 +53,8 @@ class Kind(ABC):
             raise ValueError(f"--out must end in {known}{folder} for {self.what}, got {path!r}")
         if ending:
             check_place(path, "--out")
-        elif not Path(path).parent.is_dir():
-            raise FileNotFoundError(f"--out: the folder {str(Path(path).parent)!r} is missing")
-        elif Path(path).exists() and not Path(path).is_dir():
-            raise NotADirectoryError(f"--out: {path!r} is a file; wanted a folder")
+        else:
+            check_folder(path, "--out")
         return path
 
     @abstractmethod
@@ -64,6 +63,13 @@ class Kind(ABC):
 
         `shape` is the (height, width) of a row seen as a picture.
         """
+
+
+def check_folder(path: str | PathLike[str], name: str = "path") -> None:
+    """Whether files can be written in the folder `path`, which may be yet to be made."""
+    if Path(path).exists() and not Path(path).is_dir():
+        raise NotADirectoryError(f"{name}: {str(path)!r} is a file; wanted a folder")
+    check_place(Path(path) / "0" if Path(path).is_dir() else path, name)
 
 
 def check_key(path: str, key: str | None) -> None:

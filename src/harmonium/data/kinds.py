@@ -132,11 +132,12 @@ class Frames(Kind):
         ending = Path(path).suffix.lower()
         if self.schema is not None and ending in (".npy", ".npz"):
             return self._named(np.asarray(read_rows(path, key)), path)
-        if ending not in FRAME_ENDINGS:
+        if ending not in FRAME_ENDINGS and path != "-":
             raise ValueError(f"DATA: tables come from {', '.join(FRAME_ENDINGS)}, got {path!r}")
-        if Path(path).is_file() and not has_names(path):
+        known, texts = ((), ()) if self.schema is None else (self.schema.names, self.schema.texts)
+        if (path == "-" or Path(path).is_file()) and not has_names(path, known):
             raise ValueError(f"DATA: the first line of {path!r} must name the columns")
-        return read_frame(path, () if self.schema is None else self.schema.texts)
+        return read_frame(path, texts, known)
 
     stream = read
 

@@ -17,7 +17,7 @@ from harmonium.data.columns.base import check_unknown
 from harmonium.data.columns.binned import Binned
 from harmonium.data.finer import with_finer_bins
 from harmonium.data.frames import Cells, Form, build, day, read_columns
-from harmonium.data.infer import KINDS, LEFT_OUT, LeftOut, decide
+from harmonium.data.infer import KINDS, LEFT_OUT, LeftOut, decide, is_index
 from harmonium.data.sequences.family import Family
 
 __all__ = ["Schema"]
@@ -205,7 +205,7 @@ class Schema:
         lacking = [name for name in self.names if name not in cells]
         if lacking:
             raise ValueError(f"{what}: column {lacking[0]!r} is missing (of {list(self.names)})")
-        extra = [name for name in cells if name not in self._decided]
+        extra = [name for name in cells if name not in self._decided and not is_index(name)]
         if extra:
             raise ValueError(f"{what}: column {extra[0]!r} is none of {list(self._decided)}")
         for column in self.columns:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from harmonium.compute.progress import FitProgress
-from harmonium.compute.threads import one_thread
+from harmonium.compute.threads import SMALL_PRODUCT, one_thread
 from harmonium.contract.energy import Energy, Generator, Metric
 from harmonium.learning.ascent import Ascent, Prior, are_finite
 from harmonium.learning.checkpoint import Checkpoint, Part
@@ -27,9 +27,6 @@ from harmonium.learning.trainer import Trainer
 from harmonium.learning.watch import Watch, Watching
 
 __all__ = ["RunningFit", "climbed", "fit", "watch_of"]
-
-#: Products of fewer multiplications than this lose more to a second thread than they gain.
-_SMALL = 2**20
 
 
 def watch_of(
@@ -90,7 +87,7 @@ def fit(
         }
         checkpoint.read("learning", parts, ascent.energy.device)
         told.append(checkpoint.writer("learning", parts))
-    small = _work(ascent.energy, plan) < _SMALL
+    small = _is_small(ascent.energy, plan)
     bar = _shown(plan.n_updates, plan.time_limit, verbose)
     with one_thread(trainer.fused or small), bar as show, torch.no_grad():
         return trainer.run([*show, *told])
@@ -121,10 +118,10 @@ def climbed(
         return climb.run([*bar, *told])
 
 
-def _work(energy: Energy, plan: Plan) -> int:
-    """Multiplications of a step's products: rows and chains times parameters."""
+def _is_small(energy: Energy, plan: Plan) -> bool:
+    """Whether a step's products, rows and chains times parameters, are too small to share out."""
     size = max(tensor.numel() for tensor in energy.parameters().values())
-    return (plan.batch_size + plan.n_chains) * size
+    return (plan.batch_size + plan.n_chains) * size < SMALL_PRODUCT
 
 
 class _Shown:
@@ -184,7 +181,10 @@ class RunningFit:
         batches = Batches(rows, usable, plan.batch_size, self.source, weights)
         n_updates = math.ceil(n_rows_of(rows) / plan.batch_size)
         fused = ascent.fused(self.learner)
-        with one_thread(fused is not None or _work(self.energy, plan) < _SMALL), torch.no_grad():
+        with (
+            one_thread(fused is not None or _is_small(self.energy, plan)),
+            torch.no_grad(),
+        ):
             for _ in range(n_updates):
                 batch = next(batches)
                 if fused is not None:

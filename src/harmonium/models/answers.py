@@ -18,6 +18,7 @@ from torch import Tensor
 
 from harmonium.compute.progress import stage_bar
 from harmonium.compute.random import generator_for
+from harmonium.compute.threads import threads_for
 from harmonium.contract.energy import Chains, Energy, Generator
 from harmonium.contract.warning import warn_caller
 from harmonium.models.question import Question
@@ -237,7 +238,9 @@ class GibbsChains(Answerer):
             left = n_each
             while left:
                 n_now = min(left, ROWS_AT_ONCE)
-                parts.append(self._fill(question.select(rows).repeated(n_now), source))
+                asked = question.select(rows).repeated(n_now)
+                with threads_for(len(asked.start), self.energy):
+                    parts.append(self._fill(asked, source))
                 left -= n_now
         found = torch.cat(parts)
         if question.how == "mean":

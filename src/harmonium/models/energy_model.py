@@ -32,7 +32,7 @@ from harmonium.models.codec import Codec, ValueCodec
 from harmonium.models.facts import digest, learning_facts
 from harmonium.models.marginals import posterior_marginals
 from harmonium.models.partition import annealed, annealed_back, annealed_from_bases
-from harmonium.models.question import HOW, Question, blanks, readings, weighed
+from harmonium.models.question import HOW, How, Question, blanks, readings, weighed
 from harmonium.models.restricted import restricted
 from harmonium.models.scoring import log_weights_of
 from harmonium.sampling.paths import Bases
@@ -256,7 +256,7 @@ class EnergyModel(JointDistribution):
         self,
         X: Any,
         *,
-        how: str = "mode",
+        how: How = "mode",
         method: str = "auto",
         random_state: Any = None,
         search: str | None = None,
@@ -291,7 +291,7 @@ class EnergyModel(JointDistribution):
         X: Any,
         *,
         noise: Any,
-        how: str = "mode",
+        how: How = "mode",
         method: str = "auto",
         random_state: Any = None,
         search: str | None = None,

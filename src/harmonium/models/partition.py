@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harmonium.compute.progress import stage_bar
 from harmonium.compute.random import generator_for
+from harmonium.compute.threads import threads_for
 from harmonium.contract.energy import Energy, Generator
 from harmonium.contract.estimates import LogZ, Status
 from harmonium.sampling.annealing import (
@@ -52,7 +53,7 @@ def annealed(
     as many steps: weights do not betray a mode that chains from one base never came to."""
     for n_steps in _bounded(steps, n_chains * sum(energy.sizes)):
         source = generator_for(energy.device, generator())
-        with stage_bar(verbose, "log Z", n_steps) as show:
+        with threads_for(n_chains, energy), stage_bar(verbose, "log Z", n_steps) as show:
             estimate = annealed_importance_sampling(
                 energy,
                 n_chains=n_chains,
@@ -66,7 +67,8 @@ def annealed(
         return estimate
     n_check = (max(1, n_steps // 10), max(1, 2 * n_steps // 5))
     lead = partial(anneal, n_chains=n_chains, generator=source)
-    return agreed(estimate, _from_clusters(bases, n_check, lead, source))
+    with threads_for(n_chains, energy):
+        return agreed(estimate, _from_clusters(bases, n_check, lead, source))
 
 
 def _bounded(steps: tuple[int, ...], n_cells: int) -> list[int]:
@@ -95,7 +97,8 @@ def annealed_from_bases(
 ) -> LogZ:
     """Annealing from a base fitted to the model's own draws, beside a check from its clusters."""
     source = generator_for(bases.device, generator)
-    with stage_bar(verbose, "log Z", sum(_FITTING + _COUNTING + _CHECK)) as show:
+    n_steps = sum(_FITTING + _COUNTING + _CHECK)
+    with threads_for(n_chains, bases), stage_bar(verbose, "log Z", n_steps) as show:
         done = 0
 
         def led(path: Path, betas: NDArray[np.float64]) -> Annealing:
@@ -131,7 +134,7 @@ def annealed_back(
 ) -> LogZ:
     """Its reverse, from the states `rows` ``(n, n_variables)`` to the base."""
     states = torch.from_numpy(rows).to(energy.device, energy.dtype)
-    with stage_bar(verbose, "log Z", n_temperatures) as show:
+    with threads_for(len(rows), energy), stage_bar(verbose, "log Z", n_temperatures) as show:
         bounds = reverse_annealing(
             energy,
             states,

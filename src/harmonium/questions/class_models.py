@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,9 +12,18 @@ from scipy.optimize import minimize_scalar
 from sklearn.base import clone
 
 from harmonium.contract.joint import JointDistribution
-from harmonium.questions.over_models import Reading, Sharing, picked
+from harmonium.questions.over_models import Reading, Sharing, picked, put_together
 
-__all__ = ["Choice", "Offering", "chosen", "fitted_models", "log_posterior", "scores_of"]
+__all__ = [
+    "Choice",
+    "Offering",
+    "chosen",
+    "drawn",
+    "filled_by",
+    "fitted_models",
+    "log_posterior",
+    "scores_of",
+]
 
 #: A class of at most this many rows is named when its model cannot be fitted.
 _FEW_ROWS = 2
@@ -38,6 +47,34 @@ class Choice:
 
     settings: dict[str, Any] = field(default_factory=dict)
     sharpness: float = 1.0
+
+
+def _by_class(codes: NDArray[np.int64], ask: Callable[[int, NDArray[np.int64]], Any]) -> Any:
+    """What each class answers for the rows of its code, in the rows' order."""
+    rows = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    parts = [ask(int(codes[own[0]]), own) for own in rows]
+    return put_together(parts, np.argsort(np.concatenate(rows), kind="stable"))
+
+
+def drawn(
+    models: Sequence[JointDistribution], codes: NDArray[np.int64], generator: np.random.Generator
+) -> Any:
+    """A draw from the model of each code."""
+    return _by_class(codes, lambda k, own: models[k].sample(len(own), random_state=generator))
+
+
+def filled_by(
+    models: Sequence[JointDistribution],
+    codes: NDArray[np.int64],
+    X: Any,
+    generator: np.random.Generator,
+) -> Any:
+    """Each row's blanks drawn by the model of its code."""
+
+    def ask(k: int, own: NDArray[np.int64]) -> Any:
+        return models[k].complete(picked(X, own), how="sample", random_state=generator)
+
+    return _by_class(codes, ask)
 
 
 def scores_of(models: Sequence[JointDistribution], X: Any) -> NDArray[np.float64]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
+from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -14,16 +15,19 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from harmonium.contract.checks import check_choice, check_number
+from harmonium.compute.random import random_generator
+from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.joint import JointDistribution
 from harmonium.questions.class_models import (
     Choice,
     chosen,
+    drawn,
+    filled_by,
     fitted_models,
     log_posterior,
     scores_of,
 )
-from harmonium.questions.over_models import OverModels, n_rows_of, own_parameters
+from harmonium.questions.over_models import OverModels, n_rows_of, own_parameters, put_together
 
 __all__ = ["BayesClassifier"]
 
@@ -72,7 +76,9 @@ class BayesClassifier(ClassifierMixin, OverModels):
     #: Of files written before there was one.
     sharpness_: float = 1.0
 
-    def __init__(self, estimator: Any, *, prior: Any = "empirical", tune: str = "auto") -> None:
+    def __init__(
+        self, estimator: Any, *, prior: Any = "empirical", tune: Literal["auto", "off"] = "auto"
+    ) -> None:
         self.estimator = estimator
         self.prior = prior
         self.tune = tune
@@ -189,6 +195,44 @@ class BayesClassifier(ClassifierMixin, OverModels):
         log_proba = self.predict_log_proba(X)
         labels: NDArray[Any] = self.classes_[np.argmax(log_proba, axis=1)]
         return labels
+
+    def sample(self, n_samples: int = 1, *, label: Any = None, random_state: Any = None) -> Any:
+        """Rows of the mixture of all classes, or of the model of the class `label`; as the models
+        give them, ``n_samples`` of them."""
+        check_is_fitted(self)
+        n_samples = check_integer("n_samples", n_samples, 1)
+        generator = random_generator(random_state)
+        if label is None:
+            chances = np.exp(self.class_log_prior_)
+            codes = generator.choice(len(chances), n_samples, p=chances / chances.sum())
+        else:
+            found = np.flatnonzero(self.classes_ == label)
+            if len(found) != 1:
+                raise ValueError(f"label must be one of {self.classes_.tolist()}, got {label!r}")
+            codes = np.full(n_samples, found[0])
+        return drawn(self.estimators_, codes, generator)
+
+    def complete(
+        self, X: Any, *, how: Literal["mode", "sample"] = "mode", random_state: Any = None
+    ) -> Any:
+        """`X` with its blanks filled.
+
+        ``how="mode"``: the most probable class and filling together; ``"sample"``: a draw of both,
+        the class from P(y | what is seen of the row), which texts have not.
+        """
+        check_is_fitted(self)
+        check_choice("how", how, ("mode", "sample"))
+        X, generator = self.rows(X), random_generator(random_state)
+        if how == "mode":
+            filled = [model.complete(X) for model in self.estimators_]
+            each = [self.joint_log_prob(own)[:, k] for k, own in enumerate(filled)]
+            n, codes = len(each[0]), np.argmax(each, axis=0)
+            return put_together(filled, codes * n + np.arange(n))
+        if get_tags(self.estimator).input_tags.string:
+            raise ValueError("how must be 'mode' for texts: no class is known of one with blanks")
+        total = np.cumsum(self.predict_proba(X), axis=1)
+        codes = (generator.random((len(total), 1)) * total[:, -1:] >= total[:, :-1]).sum(1)
+        return filled_by(self.estimators_, codes, X, generator)
 
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         labels = self.classes_

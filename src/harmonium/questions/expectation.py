@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium.compute.random import generator_for, random_generator
+from harmonium.compute.threads import threads_for
 from harmonium.contract.checks import check_choice, check_integer
 from harmonium.contract.energy import Energy, Generator
 from harmonium.contract.estimates import Estimate, Status
@@ -177,7 +178,8 @@ def _by_chains(
         n_chains = int(np.clip(n_samples // 50, _MIN_CHAINS, _MAX_CHAINS))
     n_draws = max(-(-n_samples // n_chains), 4)
     run = Run(energy, method, n_chains, generator)
-    draws, n_burn_in, settled = stationary_draws(run, f, n_draws)
+    with threads_for(n_chains, energy):
+        draws, n_burn_in, settled = stationary_draws(run, f, n_draws)
     effective, r_hat = diagnose(draws)
     if not settled:
         status = Status.NOT_STATIONARY

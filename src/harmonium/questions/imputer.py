@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.joint import JointDistribution
+from harmonium.contract.words import How
 from harmonium.data.frames import is_frame
 from harmonium.data.sequences.alignment import Alignment
 from harmonium.questions.over_models import OverModels, n_rows_of, own_parameters
@@ -67,7 +68,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         self,
         estimator: Any = None,
         *,
-        how: str = "mean",
+        how: How = "mean",
         n_imputations: int = 1,
         random_state: Any = None,
     ) -> None:

@@ -112,7 +112,7 @@ def unit_summary(model: RBM, X: Any, y: Any = None, *, n_rows: int = 10) -> Unit
     n_rows : how many of the most exciting rows to name, at least 1.
     """
     n_rows = check_integer("n_rows", n_rows, 1)
-    hidden = model.transform(X)
+    hidden = np.asarray(model.transform(X))
     n, n_units = hidden.shape
     spread = hidden.std(axis=0)
     information = np.full(n_units, np.nan)
@@ -200,7 +200,8 @@ def walk(
     """
     n_steps = check_integer("n_steps", n_steps, 2)
     n_gibbs = check_integer("n_gibbs", n_gibbs, 0)
-    ends = model.transform(np.stack([_row(model, "start", start), _row(model, "end", end)]))
+    rows = np.stack([_row(model, "start", start), _row(model, "end", end)])
+    ends = np.asarray(model.transform(rows))
     share = np.linspace(0.0, 1.0, n_steps)[:, None]
     line = (1.0 - share) * ends[0] + share * ends[1]
     if model.hidden == "bernoulli":
@@ -265,7 +266,7 @@ def neighbour_table(
     Cost: all pairs of rows, and `n_folds` regressions in each space.
     """
     check_is_fitted(model)
-    hidden = model.transform(X)
+    hidden = np.asarray(model.transform(X))
     rows = _visible(model, X)
     labels = _labels(y, len(rows))
     n_neighbours = check_integer("n_neighbours", n_neighbours, 1, len(rows) - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -19,7 +19,15 @@ from harmonium.data.schema import Schema
 from harmonium.data.sequences.family import Family
 from harmonium.models.sequences import aligned
 
-__all__ = ["OverModels", "Reading", "Sharing", "n_rows_of", "own_parameters", "picked"]
+__all__ = [
+    "OverModels",
+    "Reading",
+    "Sharing",
+    "n_rows_of",
+    "own_parameters",
+    "picked",
+    "put_together",
+]
 
 
 @runtime_checkable
@@ -45,6 +53,29 @@ def picked(X: Any, rows: NDArray[np.int64]) -> Any:
     if hasattr(X, "column_names") and hasattr(X, "take"):  # Arrow
         return X.take(rows)
     return _safe_indexing(X, rows)
+
+
+def put_together(parts: Sequence[Any], order: NDArray[np.int64]) -> Any:
+    """Rows of several answers as one: the k-th is row ``order[k]`` of the parts in a line."""
+    if len(parts) == 1:
+        return picked(parts[0], order)
+    first = parts[0]
+    if isinstance(first, list):
+        return picked([row for part in parts for row in part], order)
+    if isinstance(first, np.ndarray):
+        return np.concatenate(parts)[order]
+    if isinstance(first, Mapping):
+        whole = {name: [v for part in parts for v in part[name]] for name in first}
+        return picked(whole, order)
+    import narwhals as nw
+
+    try:
+        frames = [nw.from_native(part, eager_only=True) for part in parts]
+    except TypeError:
+        raise TypeError(
+            f"answers of several classes cannot be put together as {type(first).__name__}"
+        ) from None
+    return picked(nw.concat(frames).to_native(), order)
 
 
 def n_rows_of(X: Any) -> int:

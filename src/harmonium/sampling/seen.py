@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from harmonium.compute.threads import threads_for
 from harmonium.contract.energy import Chains, Energy, Evidence, Generator
 from harmonium.contract.evidence import TableReadings
 from harmonium.sampling.annealing import anneal_step, temperatures
@@ -86,7 +87,8 @@ def log_weight_seen(
     step = max(1, _BLOCK_ELEMENTS // (n_chains * max(x.shape[1], 1)))
     for rows in torch.split(left, step) if len(left) else ():
         many = rows.repeat_interleave(n_chains)
-        weights = _annealed(energy, x[many], evidence.select(many), n_temperatures, generator)
+        with threads_for(len(many), energy):
+            weights = _annealed(energy, x[many], evidence.select(many), n_temperatures, generator)
         value[rows], error[rows] = _log_mean_exp(weights.reshape(len(rows), n_chains))
     return value, error
 

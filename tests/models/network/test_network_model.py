@@ -447,3 +447,21 @@ def test_a_picture_names_its_variables(tmp_path):
     with pytest.raises(ValueError, match="must end in one of"):
         network().plot(tmp_path / "network.docx")
     assert not (tmp_path / "network.docx").exists()
+
+
+def test_a_picture_gives_its_axes(tmp_path):
+    from matplotlib.figure import Figure
+
+    mine = Figure().add_subplot()
+    path = tmp_path / "network.png"
+    assert hm.MarkovNetwork.grid(2, 3).plot(ax=mine) is mine
+    assert len(mine.texts) >= 6
+    assert hm.MarkovNetwork.grid(2, 3).plot(path).figure is not mine.figure
+    path.unlink()
+    assert hm.MarkovNetwork.grid(2, 3).plot(path, ax=mine) is mine
+    assert path.exists()
+    from matplotlib import pyplot
+
+    axes = hm.MarkovNetwork.grid(2, 3).plot()
+    assert axes.figure.number in pyplot.get_fignums()
+    pyplot.close(axes.figure)

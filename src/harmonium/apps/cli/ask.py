@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +19,10 @@ def score(
     out: Annotated[
         str | None, typer.Option("-o", "--out", help="log P of each row: .npy, .npz or .csv")
     ] = None,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="with the standard error of the mean over rows")
+    ] = False,
+    as_json: options.Json = False,
     key: options.Key = None,
     unknown: options.Unknown = None,
 ) -> None:
@@ -32,21 +37,35 @@ def score(
         if Path(out).suffix.lower() not in (".npy", ".npz", ".csv"):
             raise ValueError(f"--out must end in .npy, .npz or .csv, got {out!r}")
         check_place(out, "--out")
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "score_samples", unknown)
     kind = kind_of(fitted)
     rows = kind.read(data, key)
-    scores = fitted.score_samples(rows)
+    with nullcontext() if unknown else options.keeping_log_z(model, fitted):
+        scores = fitted.score_samples(rows)
+        log_z = fitted.log_partition() if hasattr(fitted, "log_partition") else None
     if not len(scores):
         raise ValueError(f"DATA: {data!r} holds nothing to score")
-    print(f"mean log-likelihood {np.mean(scores):.4f} nats over {len(scores)} {kind.what}")
-    if hasattr(fitted, "perplexity"):
-        print(f"perplexity {fitted.perplexity(rows):.4f} a word")
-        print(f"words not known {fitted.unknown_share(rows):.2%}, scored as <unk>")
-    if hasattr(fitted, "log_partition"):
-        log_z = fitted.log_partition()
-        print(f"log Z {log_z.value:.4f} ± {log_z.std_error:.4f} ({log_z.method}, {log_z.status})")
     if out is not None:
         write_rows(out, scores[:, None])
+    mean = float(np.mean(scores))
+    # Of one row, and of rows that cannot be, nothing is known of the spread.
+    known = len(scores) > 1 and np.isfinite(scores).all()
+    error = float(np.std(scores, ddof=1)) / len(scores) ** 0.5 if known else float("nan")
+    of_words: dict[str, float] = {}
+    if hasattr(fitted, "perplexity"):
+        of_words["perplexity"] = fitted.perplexity(rows)
+        of_words["unknown_share"] = fitted.unknown_share(rows)
+    if as_json:
+        told = {"mean_log_likelihood": mean, "std_error": error, kind.what: len(scores), **of_words}
+        options.print_json(told if log_z is None else told | {"log_partition": vars(log_z)})
+        return
+    beside = f" ± {error:.4f}" if errors else ""
+    print(f"mean log-likelihood {mean:.4f}{beside} nats over {len(scores)} {kind.what}")
+    if of_words:
+        print(f"perplexity {of_words['perplexity']:.4f} a word")
+        print(f"words not known {of_words['unknown_share']:.2%}, scored as <unk>")
+    if log_z is not None:
+        print(f"log Z {log_z.value:.4f} ± {log_z.std_error:.4f} ({log_z.method}, {log_z.status})")
 
 
 def complete(
@@ -56,7 +75,11 @@ def complete(
         typer.Argument(help="as for score; texts: not needed with --contains and its like"),
     ] = None,
     out: options.Out = None,
-    how: Annotated[str, typer.Option(help="mode, mean or sample")] = "mode",
+    how: Annotated[str | None, typer.Option(help="mode (unless told), mean or sample")] = None,
+    ranked: Annotated[
+        int | None,
+        typer.Option(help="texts: the so many likeliest words of each ___, with P: a .csv", min=1),
+    ] = None,
     mask: Annotated[
         str | None, typer.Option(help="images: a picture, white where to fill, or a folder")
     ] = None,
@@ -72,8 +95,14 @@ def complete(
     """Fill the blanks: NaN or empty cells of rows, ___ in texts, the mask of images."""
     from harmonium.data.kinds import Images, kind_of
 
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "complete", unknown)
     kind = kind_of(fitted)
+    if ranked is not None:
+        told = (how, mask, seed, contains, begins_with, ends_with, length)
+        if data is None or any(one is not None for one in told):
+            raise ValueError("--ranked goes with DATA, --key and --out alone")
+        _ranked(fitted, kind, data, key, ranked, out)
+        return
     place = kind.check_out(out)
     row_shape = options.row_shape(shape, kind.what, place)
     wanted = options.applying(
@@ -92,7 +121,26 @@ def complete(
         if not isinstance(kind, Images):
             raise ValueError(f"--mask does not apply to {kind.what}; blanks stand in the data")
         rows = kind.with_holes(rows, mask)
-    kind.write(place, fitted.complete(rows, how=how, **asked), row_shape)
+    kind.write(place, fitted.complete(rows, how=how or "mode", **asked), row_shape)
+
+
+def _ranked(
+    fitted: Any, kind: Any, data: str, key: str | None, n_best: int, out: str | None
+) -> None:
+    """The likeliest words of each blank of each text, and P(word | the rest)."""
+    from harmonium.data.files import write_table
+
+    if not hasattr(fitted, "blanks"):
+        raise ValueError(f"--ranked does not apply to complete with a {type(fitted).__name__}")
+    if out is not None:
+        options.check_csv(out)
+    lines = [
+        [number, place, word, p]
+        for number, text in enumerate(kind.read(data, key), start=1)
+        for place, words in enumerate(fitted.blanks(text, n_best), start=1)
+        for word, p in words
+    ]
+    write_table(out or "-", ["text", "blank", "word", "P"], lines)
 
 
 def correct(
@@ -115,7 +163,7 @@ def correct(
     """The clean row, text or image behind each noisy one."""
     from harmonium.data.kinds import Images, kind_of
 
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "correct", unknown)
     kind = kind_of(fitted)
     place = kind.check_out(out)
     row_shape = options.row_shape(shape, kind.what, place)
@@ -137,7 +185,7 @@ def encode(
     from harmonium.data.kinds import Rows, kind_of
 
     place = Rows().check_out(out)
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "inverse_transform", unknown)
     transform = options.hidden(fitted, model, "transform")
     Rows().write(place, transform(kind_of(fitted).read(data, key)))
 
@@ -149,10 +197,10 @@ def decode(
     key: options.Key = None,
     shape: options.Shape = None,
 ) -> None:
-    """E[v given h] of each row of hidden states or probabilities."""
+    """The expected row E(v | h) of each row of hidden states or probabilities."""
     from harmonium.data.kinds import Rows, kind_of
 
-    fitted = options.load_model(model)
+    fitted = options.load_answering(model, "inverse_transform")
     transform = options.hidden(fitted, model, "inverse_transform")
     kind = kind_of(fitted)
     place = kind.check_out(out)

@@ -27,6 +27,7 @@ def classify(
             "the accuracy is stated"
         ),
     ] = None,
+    as_json: options.Json = False,
     key: options.Key = None,
     unknown: options.Unknown = None,
 ) -> None:
@@ -45,7 +46,7 @@ def classify(
     if column is not None:
         if labels is not None:
             raise ValueError("--labels and --column say both what is true; give one")
-        _classify_column(fitted, kind_of(fitted).read(data, key), column, out)
+        _classify_column(fitted, kind_of(fitted).read(data, key), column, out, as_json)
         return
     names, classes = _attributes(fitted, model)
     if not len(classes) and labels is not None:
@@ -56,12 +57,15 @@ def classify(
         raise ValueError(f"--labels: {len(truth)} labels for {len(rows)} rows")
     chances = fitted.attribute_proba(rows) if names else fitted.predict_proba(rows)
     if not len(classes):
+        if as_json:
+            options.print_json({"attributes": names, "proba": chances})
+            return
         write_table(out or "-", [f"P({name})" for name in names], _rounded(chances))
         return
-    _tell(classes, chances, truth, out)
+    _tell(classes, chances, truth, out, as_json)
 
 
-def _classify_column(fitted: Any, rows: Any, column: str, out: str | None) -> None:
+def _classify_column(fitted: Any, rows: Any, column: str, out: str | None, as_json: bool) -> None:
     """P(column | the others) by a model of a table."""
     from harmonium.questions.cells import column_proba, labels_of
 
@@ -78,10 +82,10 @@ def _classify_column(fitted: Any, rows: Any, column: str, out: str | None) -> No
         place = schema.names.index(column)
         states = schema.read(rows, handle_unknown="missing", what="DATA")[:, place]
         truth = [None if state != state else classes[int(state)] for state in states]
-    _tell(classes, column_proba(fitted, rows, column), truth, out)
+    _tell(classes, column_proba(fitted, rows, column), truth, out, as_json)
 
 
-def _tell(classes: Any, chances: Any, truth: Any, out: str | None) -> None:
+def _tell(classes: Any, chances: Any, truth: Any, out: str | None, as_json: bool) -> None:
     """Say the accuracy where the `truth` is known (None where it is not), and write P(class)."""
     import numpy as np
 
@@ -92,8 +96,13 @@ def _tell(classes: Any, chances: Any, truth: Any, out: str | None) -> None:
     if known:
         right = np.array([str(said[k]) == str(truth[k]) for k in known])
         error = float(np.std(right) / np.sqrt(len(right)))
-        print(f"accuracy {np.mean(right):.4f} ± {error:.4f} over {len(right)}")
-    if out is not None or not known:
+        accuracy = {"value": np.mean(right), "std_error": error, "rows": len(right)}
+        if not as_json:
+            print(f"accuracy {np.mean(right):.4f} ± {error:.4f} over {len(right)}")
+    if as_json:
+        told = {"classes": list(classes), "labels": said, "proba": chances}
+        options.print_json(told | {"accuracy": accuracy} if known else told)
+    if out is not None or not (known or as_json):
         lines = [[label, *row] for label, row in zip(said, _rounded(chances), strict=True)]
         write_table(out or "-", ["label", *(f"P({label})" for label in classes)], lines)
 

@@ -14,6 +14,7 @@ from harmonium.contract.registry import MODELS, Entry, by_command
 
 __all__ = ["fit"]
 
+_SETTINGS = "; ".join(f"{one.command}: {', '.join(one.settings)}" for one in MODELS if one.command)
 _WORDS = "; ".join(f"{entry.command}: {entry.help}" for entry in MODELS if entry.command)
 
 
@@ -52,7 +53,12 @@ Weights = Annotated[
     ),
 ]
 Letters = Annotated[
-    str | None, typer.Option(help="sequences: protein, rna, dna, or the letters [protein]")
+    str | None,
+    typer.Option(help="sequences: protein, rna, dna, or the letters (protein unless told)"),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help=f"a constructor parameter, name=value: {_SETTINGS}"),
 ]
 MaxGaps = Annotated[
     float | None, typer.Option(help="sequences: columns with a larger share of gaps are dropped")
@@ -76,9 +82,7 @@ def fit(
     unknown: options.Unknown = None,
     alphabet: Letters = None,
     max_gaps: MaxGaps = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="a constructor parameter: name=value")
-    ] = None,
+    set_: Settings = None,
     key: options.Key = None,
     seed: options.Seed = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="no progress bar")] = False,
@@ -198,6 +202,13 @@ def _keep(fitted: Any, entry: Entry, out: str) -> None:
     schema = getattr(fitted, "schema_", None)
     if schema is not None:
         print(f"columns:\n{schema}")
+    _tell_interrupted([fitted])
+
+
+def _tell_interrupted(fitted: list[Any]) -> None:
+    """End with the shell's word for Ctrl-C where it ended a fit, the model being kept."""
+    if any(getattr(one, "stop_reason_", None) == "interrupted" for one in fitted):
+        raise typer.Exit(130)
 
 
 def _check_form(entry: Entry, out: str, labels: str | None) -> None:
@@ -250,3 +261,4 @@ def _fit_classes(estimator: Any, rows: Any, labels: Any, out: str, weight: Any) 
     classifier = BayesClassifier(estimator).fit(rows, labels, weight)
     classifier.save(out)
     print(f"{out}: {len(classifier.classes_)} classes of {len(labels)} rows")
+    _tell_interrupted(classifier.estimators_)

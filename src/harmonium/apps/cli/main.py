@@ -6,26 +6,49 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from harmonium.apps.cli import ask, network, sequences, show
 from harmonium.apps.cli.classify import classify
 from harmonium.apps.cli.fit import fit
+from harmonium.apps.cli.models import models
 from harmonium.apps.cli.odd import odd
 from harmonium.apps.cli.sample import sample
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Learn a joint probability distribution from data, then ask it anything.",
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from harmonium import __version__
+
+        print(f"harmonium {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="the version of harmonium", callback=_tell_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """What stands before the commands; the text of the help is the app's own."""
+
+
 for _command in (
     fit,
+    models,
     ask.score,
     classify,
     odd,
@@ -55,6 +78,9 @@ _WRONG_INPUT = (ValueError, TypeError, OSError, ImportError, FloatingPointError,
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line; wrong input is one line on stderr and exit status 2."""
+    # Threads that wait for each other sleep: where other work has the cores, one that spins
+    # instead keeps from its core the thread that it waits for. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         sys.exit(_status(words))

@@ -24,7 +24,7 @@ def odd(
         ),
     ] = None,
     n: Annotated[
-        int | None, typer.Option("-n", help=f"how many rows [{_N_SHOWN}; with --out all]", min=1)
+        int | None, typer.Option("-n", help=f"how many rows ({_N_SHOWN}; with --out all)", min=1)
     ] = None,
     key: options.Key = None,
     unknown: options.Unknown = None,
@@ -42,7 +42,7 @@ def odd(
 
     if out is not None:
         options.check_csv(out, ".tsv", ".parquet")
-    fitted = options.load_model(model, unknown)
+    fitted = options.load_answering(model, "score_samples", unknown)
     kind = kind_of(fitted)
     rows = kind.read(data, key)
     scores = np.asarray(fitted.score_samples(rows))

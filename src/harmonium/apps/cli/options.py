@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +22,7 @@ __all__ = [
     "Evidence",
     "Fitted",
     "How",
+    "Json",
     "Key",
     "Labels",
     "LabelsKey",
@@ -32,7 +36,10 @@ __all__ = [
     "check_csv",
     "form_of",
     "hidden",
+    "keeping_log_z",
+    "load_answering",
     "load_model",
+    "print_json",
     "question",
     "read_channel",
     "read_evidence",
@@ -45,8 +52,9 @@ __all__ = [
 Data = Annotated[
     str,
     typer.Argument(
-        help="rows: .npy, .npz, .csv, .parquet; tables with names: .csv, .tsv, .parquet; texts: "
-        ".txt, .txt.gz or - (a text a line); sequences: .fasta, .a2m, .a3m, .sto, also .gz; "
+        help="rows: .npy, .npz, .csv, .tsv, .parquet; tables with names: .csv, .tsv, .parquet; "
+        "texts: .txt, .txt.gz; - is standard input, a table as text or a text a line; "
+        "sequences: .fasta, .a2m, .a3m, .sto, also .gz; "
         "images: a folder, a picture, .npy or .npz; a network's: .evid too"
     ),
 ]
@@ -66,6 +74,7 @@ Out = Annotated[
 Key = Annotated[str | None, typer.Option(help="which array of an .npz")]
 Shape = Annotated[str | None, typer.Option(help="HxW of a row seen as a picture")]
 Seed = Annotated[int | None, typer.Option(help="random seed")]
+Json = Annotated[bool, typer.Option("--json", help="the answer as JSON, null for no number")]
 How = Annotated[str | None, typer.Option(help="mode, mean (images' default) or sample")]
 Unknown = Annotated[
     str | None,
@@ -97,6 +106,46 @@ def form_of(path: str) -> tuple[Any, Form] | None:
     return None
 
 
+def print_json(answer: Mapping[str, Any]) -> None:
+    """An answer as one JSON object on the standard output; numbers that JSON lacks are null."""
+    import json
+
+    print(json.dumps(_jsonable(answer), ensure_ascii=False))
+
+
+def _jsonable(value: Any) -> Any:
+    from math import isfinite
+
+    if isinstance(value, Mapping):
+        return {str(name): _jsonable(one) for name, one in value.items()}
+    if hasattr(value, "tolist"):  # of numpy
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_jsonable(one) for one in value]
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+@contextmanager
+def keeping_log_z(path: str, fitted: Any) -> Iterator[None]:
+    """Write log Z into the model's file where it gets known meanwhile, so that it is annealed
+    once. Files that cannot be written, or are of another format, stay as they are."""
+    from harmonium.contract.storage import models_inside, read_arrays
+
+    held = models_inside(fitted) or [fitted]
+    unknown = [one for one in held if getattr(one, "known_log_partition", 0) is None]
+    yield
+    found = any(one.known_log_partition is not None for one in unknown)
+    if found and form_of(path) is None and os.access(path, os.W_OK):
+        if read_arrays(path, "model")[1]["model"] != type(fitted).__name__:
+            return  # the file holds more than this model
+        mode = os.stat(path).st_mode
+        with suppress(OSError):
+            fitted.save(path)
+            os.chmod(path, stat.S_IMODE(mode))
+
+
 def load_model(path: str, unknown: str | None = None) -> Any:
     """The model in a file: harmonium's own, or one of the field's formats. `unknown` is what
     labels count as that its table never had; None: as it was saved."""
@@ -114,6 +163,16 @@ def load_model(path: str, unknown: str | None = None) -> Any:
         raise FileNotFoundError(f"MODEL: no file at {path!r}")
     cls, form = found
     return getattr(cls, form.read)(path)
+
+
+def load_answering(path: str, name: str, unknown: str | None = None) -> Any:
+    """The model in a file; of a detector or an imputer, which do not answer `name`, the one model
+    that they hold."""
+    from harmonium.contract.storage import models_inside
+
+    fitted = load_model(path, unknown)
+    inside = models_inside(fitted)
+    return fitted if len(inside) != 1 or hasattr(fitted, name) else inside[0]
 
 
 _UNKNOWN_WANTS = "--unknown wants a model that was fitted on a table with names"

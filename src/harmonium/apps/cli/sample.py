@@ -11,6 +11,14 @@ from harmonium.apps.cli.columns import read_given, split_given
 
 __all__ = ["sample"]
 
+Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="an attribute: name=1, name=0 or label=value; tables: job=clerk,cook or "
+        "age=30..40, what a column is to be"
+    ),
+]
+
 
 def sample(
     model: options.Fitted,
@@ -22,28 +30,25 @@ def sample(
     temperature: Annotated[float | None, typer.Option(help="texts: above 1 evens the odds")] = None,
     top_k: Annotated[int | None, typer.Option(help="texts: among so many words")] = None,
     top_p: Annotated[float | None, typer.Option(help="texts: among the fewest that reach")] = None,
-    max_length: Annotated[int | None, typer.Option(help="texts: words at most [100]")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="texts: words at most (default: 100)")
+    ] = None,
     beginning: Annotated[str | None, typer.Option(help="texts: how each begins")] = None,
     contains: options.Contains = None,
     begins_with: options.BeginsWith = None,
     ends_with: options.EndsWith = None,
     length: options.Length = None,
-    given: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="an attribute: name=1, name=0 or label=value; tables: job=clerk,cook or "
-            "age=30..40, what a column is to be"
-        ),
-    ] = None,
+    given: Given = None,
     evidence: options.Evidence = None,
 ) -> None:
     """Draw new rows, texts, images or sequences (with their energies)."""
     from harmonium.data.kinds import Images, kind_of
 
-    fitted = options.load_model(model)
+    fitted = options.load_answering(model, "sample")
     kind = kind_of(fitted)
     place = kind.check_out(out)
     own, given = split_given(given or [], kind)
+    label, given = _label(fitted, given)
     draws_shape = isinstance(kind, Images)
     asked = options.applying(
         fitted,
@@ -60,6 +65,7 @@ def sample(
         begins_with=begins_with,
         ends_with=ends_with,
         length=options.read_length(length),
+        label=label,
         attributes=given or None,
         condition=read_given(own, kind) if own else None,
         evidence=evidence or None,
@@ -80,6 +86,19 @@ def _drawn(fitted: Any, kind: Any, n: int, asked: dict[str, Any]) -> Any:
     from harmonium.questions.sequences.design import with_energies
 
     return with_energies(fitted, drawn)
+
+
+def _label(fitted: Any, given: list[str]) -> tuple[Any, list[str]]:
+    """The class asked for of a model fitted with --labels, and the other --given words."""
+    named = [word.partition("=")[2] for word in given if word.startswith("label=")]
+    if not hasattr(fitted, "classes_") or not named:
+        return None, given
+    # A label's value is matched as written: 3 in a file of numbers and 3 in a file of words.
+    classes = {str(value): value for value in fitted.classes_}
+    if len(named) > 1 or named[0] not in classes:
+        known = ", ".join(classes)
+        raise ValueError(f"--given: label must be one of {known}, got {' and '.join(named)!r}")
+    return classes[named[0]], [word for word in given if not word.startswith("label=")]
 
 
 def _wanted(fitted: Any, given: list[str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def contacts(
     ] = None,
     out: Place = None,
     n: Annotated[
-        int | None, typer.Option("-n", help="how many [all; of a .png a pair a column]", min=1)
+        int | None, typer.Option("-n", help="how many (all; of a .png a pair a column)", min=1)
     ] = None,
     separation: Annotated[
         int, typer.Option(help="pairs nearer than this along the sequence are left out", min=1)
@@ -40,7 +40,7 @@ def contacts(
     from harmonium.questions.sequences.contacts import numbered, scored_pairs
 
     picture = _check_place(out)
-    fitted = options.load_model(model)
+    fitted = options.load_answering(model, "sample")
     rows = None if data is None else kind_of(fitted).read(data)
     found = scored_pairs(fitted, rows, gap="auto", correct=True, random_state=seed or 0)
     i, j, score = numbered(fitted, *found, numbering)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,11 +17,9 @@ def info(
     model: options.Fitted,
     weights: Annotated[str | None, typer.Option(help="hidden units' weights as a .png")] = None,
     shape: options.Shape = None,
+    as_json: options.Json = False,
 ) -> None:
     """What a model file holds."""
-    from rich.console import Console
-    from rich.table import Table
-
     from harmonium.contract.storage import check_place
 
     if shape is not None and weights is None:
@@ -34,24 +32,43 @@ def info(
     if weights is not None:
         options.question(fitted, "inverse_transform")
     if hasattr(fitted, "log_partition"):
-        fitted.log_partition()  # which the model keeps, and counts among its facts
-    table = Table(show_header=False)
-    table.add_row("model", type(fitted).__name__)
-    for name, value in written_facts(fitted.facts()):
-        table.add_row(name, value)
-    for name, value in fitted.get_params(deep=False).items():
-        if name != "factors":  # the tables themselves
-            table.add_row(name, str(value))
-    console = Console()
-    console.print(table)
-    schema = getattr(fitted, "schema_", None)
-    if schema is not None:
-        console.print(str(schema), markup=False, highlight=False, soft_wrap=True)
+        with options.keeping_log_z(model, fitted):
+            fitted.log_partition()  # which the model keeps, and counts among its facts
+    _show(fitted, as_json)
     if weights is not None:
         from harmonium.apps.pages.pictures import weights_picture
         from harmonium.data.sheets import save_picture
 
         save_picture(weights_picture(fitted.components_, options.read_shape(shape)), weights)
+
+
+def _show(fitted: Any, as_json: bool) -> None:
+    """Facts, parameters and columns, as JSON or as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    parameters = fitted.get_params(deep=False)
+    parameters.pop("factors", None)  # the tables themselves
+    schema = getattr(fitted, "schema_", None)
+    if as_json:
+        told = {"model": type(fitted).__name__, "facts": fitted.facts(), "parameters": parameters}
+        if schema is not None and schema.family is None:
+            told["columns"] = [
+                {"name": name, "kind": kind, "told": told}
+                for name, kind, told in schema.described()
+            ]
+        options.print_json(told)
+        return
+    table = Table(show_header=False)
+    table.add_row("model", type(fitted).__name__)
+    for name, value in written_facts(fitted.facts()):
+        table.add_row(name, value)
+    for name, value in parameters.items():
+        table.add_row(name, str(value))
+    console = Console()
+    console.print(table)
+    if schema is not None:
+        console.print(str(schema), markup=False, highlight=False, soft_wrap=True)
 
 
 def report(

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 import harmonium
 from harmonium.apps.pages.page import render, write_page
+from harmonium.contract.extras import check_extra
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.registry import MODELS, entry_of
 from harmonium.data.kinds import Frames, Sequences, kind_of
@@ -59,6 +60,7 @@ def write_report(
     if entry.report is None:
         names = ", ".join(known.name for known in MODELS if known.report is not None)
         raise TypeError(f"model: there are reports of {names}, got {entry.name}")
+    check_extra("a report", "report", {"Jinja2": "jinja2"})
     check_is_fitted(model)
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"path: the folder {str(Path(path).parent)!r} does not exist")

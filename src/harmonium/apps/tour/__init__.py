@@ -15,6 +15,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from harmonium.apps.tour.pages import write_index, write_step
 from harmonium.apps.tour.step import Page, Workshop
 from harmonium.apps.tour.steps import factors, latents, learning, network, pixels, sampling, words
+from harmonium.contract.extras import check_extra
+from harmonium.data.kind import check_folder
 
 __all__ = ["STEPS", "run_tour"]
 
@@ -28,6 +30,16 @@ STEPS: Sequence[tuple[str, Callable[[Workshop], Page]]] = (
     ("learning", learning.page),
     ("sampling", sampling.page),
 )
+
+
+#: What the steps take from the extra ``tour``: typing errors, graph cuts, photographs, error bars.
+_WANTS = {
+    "RapidFuzz": "rapidfuzz",
+    "PyMaxflow": "maxflow",
+    "scikit-image": "skimage",
+    "ArviZ": "arviz",
+    "Jinja2": "jinja2",
+}
 
 
 @contextmanager
@@ -49,6 +61,9 @@ def run_tour(out: str | PathLike[str], *, quick: bool = False) -> Workshop:
     Under three minutes on two cores; `quick` in under 30 seconds. Needs the extra ``tour``.
     Returns the workshop, which holds the code that was run.
     """
+    check_extra("the tour", "tour", _WANTS)
+    if Path(out).exists():
+        check_folder(out, "out")
     workshop = Workshop(Path(out), quick=quick)
     workshop.folder.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False)

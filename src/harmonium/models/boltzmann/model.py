@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 
 from harmonium.compute.device import device_for
 from harmonium.contract.checks import Range, check_ranges, choice, integer, number, or_else
+from harmonium.contract.words import ColumnKinds
+from harmonium.data.schema import Schema
 from harmonium.data.tables import check_sample_weight
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
@@ -130,11 +132,11 @@ class BoltzmannMachine(Latents):
     def __init__(
         self,
         *,
-        visible: Any = "auto",
+        visible: ColumnKinds | Schema = "auto",
         graph: Any = "complete",
         n_components: int = 0,
         missing: Any = "at-random",
-        learner: str = "pcd",
+        learner: Literal["exact", "pcd", "pt", "pseudo"] = "pcd",
         gauge: str | None = "zero-sum",
         n_updates: int | str = "auto",
         batch_size: int | str = "auto",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +87,7 @@ class NGram(Questions):
         self,
         order: int = 3,
         *,
-        smoothing: str = "kneser-ney",
+        smoothing: Literal["kneser-ney", "witten-bell", "add-k", "mle"] = "kneser-ney",
         tokenizer: str | Callable[[str], Sequence[str]] = "whitespace",
         lowercase: bool = False,
         k: float = 1.0,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_flag, check_integer
 from harmonium.contract.joint import JointDistribution
+from harmonium.contract.words import How
 from harmonium.models.ngram.asking import constrained, dice, doubtful, scoring
 from harmonium.models.ngram.asking.chain import Chain
 
@@ -166,7 +167,7 @@ class Questions(JointDistribution):
         self,
         X: Any = None,
         *,
-        how: str = "mode",
+        how: How = "mode",
         end: bool = True,
         contains: Sequence[Any] | None = None,
         begins_with: str | Sequence[str] | None = None,
@@ -210,7 +211,7 @@ class Questions(JointDistribution):
         return doubtful.with_blanks(chain, text, end, "text").ranked(n_best)
 
     def correct(
-        self, X: Any, *, noise: Any, how: str = "mode", end: bool = True, random_state: Any = None
+        self, X: Any, *, noise: Any, how: How = "mode", end: bool = True, random_state: Any = None
     ) -> list[Any]:
         """The clean text behind each noisy one: argmax or a draw of P(text given noisy text).
 

@@ -184,6 +184,11 @@ class RBMEnergy(Energy):
         logits = self.visible_logits(self.hidden_mean(x), evidence=evidence)
         return _clamped(self.units.mode(logits), evidence, x)
 
+    @property
+    def product_size(self) -> int:
+        """Multiplications of a row's product with the weights."""
+        return self.weights.numel()
+
     def base_log_partition(self) -> float:
         visible = self.units.log_partition(self.base_bias.double().unsqueeze(0))
         return float(visible) + self.hidden.log_partition_at_rest()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from sklearn.base import TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -39,7 +39,7 @@ __all__ = ["N_FILLINGS", "LatentQuestions"]
 N_FILLINGS = 20
 
 
-class LatentQuestions(TransformerMixin, Fitted):
+class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted):
     """What lies behind rows, and what lies before hidden units."""
 
     # -- hidden units ------------------------------------------------------------
@@ -149,7 +149,7 @@ class LatentQuestions(TransformerMixin, Fitted):
         at the mode of their density. With attributes, which are summed out, for units of 0 or 1
         alone."""
         if self._hidden_units().binary:
-            return (self.transform(X) > 0.5).astype(np.float64)
+            return (np.asarray(self.transform(X)) > 0.5).astype(np.float64)
 
         def modes(energy: RBMEnergy, beside: SummedOut | None, x: Tensor) -> Tensor:
             if beside is not None:

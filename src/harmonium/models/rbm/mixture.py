@@ -75,6 +75,7 @@ class RBMBases:
     def __init__(self, energy: RBMEnergy) -> None:
         self._energy = energy
         self.device = energy.device
+        self.product_size = energy.product_size
 
     def own(self) -> MixturePath:
         """From the base that the energy has."""

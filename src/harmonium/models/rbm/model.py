@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from harmonium.compute.device import device_for
 from harmonium.contract.checks import check_ranges
+from harmonium.contract.words import ColumnKinds
+from harmonium.data.schema import Schema
 from harmonium.data.sequences.alignment import Alignment
 from harmonium.data.tables import Table, check_sample_weight, check_states, has_holes
 from harmonium.learning.fit import RunningFit
@@ -122,10 +124,10 @@ class RBM(Questions):
         self,
         n_components: int = 256,
         *,
-        visible: Any = "auto",
-        hidden: str = "bernoulli",
+        visible: ColumnKinds | Schema = "auto",
+        hidden: Literal["bernoulli", "gaussian", "relu", "drelu", "categorical"] = "bernoulli",
         missing: Any = "at-random",
-        learner: str = "pcd",
+        learner: Literal["exact", "cd", "pcd", "pt"] = "pcd",
         n_updates: int | str = "auto",
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 from numba import njit
 
+from harmonium.compute.twins import PLAIN_ONLY
 from harmonium.models.network.exact.domains import Array
 
 __all__ = ["best_sums", "best_sums_plain"]
-
-_PLAIN_ONLY = os.environ.get("HARMONIUM_PLAIN", "0") != "0"
 
 
 @njit(nogil=True, cache=True)
@@ -38,7 +35,7 @@ def best_sums_plain(left: Array, right: Array) -> Array:
 
 def best_sums(left: Array, right: Array) -> Array:
     """``max_x left[x, s, i] + right[x, s, j]``, ``(s, i, j)``, of finite logarithms or -inf."""
-    if _PLAIN_ONLY:
+    if PLAIN_ONLY:
         return best_sums_plain(left, right)
     out = np.empty((left.shape[1], left.shape[2], right.shape[2]))
     _best_sums(np.ascontiguousarray(left), np.ascontiguousarray(right), out)

@@ -125,8 +125,9 @@ def _amid(places: Array) -> Array:
     return np.asarray(places[0] + 0.32 * (places[1:].mean(0) - places[0]))
 
 
-def plot_network(path: str | PathLike[str], graph: Graph) -> None:
-    """Write a picture to `path`; its ending (``.png``, ``.svg``, ``.pdf``) is the format."""
+def plot_network(path: str | PathLike[str] | None, graph: Graph, axes: Any = None) -> Any:
+    """Draw on `axes`, or on new ones, which are pyplot's where no file is asked for; write the
+    picture to `path`, whose ending (``.png``, ``.svg``, ``.pdf``) is the format. The axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -136,13 +137,22 @@ def plot_network(path: str | PathLike[str], graph: Graph) -> None:
             f"network: {n} variables and {n_joints} factors are too many to draw; "
             f"at most {_MAX_NODES} together"
         )
-    figure = Figure(figsize=(8, 8), layout="tight")
-    kinds = FigureCanvasAgg(figure).get_supported_filetypes()
+    if path is None:
+        if axes is None:
+            from matplotlib import pyplot
+
+            axes = pyplot.subplots(figsize=(8, 8), layout="tight")[1]
+        draw(axes, graph)
+        return axes
+    figure = Figure(figsize=(8, 8), layout="tight") if axes is None else axes.figure
+    kinds = FigureCanvasAgg.get_supported_filetypes()
     ending = Path(path).suffix.lower().lstrip(".")
     if ending not in kinds:
         raise ValueError(f"path: {str(path)!r} must end in one of {', '.join(sorted(kinds))}")
-    draw(figure.add_subplot(), graph)
+    axes = figure.add_subplot() if axes is None else axes
+    draw(axes, graph)
     write_atomically(path, partial(figure.savefig, format=ending, dpi=150))
+    return axes
 
 
 def layout(n: int, edges: list[tuple[int, int]]) -> Array:

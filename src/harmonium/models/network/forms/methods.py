@@ -69,8 +69,16 @@ class Forms(Questions):
         """The variables' names and which of them each factor joins, to be drawn."""
         return Graph(self._network.names, self._network.exact.scopes)
 
-    def plot(self, path: str | PathLike[str]) -> None:
-        """A picture of the network to a file: circles are variables, squares factors."""
+    def plot(self, path: str | PathLike[str] | None = None, *, ax: Any = None) -> Any:
+        """A picture of the network: circles are variables, squares factors.
+
+        Parameters
+        ----------
+        path : a file for it, whose ending (``.png``, ``.svg``, ``.pdf``) is the format; or None.
+        ax : matplotlib axes to draw on; None makes some.
+
+        Returns the axes.
+        """
         from harmonium.models.network.forms.drawing import plot_network
 
-        plot_network(path, self.graph())
+        return plot_network(path, self.graph(), ax)
