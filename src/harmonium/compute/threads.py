@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import TypeVar
 
-__all__ = ["in_order", "in_parts", "in_slices", "one_thread", "threads_worth"]
+__all__ = ["cores", "in_order", "in_parts", "in_slices", "one_thread", "threads_worth"]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -33,7 +33,8 @@ def one_thread(wanted: bool) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _n_threads() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -44,7 +45,7 @@ def in_order(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[
 
     Few items are read ahead.
     """
-    n_threads = _n_threads()
+    n_threads = cores()
     with ThreadPoolExecutor(n_threads) as pool:
         waiting: deque[Future[Made]] = deque()
         for item in items:
@@ -57,7 +58,7 @@ def in_order(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[
 
 def in_parts(work: Callable[[int, int], None], n: int) -> None:
     """Call ``work(low, high)`` for parts that cover ``range(n)``, on all cores."""
-    in_slices(lambda part: work(part.start, part.stop), n, 1 if n < _FEW_ROWS else _n_threads())
+    in_slices(lambda part: work(part.start, part.stop), n, 1 if n < _FEW_ROWS else cores())
 
 
 def threads_worth(n: int, work: int, least: int) -> int:

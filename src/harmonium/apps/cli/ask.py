@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harmonium.apps.answering import how_to_correct
 from harmonium.apps.cli import options
 
 __all__ = ["complete", "correct", "decode", "encode", "score"]
@@ -113,7 +114,7 @@ def correct(
     unknown: options.Unknown = None,
 ) -> None:
     """The clean row, text or image behind each noisy one."""
-    from harmonium.data.kinds import Images, kind_of
+    from harmonium.data.kinds import kind_of
 
     fitted = options.load_model(model, unknown)
     kind = kind_of(fitted)
@@ -122,7 +123,7 @@ def correct(
     channel = options.read_channel(noise)
     asked = options.applying(fitted, "correct", random_state=seed)
     rows = kind.read(data, key)
-    how = how or ("mean" if isinstance(kind, Images) else "mode")
+    how = how_to_correct(how, kind.what)
     kind.write(place, fitted.correct(rows, noise=channel, how=how, **asked), row_shape)
 
 
