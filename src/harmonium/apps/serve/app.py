@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import harmonium
 from harmonium.apps.pages.page import render
 from harmonium.apps.serve import messages
-from harmonium.apps.serve.described import questions_described
+from harmonium.apps.serve.described import question_described, with_examples
 from harmonium.apps.serve.desk import Desk
 from harmonium.apps.serve.figures import Figures
 from harmonium.apps.serve.forms import FORMS
@@ -70,11 +72,13 @@ def build_app(shelf: Shelf, settings: Settings) -> FastAPI:
         docs_url=None,  # they would be fetched from outside
         redoc_url=None,
     )
-    _guard(app, settings)
+    app.add_middleware(_Guard, settings=settings)
     _tell_errors(app)
     _add_state(app, figures)
     _add_models(app, shelf)
     _add_questions(app, shelf, limits, figures)
+    described = with_examples(app.openapi(), shelf)
+    app.openapi = lambda: described  # type: ignore[method-assign]
     return app
 
 
@@ -87,18 +91,23 @@ def _response(reply: Reply) -> Response:
     return Response(reply.body, reply.status, headers, reply.media)
 
 
-def _guard(app: FastAPI, settings: Settings) -> None:
-    @app.middleware("http")
-    async def turn_away(
-        request: Request, go_on: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        try:
-            check_host(settings.hosts, request.headers)
-            if request.url.path not in _OPEN:
-                check_token(settings.token, request.headers)
-        except Refusal as refusal:
-            return _response(refusal.reply)
-        return await go_on(request)
+class _Guard:
+    """Turns away before anything is read; what it lets through it leaves as it is."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            try:
+                check_host(self._settings.hosts, headers)
+                if scope["path"] not in _OPEN:
+                    check_token(self._settings.token, headers)
+            except Refusal as refusal:
+                await _response(refusal.reply)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def _tell_errors(app: FastAPI) -> None:
@@ -184,7 +193,7 @@ def _add_questions(app: FastAPI, shelf: Shelf, limits: Limits, figures: Figures)
             f"/models/{{name}}/{question}",
             tags=["questions"],
             name=question,
-            **questions_described(question, shelf),
+            **question_described(question),
         )(asking(question))
 
 
@@ -224,10 +233,13 @@ async def _answer(desk: Desk, asked: messages.Request, request: Request) -> Repl
     """The reply, for as long as somebody waits for it."""
     answer = asyncio.create_task(desk.ask(asked))
     gone = asyncio.create_task(_disconnected(request))
-    await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
-    gone.cancel()
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        if not answer.done():
+            answer.cancel()
     if not answer.done():
-        answer.cancel()
         raise Refusal(499, "the client went away")
     return answer.result()
 

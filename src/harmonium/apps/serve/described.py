@@ -8,7 +8,7 @@ from harmonium.apps.serve.forms import FORMS
 from harmonium.apps.serve.messages import ARROW, JSON, PARQUET
 from harmonium.apps.serve.shelf import Shelf
 
-__all__ = ["questions_described"]
+__all__ = ["question_described", "with_examples"]
 
 _SUMMARIES = {
     "score": "log P of each row, in nats: how likely?",
@@ -45,15 +45,10 @@ _ERRORS = {
 }
 
 
-def questions_described(question: str, shelf: Shelf) -> dict[str, Any]:
-    """Arguments of a route: its summary, the form of its body with an example for each model."""
+def question_described(question: str) -> dict[str, Any]:
+    """Arguments of a route: its summary, the form of its body and of its answers."""
     schema = FORMS[question].model_json_schema()
-    examples = {
-        name: {"summary": f"asked of {name}", "value": own[question]}
-        for name, own in shelf.examples.items()
-        if question in own
-    }
-    content: dict[str, Any] = {JSON: {"schema": schema, "examples": examples}}
+    content: dict[str, Any] = {JSON: {"schema": schema}}
     binary = {"schema": {"type": "string", "format": "binary"}}
     tables = {ARROW: binary, PARQUET: binary}
     if "data" in schema["properties"]:
@@ -76,3 +71,18 @@ def questions_described(question: str, shelf: Shelf) -> dict[str, Any]:
         "responses": responses,
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
     }
+
+
+def with_examples(described: dict[str, Any], shelf: Shelf) -> dict[str, Any]:
+    """The description of all routes with a body for each question and model.
+
+    They are put in here since FastAPI itself leaves out null, which says that a cell is missing.
+    """
+    for question in FORMS:
+        route = described["paths"][f"/models/{{name}}/{question}"]["post"]
+        route["requestBody"]["content"][JSON]["examples"] = {
+            name: {"summary": f"asked of {name}", "value": own[question]}
+            for name, own in shelf.examples.items()
+            if question in own
+        }
+    return described

@@ -94,10 +94,11 @@ def _examples(model: Any, kind: Kind, questions: Sequence[str]) -> dict[str, Any
         found["complete"] = {"data": [_with_blanks(row) for row in rows]}
     if "correct" in found:
         found["correct"] = {"data": rows, "noise": _noise(model, kind)}
-    if "classify" in found and not hasattr(model, "predict_proba"):
-        labels = [one.name for one in getattr(model, "schema_").columns if not one.is_number]  # noqa: B009
-        if not len(getattr(model, "attributes_", ())):
-            found["classify"]["column"] = labels[0]
+    told = len(getattr(model, "attributes_", ())) or len(getattr(model, "classes_", ()))
+    if "classify" in found and not told:
+        found["classify"]["column"] = next(
+            one.name for one in model.schema_.columns if not one.is_number
+        )
     if "decode" in found:
         taken = kind.take(rows) if rows else None
         hidden = [] if taken is None else Rows().give(model.transform(taken).round(3))
