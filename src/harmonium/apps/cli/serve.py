@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Collection
+from typing import Annotated, Any
 
 import typer
 
@@ -56,27 +57,29 @@ def serve(
             f"harmonium serve wants {error.name}, which is not installed: "
             "pip install 'harmonium[serve]'"
         ) from None
-    from harmonium.compute.threads import cores
-
-    loaded: dict[str, object] = {}
-    for word in models:
-        name, separator, path = word.partition("=")
-        if not separator:
-            path, name = word, name_of(word, tuple(loaded))
-        if name in loaded or not name or "/" in name:
-            raise ValueError(f"MODEL: {word!r} wants a name of its own, without a /")
-        loaded[name] = options.load_model(path, unknown)
-    only_here = host in LOOPBACK
-    if not only_here and token is None:
-        typer.echo(f"harmonium: note: whoever reaches {host} may ask; see --token", err=True)
-    n_clerks = processes or max(2, cores())
+    loaded = _loaded(models, unknown, name_of)
     limits = Limits(
         body=int(max_body * 2**20),
         rows=max_rows,
         seconds=timeout,
         memory=int(max_memory * 2**30),
     )
-    settings = Settings(
-        limits, n_clerks, max(1, cores() // n_clerks), token, LOOPBACK if only_here else None
-    )
-    run(Shelf.of(loaded), settings, host, port)
+    hosts = LOOPBACK if host in LOOPBACK else None
+    if hosts is None and token is None:
+        typer.echo(f"harmonium: note: whoever reaches {host} may ask; see --token", err=True)
+    run(Shelf.of(loaded), Settings.of(limits, processes, token, hosts), host, port)
+
+
+def _loaded(
+    words: list[str], unknown: str | None, name_of: Callable[[str, Collection[str]], str]
+) -> dict[str, Any]:
+    """Models by name: that of the file, or the one before an equals sign."""
+    found: dict[str, Any] = {}
+    for word in words:
+        name, separator, path = word.partition("=")
+        if not separator:
+            path, name = word, name_of(word, found)
+        if name in found or not name or "/" in name:
+            raise ValueError(f"MODEL: {word!r} wants a name of its own, without a /")
+        found[name] = options.load_model(path, unknown)
+    return found

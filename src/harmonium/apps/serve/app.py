@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ from harmonium.apps.serve.guard import check_host, check_token
 from harmonium.apps.serve.messages import JSON, Limits, Refusal, Reply
 from harmonium.apps.serve.process import Opening
 from harmonium.apps.serve.shelf import Shelf
+from harmonium.compute.threads import cores
 
 __all__ = ["Settings", "build_app"]
 
@@ -48,11 +50,26 @@ class Settings:
     token: str | None = None
     hosts: frozenset[str] | None = None
 
+    @classmethod
+    def of(
+        cls,
+        limits: Limits,
+        n_clerks: int | None,
+        token: str | None,
+        hosts: frozenset[str] | None,
+    ) -> Settings:
+        """Settings for this machine: a process a core unless told, at least two; cores that are
+        left over are threads of theirs."""
+        n = n_clerks or max(2, cores())
+        return cls(limits, n, max(1, cores() // n), token, hosts)
+
 
 def build_app(shelf: Shelf, settings: Settings) -> FastAPI:
     """The application; its processes begin with its lifespan, and end with it."""
     limits, figures = settings.limits, Figures()
-    opening = Opening(shelf.packed, limits, settings.n_threads, shelf.modules)
+    opening = Opening(
+        shelf.packed, limits, settings.n_threads, shelf.modules, tuple(_first_questions(shelf))
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -80,6 +97,13 @@ def build_app(shelf: Shelf, settings: Settings) -> FastAPI:
     described = with_examples(app.openapi(), shelf)
     app.openapi = lambda: described  # type: ignore[method-assign]
     return app
+
+
+def _first_questions(shelf: Shelf) -> Iterator[messages.Request]:
+    """One of each model, that a process puts to itself: compiled loops are loaded by it."""
+    for name, bodies in shelf.examples.items():
+        if bodies.get("score", {}).get("data"):
+            yield messages.Request(name, "score", json.dumps(bodies["score"]).encode())
 
 
 def _response(reply: Reply) -> Response:

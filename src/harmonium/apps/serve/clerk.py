@@ -58,10 +58,17 @@ class _Asked:
         return self.request.model, question, options, like
 
 
-def work(channel: Connection, packed: bytes, limits: Limits, n_threads: int) -> None:
+def work(
+    channel: Connection,
+    packed: bytes,
+    limits: Limits,
+    n_threads: int,
+    first: Sequence[Request] = (),
+) -> None:
     """Answer what comes by the `channel` until it is closed.
 
-    `packed` are pickled models by name: from the server itself, never from outside.
+    `packed` are pickled models by name: from the server itself, never from outside. `first` are
+    questions that load what the models need; their answers are for nobody.
     """
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, signal.SIG_IGN)  # the server says when to end, by closing the channel
@@ -69,6 +76,7 @@ def work(channel: Connection, packed: bytes, limits: Limits, n_threads: int) -> 
     models: dict[str, Any] = pickle.loads(packed)
     _use_threads(n_threads)
     _limit_memory(limits.memory)
+    answer(models, first, limits)
     channel.send("ready")
     while True:
         try:

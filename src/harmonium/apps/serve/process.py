@@ -37,6 +37,7 @@ class Opening:
     limits: Limits
     n_threads: int
     modules: tuple[str, ...] = ()  #: loaded once for all, before the processes part
+    first: tuple[Request, ...] = ()  #: put to the models before it is ready
 
 
 class Clerk:
@@ -56,7 +57,7 @@ class Clerk:
         if able:
             context.set_forkserver_preload([work.__module__, *opening.modules])
         own, other = context.Pipe()
-        arguments = (other, opening.packed, opening.limits, opening.n_threads)
+        arguments = (other, opening.packed, opening.limits, opening.n_threads, opening.first)
         process = context.Process(target=work, args=arguments, daemon=True)
         process.start()
         other.close()

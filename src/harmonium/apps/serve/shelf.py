@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Shelf:
         return cls(pickle.dumps(models), tuple(sorted(modules)), about, examples)
 
 
-def name_of(path: str, taken: Sequence[str]) -> str:
+def name_of(path: str, taken: Collection[str]) -> str:
     """The name of the model in a file: ``words`` of ``words.safetensors``; the names `taken` are
     those of others, which is an error."""
     name = Path(path).name
