@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 __all__ = [
     "SMALL_PRODUCT",
+    "cores",
     "in_order",
     "in_parts",
     "in_slices",
@@ -58,7 +59,8 @@ def threads_for(n_rows: int, energy: object) -> AbstractContextManager[None]:
     return one_thread(small)
 
 
-def _n_threads() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -69,7 +71,7 @@ def in_order(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[
 
     Few items are read ahead.
     """
-    n_threads = _n_threads()
+    n_threads = cores()
     with ThreadPoolExecutor(n_threads) as pool:
         waiting: deque[Future[Made]] = deque()
         for item in items:
@@ -82,7 +84,7 @@ def in_order(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[
 
 def in_parts(work: Callable[[int, int], None], n: int) -> None:
     """Call ``work(low, high)`` for parts that cover ``range(n)``, on all cores."""
-    in_slices(lambda part: work(part.start, part.stop), n, 1 if n < _FEW_ROWS else _n_threads())
+    in_slices(lambda part: work(part.start, part.stop), n, 1 if n < _FEW_ROWS else cores())
 
 
 def threads_worth(n: int, work: int, least: int) -> int:

@@ -30,6 +30,7 @@ from harmonium.data.text_tables import (
 
 __all__ = [
     "UNREADABLE",
+    "beside",
     "check_unpacked",
     "read_attributes",
     "read_labels",
@@ -281,18 +282,20 @@ def _read_parquet(source: Path) -> NDArray[Any]:
             "reading .parquet wants pyarrow: pip install 'harmonium[tables]'"
         ) from None
     with parquet.ParquetFile(source) as file:
-        width = _beside(file.schema_arrow.empty_table()).itemsize
+        width = beside(file.schema_arrow.empty_table()).itemsize
         n_bytes = file.metadata.num_rows * file.metadata.num_columns * width
         check_unpacked("it", n_bytes, source.stat().st_size)
-        return _beside(file.read())
+        return beside(file.read())
 
 
 #: Types of columns whose nulls Arrow would not make NaN.
 _NO_BLANKS = ("bool", "null")
 
 
-def _beside(table: Any) -> NDArray[Any]:
+def beside(table: Any) -> NDArray[Any]:
     """The columns of an Arrow table side by side, in a type that holds them all; NaN for null."""
+    if not table.num_columns:
+        raise ValueError("it has no columns; wanted some of numbers")
     columns = (
         column.cast("int8") if column.null_count and str(column.type) in _NO_BLANKS else column
         for column in table.columns

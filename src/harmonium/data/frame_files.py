@@ -15,7 +15,15 @@ from harmonium.contract.warning import warn_caller
 from harmonium.data.files import UNREADABLE, check_unpacked, write_texts
 from harmonium.data.text_tables import Layout, content_of, is_text_table, layout_of
 
-__all__ = ["FRAME_ENDINGS", "as_arrow", "has_names", "read_frame", "write_frame"]
+__all__ = [
+    "FRAME_ENDINGS",
+    "as_arrow",
+    "has_names",
+    "parquet_table",
+    "read_frame",
+    "without_index",
+    "write_frame",
+]
 
 #: Endings of files that hold tables with names.
 FRAME_ENDINGS = (".csv", ".tsv", ".parquet")
@@ -57,23 +65,30 @@ def read_frame(path: str, texts: Collection[str] = (), known: Collection[str] = 
         ) from None
     try:
         if Path(path).suffix.lower() == ".parquet":
-            return _read_parquet(path)
+            return parquet_table(path, Path(path).stat().st_size)
         return _read_text(path, texts, layout_of(path, known))
     except (ArrowException, *UNREADABLE) as error:
         why = str(error) or type(error).__name__
         raise ValueError(f"DATA: {path!r} cannot be read: {why}") from error
 
 
-def _read_parquet(path: str) -> Any:
+def parquet_table(source: Any, n_packed: int) -> Any:
+    """The Arrow table of a Parquet file of `n_packed` bytes, a path or a stream; ``ValueError``
+    where it would fill memory."""
     from pyarrow import parquet
 
-    with parquet.ParquetFile(path) as file:
+    with parquet.ParquetFile(source) as file:
         about = file.metadata
         n_bytes = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
         n_bytes = max(n_bytes, 8 * about.num_rows * about.num_columns)
-        check_unpacked("it", n_bytes, Path(path).stat().st_size)
+        check_unpacked("it", n_bytes, n_packed)
         table = file.read()
-    # pandas writes an index without a name as columns that nobody named.
+    return without_index(table)
+
+
+def without_index(table: Any) -> Any:
+    """An Arrow table without what pandas writes of an index without a name: columns that nobody
+    named."""
     return table.drop_columns([one for one in table.column_names if _INDEX.fullmatch(one)])
 
 

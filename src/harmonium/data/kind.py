@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from harmonium.contract.storage import check_place
 
-__all__ = ["Kind", "check_folder", "check_key"]
+__all__ = ["Kind", "check_folder", "check_key", "one_column"]
 
 
 class Kind(ABC):
@@ -63,6 +63,33 @@ class Kind(ABC):
 
         `shape` is the (height, width) of a row seen as a picture.
         """
+
+    @abstractmethod
+    def take(self, values: Any) -> Any:
+        """Data in plain values, as JSON has them, as the model takes them.
+
+        Raises ``ValueError`` with the place of what is no such thing.
+        """
+
+    @abstractmethod
+    def give(self, answers: Any) -> list[Any]:
+        """Answers in plain values: what :meth:`take` takes again."""
+
+    @abstractmethod
+    def take_table(self, table: Any) -> Any:
+        """Data in an Arrow table, as the model takes them; ``ValueError`` as for :meth:`take`."""
+
+    @abstractmethod
+    def give_table(self, answers: Any) -> Any:
+        """Answers as an Arrow table, which :meth:`take_table` takes again."""
+
+
+def one_column(table: Any, name: str) -> list[Any]:
+    """The values of a table's only column, which may have any name."""
+    if table.num_columns != 1:
+        raise ValueError(f"data: wanted a table of one column, {name!r}, got {table.num_columns}")
+    values: list[Any] = table.column(0).to_pylist()
+    return values
 
 
 def check_folder(path: str | PathLike[str], name: str = "path") -> None:

@@ -16,15 +16,17 @@ from numpy.typing import NDArray
 
 from harmonium.contract.registry import Entry, entry_of
 from harmonium.contract.storage import models_inside
-from harmonium.data.files import read_named_rows, read_rows, write_rows, write_texts
+from harmonium.data.files import beside, read_named_rows, read_rows, write_rows, write_texts
 from harmonium.data.frame_files import (
     FRAME_ENDINGS,
     as_arrow,
     has_names,
     read_frame,
+    without_index,
     write_frame,
 )
-from harmonium.data.kind import Kind, check_key
+from harmonium.data.kind import Kind, check_key, one_column
+from harmonium.data.plain import as_values, columns_of, numbers, texts, values_of
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.formats import is_sequence_file
 from harmonium.data.sequences.kind import Sequences
@@ -43,6 +45,11 @@ __all__ = [
 ]
 
 _TEXT_ENDINGS = (".txt", ".gz", ".text")
+#: Types of Arrow's that are numbers, or stand for 0 and 1, or for what is missing.
+_NUMBERS = frozenset(
+    [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    + ["halffloat", "float", "double", "bool", "null"]
+)
 
 
 def _is_pictures(path: str) -> bool:
@@ -109,6 +116,31 @@ class Rows(Kind):
             named = not all(name.strip("+-").isdecimal() for name in self.names)
             write_rows(path, np.asarray(answers), self.names if named else ())
 
+    def take(self, values: Any) -> Any:
+        """``[[0, 1, None], ...]``."""
+        return numbers(values, 2)
+
+    def give(self, answers: Any) -> list[Any]:
+        return values_of(answers)
+
+    def take_table(self, table: Any) -> Any:
+        """A column a variable: by their names where the model has the same, else in order."""
+        names = table.column_names
+        if names != [*self.names] and sorted(names) == sorted(self.names):
+            table = table.select(list(self.names))
+        for field in table.schema:
+            if str(field.type) not in _NUMBERS:
+                raise ValueError(f"data: column {field.name!r} is {field.type}; wanted numbers")
+        return np.asarray(beside(table), dtype=np.float64)
+
+    def give_table(self, answers: Any) -> Any:
+        import pyarrow as pa
+
+        rows = np.atleast_2d(np.asarray(answers))
+        fits = len(self.names) == rows.shape[1]
+        names = self.names if fits else [f"x{j}" for j in range(rows.shape[1])]
+        return pa.table(dict(zip(names, rows.T, strict=True)))
+
 
 @dataclass(frozen=True)
 class Frames(Kind):
@@ -154,6 +186,23 @@ class Frames(Kind):
 
     def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
         write_frame(path, as_arrow(answers))
+
+    def take(self, values: Any) -> Any:
+        """``[{"age": 40, "job": None}, ...]``; dates as ``2026-01-31``."""
+        assert self.schema is not None
+        return columns_of(values, self.schema.columns, [one.name for one in self.schema.left_out])
+
+    def give(self, answers: Any) -> list[Any]:
+        return [
+            {name: as_values(cell) for name, cell in row.items()}
+            for row in as_arrow(answers).to_pylist()
+        ]
+
+    def take_table(self, table: Any) -> Any:
+        return without_index(table)
+
+    def give_table(self, answers: Any) -> Any:
+        return as_arrow(answers)
 
 
 @dataclass(frozen=True)
@@ -209,6 +258,22 @@ class Images(Kind):
 
             write_images(path, answers, self.n_levels)
 
+    def take(self, values: Any) -> Any:
+        """``[[[0, 1], [None, 0]], ...]``: of each image its rows of levels."""
+        images = numbers(values, 3)
+        return images if np.isnan(images).any() else images.astype(np.int64)
+
+    def give(self, answers: Any) -> list[Any]:
+        return values_of(answers)
+
+    def take_table(self, table: Any) -> Any:
+        return self.take(one_column(table, "image"))
+
+    def give_table(self, answers: Any) -> Any:
+        import pyarrow as pa
+
+        return pa.table({"image": [one.tolist() for one in np.asarray(answers)]})
+
 
 @dataclass(frozen=True)
 class Texts(Kind):
@@ -236,6 +301,21 @@ class Texts(Kind):
 
     def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
         write_texts(path, answers)
+
+    def take(self, values: Any) -> Any:
+        return texts(values)
+
+    def give(self, answers: Any) -> list[Any]:
+        # Of a model that learned from lists of tokens a text is one.
+        return [one if isinstance(one, str) else list(one) for one in answers]
+
+    def take_table(self, table: Any) -> Any:
+        return texts(one_column(table, "text"))
+
+    def give_table(self, answers: Any) -> Any:
+        import pyarrow as pa
+
+        return pa.table({"text": self.give(answers)})
 
 
 #: By the name that a model's row in the registry gives.

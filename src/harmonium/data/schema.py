@@ -264,7 +264,7 @@ class Schema:
                 raise ValueError(f"like has {n_like} rows; wanted {n_rows}, as many as states")
             order = [name for name in cells if name in self._decided]
             # A column with nothing in it does not tell its type.
-            known = library == self._library
+            known = library in ("dict", self._library)
             forms = {
                 name: self._forms[name] if known and cells[name].missing.all() else cells[name].form
                 for name in order

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harmonium.apps.answering import how_to_correct
 from harmonium.apps.cli import options
 
 __all__ = ["complete", "correct", "decode", "encode", "score"]
@@ -161,7 +162,7 @@ def correct(
     unknown: options.Unknown = None,
 ) -> None:
     """The clean row, text or image behind each noisy one."""
-    from harmonium.data.kinds import Images, kind_of
+    from harmonium.data.kinds import kind_of
 
     fitted = options.load_answering(model, "correct", unknown)
     kind = kind_of(fitted)
@@ -170,7 +171,7 @@ def correct(
     channel = options.read_channel(noise)
     asked = options.applying(fitted, "correct", random_state=seed)
     rows = kind.read(data, key)
-    how = how or ("mean" if isinstance(kind, Images) else "mode")
+    how = how_to_correct(how, kind.what)
     kind.write(place, fitted.correct(rows, noise=channel, how=how, **asked), row_shape)
 
 

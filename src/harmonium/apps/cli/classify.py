@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harmonium.apps.answering import classes_of, column_classes
 from harmonium.apps.cli import options
 
 __all__ = ["classify"]
@@ -48,7 +49,7 @@ def classify(
             raise ValueError("--labels and --column say both what is true; give one")
         _classify_column(fitted, kind_of(fitted).read(data, key), column, out, as_json)
         return
-    names, classes = _attributes(fitted, model)
+    names, classes = classes_of(fitted, model)
     if not len(classes) and labels is not None:
         raise ValueError("--labels: the model knows yes/no attributes, not one label")
     rows = kind_of(fitted).read(data, key)
@@ -67,16 +68,10 @@ def classify(
 
 def _classify_column(fitted: Any, rows: Any, column: str, out: str | None, as_json: bool) -> None:
     """P(column | the others) by a model of a table."""
-    from harmonium.questions.cells import column_proba, labels_of
+    from harmonium.questions.cells import column_proba
 
-    schema = getattr(fitted, "schema_", None)
-    if schema is None:
-        raise ValueError("--column wants a model that was fitted on a table with names")
-    try:
-        classes = labels_of(schema, column)
-    except ValueError as error:
-        raise ValueError(f"--column: {error}") from None
-    truth = None
+    classes = column_classes(fitted, column, "--column")
+    schema, truth = fitted.schema_, None
     if column in getattr(rows, "column_names", rows):
         # As the model has them: 1 in one file may be 1.0 in another.
         place = schema.names.index(column)
@@ -105,17 +100,6 @@ def _tell(classes: Any, chances: Any, truth: Any, out: str | None, as_json: bool
     if out is not None or not (known or as_json):
         lines = [[label, *row] for label, row in zip(said, _rounded(chances), strict=True)]
         write_table(out or "-", ["label", *(f"P({label})" for label in classes)], lines)
-
-
-def _attributes(fitted: Any, path: str) -> tuple[list[str], Any]:
-    """Names of attributes, and the values of a label, as the model was fitted with them."""
-    names = list(getattr(fitted, "attributes_", []))
-    classes = fitted.attribute_classes_ if names else getattr(fitted, "classes_", [])
-    if not names and not len(classes):
-        raise ValueError(
-            f"MODEL: {path!r} was fitted without --labels or --attributes and knows no classes"
-        )
-    return names, classes
 
 
 def _rounded(chances: Any) -> list[list[str]]:

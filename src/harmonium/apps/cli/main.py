@@ -16,6 +16,7 @@ from harmonium.apps.cli.fit import fit
 from harmonium.apps.cli.models import models
 from harmonium.apps.cli.odd import odd
 from harmonium.apps.cli.sample import sample
+from harmonium.apps.cli.serve import serve
 
 __all__ = ["app", "main"]
 
@@ -63,6 +64,7 @@ for _command in (
     show.info,
     show.report,
     show.tour,
+    serve,
 ):
     app.command()(_command)
 # A sequence may begin with gaps, which are no options.

@@ -6,12 +6,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from harmonium.apps import answering
+from harmonium.apps.answering import question, read_value
 from harmonium.contract.registry import MODELS, Form
 
 __all__ = [
@@ -191,17 +192,6 @@ def _set_unknown(fitted: Any, unknown: str) -> None:
         schema.handle_unknown = unknown
 
 
-def question(model: Any, name: str) -> Callable[..., Any]:
-    """The model's method of this name; ``ValueError`` where it does not answer that."""
-    method = getattr(model, name, None)
-    if method is None:
-        raise ValueError(
-            f"MODEL: a {type(model).__name__} does not answer {name.replace('_', ' ')!r}"
-        )
-    found: Callable[..., Any] = method
-    return found
-
-
 def hidden(model: Any, path: str, name: str) -> Callable[..., Any]:
     """A question about hidden units; ``ValueError`` where the model has none."""
     if not hasattr(model, "inverse_transform"):
@@ -220,31 +210,10 @@ def check_csv(path: str, *others: str) -> None:
 
 
 def applying(model: Any, name: str, **options: Any) -> dict[str, Any]:
-    """The options that were given, where the model's method `name` takes them all.
-
-    None and False are options not given. Raises ``ValueError`` for one that does not apply.
-    """
-    known = signature(question(model, name)).parameters
-    given = {key: value for key, value in options.items() if value is not None}
-    given = {key: value for key, value in given.items() if value is not False}
-    for key in given:
-        if key not in known:
-            option = _OPTION_OF.get(key, f"--{key.replace('_', '-')}")
-            raise ValueError(f"{option} does not apply to {name} with a {type(model).__name__}")
-    return given
-
-
-def read_value(text: str) -> Any:
-    """A parameter's value as written: None, True, False, a number, or the text itself."""
-    named = {"None": None, "True": True, "False": False}
-    if text in named:
-        return named[text]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    """:func:`answering.applying`, of options of the command line."""
+    return answering.applying(
+        model, name, options, lambda key: _OPTION_OF.get(key, f"--{key.replace('_', '-')}")
+    )
 
 
 def read_shape(text: str | None) -> tuple[int, int] | None:
@@ -258,13 +227,8 @@ def read_shape(text: str | None) -> tuple[int, int] | None:
 
 
 def read_length(text: str | None) -> tuple[int, int | None] | None:
-    """``5..12`` as (fewest, most) words; ``5..`` has no most, ``7`` is both."""
-    if text is None:
-        return None
-    low, dots, high = text.partition("..")
-    if not low.isdecimal() or not (high.isdecimal() or (dots and not high) or not dots):
-        raise ValueError(f"--length must be LOW..HIGH such as 5..12, got {text!r}")
-    return int(low), int(high) if high else (None if dots else int(low))
+    """``--length``."""
+    return answering.read_length(text, "--length")
 
 
 def row_shape(text: str | None, what: str, place: str) -> tuple[int, int] | None:
@@ -275,26 +239,8 @@ def row_shape(text: str | None, what: str, place: str) -> tuple[int, int] | None
 
 
 def read_channel(text: str) -> Any:
-    """``bitflip:0.1`` or ``edits:0.01,0.02,0.02`` as a noise channel."""
-    from harmonium.contract import noise
-
-    kinds: dict[str, Any] = {
-        "bitflip": noise.BitFlip,
-        "cells": noise.Cells,
-        "edits": noise.Edits,
-        "gaussian": noise.Gaussian,
-        "replace": noise.Replace,
-        "typos": noise.Typos,
-    }
-    name, _, said = text.partition(":")
-    amounts = [read_value(amount) for amount in said.split(",")]
-    numbers = all(isinstance(amount, int | float) for amount in amounts)
-    if name not in kinds or not numbers or len(amounts) != (3 if name == "edits" else 1):
-        raise ValueError(
-            f"--noise must be one of {', '.join(kinds)}, ':' and a number (edits: three, "
-            f"SUBSTITUTE,INSERT,DELETE), got {text!r}"
-        )
-    return kinds[name](*amounts)
+    """``--noise``."""
+    return answering.read_channel(text, "--noise")
 
 
 def read_evidence(model: Any, given: list[str] | None) -> Mapping[Any, int] | None:
@@ -302,7 +248,6 @@ def read_evidence(model: Any, given: list[str] | None) -> Mapping[Any, int] | No
     if not given:
         return None
     read_file = question(model, "read_uai_evidence")
-    variables = {str(name): name for name in model.variables_}
     known: dict[Any, int] = {}
     for item in given:
         if item.lower().endswith(".evid"):
@@ -313,9 +258,7 @@ def read_evidence(model: Any, given: list[str] | None) -> Mapping[Any, int] | No
             name, separator, state = item.rpartition("=")
             if not separator or not isinstance(read_value(state), int):
                 raise ValueError(f"--evidence wants name=state or an .evid file, got {item!r}")
-            if name not in variables:
-                raise ValueError(f"--evidence: {name!r} is no variable of the network")
-            said = {variables[name]: int(state)}
+            said = answering.evidence_of(model, {name: int(state)}, "--evidence")
         for name, state in said.items():
             if known.setdefault(name, state) != state:
                 raise ValueError(f"--evidence gives {name!r} two states, {known[name]} and {state}")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harmonium.apps.answering import drawn
 from harmonium.apps.cli import options
 from harmonium.apps.cli.columns import read_given, split_given
 
@@ -75,17 +76,7 @@ def sample(
     if "evidence" in asked:
         asked["evidence"] = options.read_evidence(fitted, evidence)
     row_shape = None if draws_shape else options.row_shape(shape, kind.what, place)
-    kind.write(place, _drawn(fitted, kind, n, asked), row_shape)
-
-
-def _drawn(fitted: Any, kind: Any, n: int, asked: dict[str, Any]) -> Any:
-    """New rows; of sequences with their energies behind their names."""
-    drawn = fitted.sample(n, **asked)
-    if kind.what != "sequences":
-        return drawn
-    from harmonium.questions.sequences.design import with_energies
-
-    return with_energies(fitted, drawn)
+    kind.write(place, drawn(fitted, kind.what, n, asked), row_shape)
 
 
 def _label(fitted: Any, given: list[str]) -> tuple[Any, list[str]]:

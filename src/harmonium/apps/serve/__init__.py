@@ -1,0 +1,1 @@
+"""``harmonium serve``: fitted models that answer over HTTP."""
