@@ -14,6 +14,7 @@ from harmonium.apps.cli import ask, network, sequences, show
 from harmonium.apps.cli.classify import classify
 from harmonium.apps.cli.fit import fit
 from harmonium.apps.cli.odd import odd
+from harmonium.apps.cli.play import play
 from harmonium.apps.cli.sample import sample
 
 __all__ = ["app", "main"]
@@ -40,6 +41,7 @@ for _command in (
     show.info,
     show.report,
     show.tour,
+    play,
 ):
     app.command()(_command)
 # A sequence may begin with gaps, which are no options.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["render", "write_page"]
 
 
-def _environment() -> Environment:
+def _environment(*folders: Path) -> Environment:
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
     except ImportError:
@@ -26,7 +26,7 @@ def _environment() -> Environment:
             "pages are made with Jinja2, which is not installed: pip install 'harmonium[report]'"
         ) from None
     return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader([Path(__file__).parent / "templates", *folders]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -34,12 +34,13 @@ def _environment() -> Environment:
     )
 
 
-def render(template: str, **values: Any) -> str:
-    """The text of ``templates/<template>.html.j2`` filled with `values`.
+def render(template: str, /, *folders: Path, **values: Any) -> str:
+    """The text of ``templates/<template>.html.j2``, or of such a file in one of the `folders`,
+    filled with `values`.
 
     Raises ``ImportError`` with the extra's name where Jinja2 is missing.
     """
-    return _environment().get_template(f"{template}.html.j2").render(**values)
+    return _environment(*folders).get_template(f"{template}.html.j2").render(**values)
 
 
 def write_page(path: str | PathLike[str], html: str) -> None:
