@@ -73,7 +73,7 @@ Play.widgets.push({
       });
       const off = found.logZ - truth;
       const few = found.effective < 10;
-      told.replaceChildren(
+      Play.tell(told,
         el("p", {}, el("b", {}, `log Z = ${say(found.logZ, 3)} ± ${say(found.error, 3)}`),
           ` by ${state.chains} chains of ${state.steps} ${state.steps === 1 ? "step" : "steps"}`),
         el("p", {}, `The truth, summed over ${(2 ** rbm.m).toLocaleString("en")} states of the hidden units: ${say(truth, 3)}; `

@@ -6,13 +6,16 @@ Play.colour = (name) => {
   return [1, 3, 5].map((i) => parseInt(style.slice(i, i + 2), 16));
 };
 
+/** A colour of the page, as canvases take it. */
+Play.ink = (name) => `rgb(${Play.colour(name).join(",")})`;
+
 Play.mix = (from, to, share) => {
   const at = Math.min(1, Math.max(0, share));
   return `rgb(${from.map((x, i) => Math.round(x + (to[i] - x) * at)).join(",")})`;
 };
 
-/** Paper to ink by a share in [0, 1]. */
-Play.grey = (share) => Play.mix(Play.colour("paper"), Play.colour("ink"), share);
+/** A sheet of paper to pencil by a share in [0, 1]: also in the dark, black is black. */
+Play.grey = (share) => Play.mix(Play.colour("sheet"), Play.colour("pencil"), share);
 
 /** Blue below zero, orange above, paper at zero. */
 Play.signed = (x, largest) =>
@@ -42,14 +45,14 @@ Play.board = ({ rows, cols, name, paint, pick, look, say, size = 20, gap = 0 }) 
   let focused = false;
 
   const show = () => {
-    context.fillStyle = Play.grey(gap ? 0 : 0.12);
+    context.fillStyle = gap ? Play.ink("card") : Play.grey(0.12);
     context.fillRect(0, 0, cols * size, rows * size);
     for (let i = 0; i < rows * cols; i++) {
       const [x, y] = [(i % cols) * size, Math.floor(i / cols) * size];
       paint(context, i, x + gap / 2, y + gap / 2, size - gap);
     }
     if (focused) {
-      context.strokeStyle = Play.mix(Play.colour("accent"), [0, 0, 0], 0);
+      context.strokeStyle = Play.ink("accent");
       context.lineWidth = 2.5;
       context.strokeRect((cursor % cols) * size + 1.2, Math.floor(cursor / cols) * size + 1.2,
         size - 2.4, size - 2.4);
@@ -123,7 +126,7 @@ Play.inked = (share, mark) => (context, i, x, y, size) => {
   context.fillStyle = Play.grey(share(i));
   context.fillRect(x, y, size - 1, size - 1);
   if (mark && mark(i)) {
-    context.strokeStyle = Play.mix(Play.colour("c2"), [0, 0, 0], 0);
+    context.strokeStyle = Play.ink("c2");
     context.lineWidth = 2;
     context.strokeRect(x + 1.5, y + 1.5, size - 4, size - 4);
   }
@@ -139,9 +142,9 @@ Play.signedTile = (context, values, side, largest, x, y, size) => {
 };
 
 /** A board with a heading above it and words below. */
-Play.framed = (heading, board, words = "") => {
+Play.framed = (heading, board, words = "", kind = "") => {
   const note = Play.el("span", { class: "note" }, words);
-  const frame = Play.el("div", { class: "framed" },
+  const frame = Play.el("div", { class: `framed ${kind}` },
     Play.el("b", {}, heading), board.element || board, note);
   frame.note = note;
   return frame;

@@ -233,6 +233,12 @@ Play.choice = (name, options, onchange) => {
   return row;
 };
 
+/** Puts parts into an element only where their text is new, so that nothing is read out twice. */
+Play.tell = (element, ...parts) => {
+  const holder = Play.el("div", {}, ...parts);
+  if (holder.textContent !== element.textContent) element.replaceChildren(...holder.childNodes);
+};
+
 /** A row of a table: cells are texts or elements. */
 Play.row = (cells, tag = "td") =>
   Play.el("tr", {}, ...cells.map((cell) => Play.el(tag, tag === "th" ? { scope: "col" } : {}, cell)));

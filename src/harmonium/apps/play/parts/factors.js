@@ -119,7 +119,7 @@ Play.widgets.push({
           : el("p", {}, el("b", {}, `At temperature ${say(temperature)}: P = ${say(found.p[state.s], 4)}`)),
         el("p", {}, `P(V=${v}) = ${say(sameV, 4)}; P(H=${h} given V=${v}) = ${say(sameV ? found.p[state.s] / sameV : NaN, 4)}`),
       ];
-      answer.replaceChildren(...told);
+      Play.tell(answer, ...told);
     };
     const widget = {
       paint,

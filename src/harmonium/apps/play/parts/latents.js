@@ -105,7 +105,7 @@ Play.widgets.push({
         context.fillStyle = Play.mix(Play.colour("line"), Play.colour("accent"), hidden[j]);
         context.fillRect(px - 2, py - 2, size + 4, size + 4);
         if (forced[j] !== ".") {
-          context.strokeStyle = Play.mix(Play.colour("alarm"), [0, 0, 0], 0);
+          context.strokeStyle = Play.ink("alarm");
           context.lineWidth = 2;
           context.strokeRect(px - 2, py - 2, size + 4, size + 4);
         }
@@ -156,7 +156,7 @@ Play.widgets.push({
       faces.forEach((bar, y) => (bar.style.width = `${100 * p[y]}%`));
       const likelier = data.scores.filter((s) => s < logP).length / data.scores.length;
       const first = p.indexOf(Math.max(...p));
-      told.replaceChildren(
+      Play.tell(told,
         el("b", {}, `log P(picture) = ${say(logP, 2)} nats. `),
         `${percent(likelier)} of ${data.scores.length} unseen real digits are less likely. `
           + `Its label: ${first} (${percent(p[first])}).`);
@@ -225,7 +225,7 @@ Play.widgets.push({
         Play.button("Units free", () => { forced.fill("."); keep(); paint(); })),
       el("div", { class: "frames" },
         Play.framed("Your picture", board, "press or paint; arrow keys and space"),
-        Play.framed("Hidden units: P(h given v)", units, "frame: how surely on; press one to turn it"),
+        Play.framed("Hidden units: P(h given v)", units, "frame: how surely on; press one to turn it", "wide"),
         Play.framed("Reconstruction: E[v given h]", back),
         Play.framed("P(label given v)", labels)),
       told, scale.element,

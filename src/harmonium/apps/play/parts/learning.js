@@ -13,9 +13,13 @@ Play.Learner = class {
     this.n = 0;
   }
 
-  /** One step up: dream half exact where there are no chains, else persistent chains' (PCD). */
-  step(rate) {
+  /**
+   * One step up: dream half exact where there are no chains, else persistent chains' (PCD). Steps
+   * shrink, to a half after 500.
+   */
+  step(size) {
     const { rbm } = this;
+    const rate = (size * 500) / (500 + this.n);
     const data = rbm.momentsOf(this.rows);
     if (this.chains.length) for (const v of this.chains) rbm.sweep(v, this.random);
     const dream = this.chains.length ? rbm.momentsOf(this.chains) : rbm.moments();
@@ -42,17 +46,17 @@ Play.barsAndStripes = (side) => {
 
 Play.widgets.push({
   name: "learning",
-  first: { n: 0, rate: 0.5, chains: 10, seed: 1 },
+  first: { n: 0, rate: 0.8, chains: 50, seed: 1 },
   start(stage, data, state) {
     const { el, say } = Play;
-    const [side, m, limit] = [3, 8, 4000];
+    const [side, m, limit] = [3, 6, 3000];
     const rows = Play.barsAndStripes(side);
     const best = -Math.log(rows.length);
     let exact, sampled, curves, halves;
 
     const tiles = (heading, of, words) => {
       const board = Play.board({
-        rows: 2, cols: m / 2, size: 46, gap: 8, name: heading,
+        rows: 2, cols: m / 2, size: 60, gap: 8, name: heading,
         paint: (context, j, x, y, size) => {
           const values = Array.from({ length: side * side }, (_, i) => of()[i * m + j]);
           Play.signedTile(context, values, side, 0.55, x, y, size);
@@ -71,8 +75,11 @@ Play.widgets.push({
           context.fillStyle = Play.grey(bit);
           context.fillRect(x + (i % side) * step, y + Math.floor(i / side) * step, step - 0.6, step - 0.6);
         });
+        context.strokeStyle = Play.ink("faint");
+        context.lineWidth = 1;
+        context.strokeRect(x, y, size, size);
         const p = Math.exp(exact.rbm.logWeight(rows[k]) - halves.logZ);
-        context.fillStyle = Play.mix(Play.colour("c2"), [0, 0, 0], 0);
+        context.fillStyle = Play.ink("c2");
         context.fillRect(x, y + size + 1.5, Math.min(1, p * rows.length) * size, 4);
       },
     });
@@ -91,7 +98,7 @@ Play.widgets.push({
     const advance = (to) => {
       while (exact.n < to) {
         exact.step(state.rate);
-        sampled.step(state.rate * 0.2);
+        sampled.step(state.rate);
         if (exact.n % 20 === 0 && exact.n < to) look();
       }
       look();
@@ -107,7 +114,7 @@ Play.widgets.push({
       chart.show({
         series: [
           { name: "exact gradient", colour: "c1", points: curves.exact },
-          { name: `dreams from ${state.chains} chains`, colour: "c2", points: curves.sampled },
+          { name: `dreams from ${state.chains} ${state.chains === 1 ? "chain" : "chains"}`, colour: "c2", points: curves.sampled },
         ],
         rules: [{ y: best, name: `the best there is, −log 14 = ${say(best)}` }],
         x: { low: 0, high: Math.max(100, exact.n) }, y: { low: -6.5, high: -2.4 },
@@ -139,18 +146,18 @@ Play.widgets.push({
       paint();
     };
     const rate = Play.slider({
-      name: "step size", min: 0.05, max: 2, step: 0.05, value: 0.5, say: (x) => say(x),
+      name: "size of the first step", min: 0.1, max: 2, step: 0.1, value: 0.8, say: (x) => say(x, 1),
       onchange: (x) => restart({ rate: x }),
     });
     const chains = Play.slider({
-      name: "chains that dream", min: 1, max: 100, step: 1, value: 10, say: String,
+      name: "chains that dream", min: 1, max: 200, step: 1, value: 50, say: String,
       onchange: (x) => restart({ chains: x }),
     });
     const widget = {
       paint,
       show() {
         state.rate = Math.min(2, Math.max(0.01, state.rate));
-        state.chains = Math.min(100, Math.max(1, Math.round(state.chains)));
+        state.chains = Math.min(200, Math.max(1, Math.round(state.chains)));
         rate.set(state.rate);
         chains.set(state.chains);
         begin();
@@ -162,7 +169,7 @@ Play.widgets.push({
       el("div", { class: "buttons" }, runner.button, Play.button("One step", step(1)),
         Play.button("100 steps", step(100)), Play.button("Begin again", () => restart({ seed: state.seed + 1 }))),
       el("div", { class: "frames" }, dataHalf.frame, dreamHalf.frame, difference.frame),
-      el("div", { class: "two" }, el("div", {}, chart.element, told), el("div", {}, patternFrame, rate, chains)));
+      el("div", { class: "two" }, el("div", {}, chart.element, told), el("div", {}, patternFrame, rate, chains, el("p", { class: "note" }, "Steps shrink as learning goes on, to a half after 500. Both machines take the same."))));
     return widget;
   },
 });

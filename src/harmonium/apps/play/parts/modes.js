@@ -67,7 +67,7 @@ Play.ways = (rbm, q, seed) => {
   };
   const gibbs = (random) => {
     const found = new Play.Running();
-    const now = new Uint8Array(rbm.n); // begins in black, as a chain has to begin somewhere
+    const now = new Uint8Array(rbm.n); // begins all off: a chain has to begin somewhere
     return { found, now, spend(n) { for (let i = 0; i < n; i++) { rbm.sweep(now, random); found.add(on(now)); } } };
   };
   const tempered = (random) => {
@@ -129,9 +129,9 @@ Play.widgets.push({
         const high = 0.45;
         for (let k = 0; k <= rbm.n; k++) {
           const share = weight ? (counts[k] || 0) / weight : 0;
-          context.fillStyle = Play.mix(Play.colour(colours[w]), [0, 0, 0], 0);
+          context.fillStyle = Play.ink(colours[w]);
           context.fillRect(k * 10 + 1, 66 - Math.min(1, share / high) * 62, 8, Math.min(1, share / high) * 62);
-          context.fillStyle = Play.grey(1);
+          context.fillStyle = Play.ink("ink");
           context.fillRect(k * 10, 66 - (truth.p[k] / high) * 62 - 1, 10, 2);
         }
         context.fillRect(0, 66, 170, 1);

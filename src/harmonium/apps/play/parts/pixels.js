@@ -30,7 +30,7 @@ Play.gridLogWeight = (x, seen, { side, J, p }) => {
 
 Play.widgets.push({
   name: "pixels",
-  first: { x: "", J: 0.9, p: 0.15, seed: 1, n: 0, k: 300 },
+  first: { x: "", J: 1.2, p: 0.15, seed: 1, n: 0, k: 300 },
   start(stage, data, state) {
     const { el, say } = Play;
     const { side } = data;
@@ -70,7 +70,7 @@ Play.widgets.push({
       Play.framed("The clean picture", draw), Play.framed("Noise added", noisy),
       Play.framed("Gibbs: a draw", now), Play.framed("Mean of all draws", mean)];
     const factor = el("table", { class: "factor" });
-    const told = el("div", { class: "answer", "aria-live": "polite" });
+    const told = el("div", { class: "answer" });
 
     const wrong = (of) => {
       let n = 0;
@@ -85,8 +85,8 @@ Play.widgets.push({
       frames[3].note.textContent = state.n ? `the likelier colour: ${wrong((i) => total[i] / state.n)} wrong` : "";
       const like = say(Math.exp(state.J));
       factor.replaceChildren(
-        el("caption", {}, "The factor between two neighbours"), Play.row(["", "□", "■"], "th"),
-        Play.row([el("b", {}, "□"), like, "1"]), Play.row([el("b", {}, "■"), "1", like]));
+        el("caption", {}, "The factor between two neighbours"), Play.row(["", "white", "black"], "th"),
+        Play.row([el("b", {}, "white"), like, "1"]), Play.row([el("b", {}, "black"), "1", like]));
       const i = state.k;
       const at = Play.neighbours(i, side);
       const black = at.filter((k) => x[k]).length;

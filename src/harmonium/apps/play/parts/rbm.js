@@ -9,7 +9,7 @@ Play.Rbm = class {
 
   /** What hidden units receive: c + v W. */
   inputsHidden(v) {
-    const inputs = Float64Array.from(this.c);
+    const inputs = this.c.slice();
     for (let i = 0; i < this.n; i++) {
       if (!v[i]) continue;
       for (let j = 0, k = i * this.m; j < this.m; j++, k++) inputs[j] += v[i] * this.W[k];
@@ -19,7 +19,7 @@ Play.Rbm = class {
 
   /** What visible units receive: b + W h. */
   inputsVisible(h) {
-    const inputs = Float64Array.from(this.b);
+    const inputs = this.b.slice();
     for (let i = 0; i < this.n; i++)
       for (let j = 0, k = i * this.m; j < this.m; j++, k++) inputs[i] += h[j] * this.W[k];
     return inputs;
@@ -57,8 +57,9 @@ Play.Rbm = class {
   }
 
   hiddenStates() {
-    return Array.from({ length: 2 ** this.m }, (_, s) =>
+    this.states ??= Array.from({ length: 2 ** this.m }, (_, s) =>
       Uint8Array.from({ length: this.m }, (_, j) => (s >> j) & 1));
+    return this.states;
   }
 
   /** Exact means under the model: {vh: n x m, v, h, logZ}; 2^m terms. */
@@ -86,8 +87,10 @@ Play.Rbm = class {
 
   addMoments(found, v, h, share) {
     for (let i = 0; i < this.n; i++) {
-      found.v[i] += share * v[i];
-      for (let j = 0, k = i * this.m; j < this.m; j++, k++) found.vh[k] += share * v[i] * h[j];
+      const x = share * v[i];
+      if (!x) continue;
+      found.v[i] += x;
+      for (let j = 0, k = i * this.m; j < this.m; j++, k++) found.vh[k] += x * h[j];
     }
     for (let j = 0; j < this.m; j++) found.h[j] += share * h[j];
   }

@@ -44,6 +44,7 @@ Play.widgets.push({
 
     const line = el("p", { class: "said", "aria-live": "polite" });
     const greedyLine = el("p", { class: "said faint" });
+    const product = el("p", { class: "note" });
     const strip = el("div", { class: "strip", "aria-hidden": "true" });
     const list = el("div", { class: "faces" });
     const shades = ["c1", "c2", "c3", "c4"];
@@ -58,6 +59,10 @@ Play.widgets.push({
         greedy.push(w);
       }
       greedyLine.textContent = spoken(greedy);
+      const chances = [...now, ...(ended() && now.length < longest ? [2] : [])].map((w, k, whole) =>
+        die(whole.slice(0, k)).find(([other]) => other === w)[1]);
+      product.textContent = chances.length
+        ? `Chance of these rolls: ${chances.map((p) => say(p, 3)).join(" × ")} = ${say(chances.reduce((a, b) => a * b), 6)}` : "";
       const faces = die(now);
       const shown = faces.slice(0, 12);
       strip.replaceChildren(
@@ -141,7 +146,7 @@ Play.widgets.push({
     };
     stage.append(
       el("h3", {}, "The die of the next word"), choice,
-      line,
+      line, product,
       el("div", { class: "buttons" },
         Play.button("Roll", roll, { class: "main" }),
         Play.button("Roll to the end", () => {
