@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from tests.support.cli import run
 from tests.support.pages import asked, assert_whole
 
+from harmonium.apps import play
 from harmonium.apps.play import write_play
 from harmonium.apps.play.models import WIDGETS
 
@@ -346,6 +348,15 @@ def test_keyboard_reaches_everything(drive: Drive) -> None:
         """
     )
     assert names == 0
+
+
+def test_without_jinja2_the_extra_is_named_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.setattr(play, "page_data", lambda: pytest.fail("worked first"))
+    with pytest.raises(ImportError, match=r"pip install 'harmonium\[report\]'"):
+        write_play(tmp_path / "play.html")
 
 
 def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

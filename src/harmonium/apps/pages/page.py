@@ -15,16 +15,23 @@ from harmonium.contract.storage import write_bytes
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["render", "write_page"]
+__all__ = ["check_jinja2", "render", "write_page"]
 
 
-def _environment(*folders: Path) -> Environment:
+def check_jinja2() -> None:
+    """Raise ``ImportError`` with the extra's name where Jinja2 is missing: before long work."""
     try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        import jinja2  # noqa: F401
     except ImportError:
         raise ImportError(
             "pages are made with Jinja2, which is not installed: pip install 'harmonium[report]'"
         ) from None
+
+
+def _environment(*folders: Path) -> Environment:
+    check_jinja2()
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader([Path(__file__).parent / "templates", *folders]),
         autoescape=True,

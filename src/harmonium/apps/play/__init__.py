@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import harmonium
-from harmonium.apps.pages.page import render, write_page
+from harmonium.apps.pages.page import check_jinja2, render, write_page
 from harmonium.apps.play.models import WIDGETS
 from harmonium.apps.tour.mathml import display
 
@@ -29,6 +29,7 @@ def write_play(out: str | PathLike[str]) -> None:
 
     Its models are fitted here, with fixed seeds, in some seconds. Needs the extra ``report``.
     """
+    check_jinja2()
     scripts = [_part(f"{name}.js") for name in (*_SHARED, *WIDGETS)]
     html = render(
         "play",
