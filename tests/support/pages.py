@@ -64,21 +64,32 @@ def chromium() -> str:
     pytest.fail("pages are opened in Chromium: apt-get install -y chromium", pytrace=False)
 
 
-def opened(page: Path, folder: Path, width: int) -> dict[str, Any]:
-    """What the probe saw in `page`, in a frame `width` pixels wide; works in `folder`.
+#: Runs inside the page once it has loaded; what it returns is what the page says.
+_ASK = """
+<script>
+addEventListener("load", async () => {
+  const failures = [];
+  addEventListener("error", e => failures.push(String(e.message)));
+  let said = null;
+  try { said = await (async () => { %s })(); } catch (error) { failures.push(String(error.stack)); }
+  parent.postMessage(JSON.stringify({ said, failures }), "*");
+});
+</script>
+"""
 
-    ``console`` are the messages that the page's console logged.
-    """
+
+def _posted(
+    html: str, page: Path, folder: Path, width: int, fragment: str = ""
+) -> tuple[dict[str, Any], list[str]]:
+    """What a page posts to the frame it lies in, and what it logs; both files go to `folder`."""
     browser = chromium()
     probed = folder / f"probed-{page.name}"
-    html = page.read_text(encoding="utf-8")
-    assert "<head>" in html
-    probed.write_text(html.replace("<head>", "<head>" + _PROBE, 1), encoding="utf-8")
+    probed.write_text(html, encoding="utf-8")
     frame = folder / f"frame-{page.name}"
     frame.write_text(
         "<!doctype html><body><pre id=said></pre><script>addEventListener('message', e => "
-        "document.getElementById('said').textContent = e.data)</script>"
-        f"<iframe src='{probed.name}' style='border:0;width:{width}px;height:900px'></iframe>",
+        "document.getElementById('said').textContent = e.data)</script><iframe "
+        f"src='{probed.name}{fragment}' style='border:0;width:{width}px;height:900px'></iframe>",
         encoding="utf-8",
     )
     done = subprocess.run(
@@ -88,10 +99,33 @@ def opened(page: Path, folder: Path, width: int) -> dict[str, Any]:
     )  # fmt: skip
     said = re.search(r'<pre id="said">(.*?)</pre>', done.stdout, re.DOTALL)
     assert said, done.stdout[:500]
-    assert said[1], "the page never finished loading"
+    assert said[1], f"the page never finished loading: {done.stderr[-2000:]}"
     report: dict[str, Any] = json.loads(unescape(said[1]))
-    report["console"] = re.findall(r"CONSOLE.*", done.stderr)
-    return report
+    return report, re.findall(r"CONSOLE.*", done.stderr)
+
+
+def opened(page: Path, folder: Path, width: int) -> dict[str, Any]:
+    """What the probe saw in `page`, in a frame `width` pixels wide; works in `folder`.
+
+    ``console`` are the messages that the page's console logged.
+    """
+    html = page.read_text(encoding="utf-8")
+    assert "<head>" in html
+    report, console = _posted(html.replace("<head>", "<head>" + _PROBE, 1), page, folder, width)
+    return report | {"console": console}
+
+
+def asked(page: Path, folder: Path, script: str, width: int = 1280, fragment: str = "") -> Any:
+    """What `script`, the body of an asynchronous function, returns inside the `page`.
+
+    `fragment` is what follows ``#`` in the page's address. Fails where anything does or is logged.
+    """
+    html = page.read_text(encoding="utf-8")
+    html = html.replace("<head>", "<head>" + _ASK.replace("%s", script), 1)
+    report, console = _posted(html, page, folder, width, fragment)
+    assert report["failures"] == []
+    assert console == []
+    return report["said"]
 
 
 def assert_whole(page: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ _GAP = '<mspace width="0.2em"></mspace>'
     ("formula", "markup"),
     [
         ("W h", "<mi>W</mi><mi>h</mi>"),
+        ("|a", '<mo stretchy="false">|</mo><mi>a</mi>'),
         ("log 2.5", "<mi>log</mi><mn>2.5</mn>"),
         ("a<b", "<mi>a</mi><mo>&lt;</mo><mi>b</mi>"),
         ("w_k^2", "<msubsup><mi>w</mi><mi>k</mi><mn>2</mn></msubsup>"),

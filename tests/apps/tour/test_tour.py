@@ -22,7 +22,9 @@ from harmonium.apps.tour.steps import factors, words
 
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    return run_tour(tmp_path_factory.mktemp("tour"), quick=True)
+    return run_tour(
+        tmp_path_factory.mktemp("tour"), quick=True, write_play=lambda path: path.touch()
+    )
 
 
 def _pages(tour: Workshop) -> list[Path]:
@@ -41,6 +43,8 @@ def test_a_page_for_each_step_and_an_index_that_links_them(tour: Workshop) -> No
     assert names == [f"{i}-{name}.html" for i, (name, _) in enumerate(STEPS, 1)]
     index = (tour.folder / "index.html").read_text("utf-8")
     assert re.findall(r'href="(\d-[\w-]+\.html)"', index) == names
+    assert 'href="play.html"' in index
+    assert (tour.folder / "play.html").exists()
     for before, after in itertools.pairwise(names):
         assert f'rel="next" href="{after}"' in (tour.folder / before).read_text("utf-8")
         assert f'rel="prev" href="{before}"' in (tour.folder / after).read_text("utf-8")

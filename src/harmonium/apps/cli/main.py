@@ -15,6 +15,7 @@ from harmonium.apps.cli.classify import classify
 from harmonium.apps.cli.fit import fit
 from harmonium.apps.cli.models import models
 from harmonium.apps.cli.odd import odd
+from harmonium.apps.cli.play import play
 from harmonium.apps.cli.sample import sample
 from harmonium.apps.cli.serve import serve
 
@@ -65,6 +66,7 @@ for _command in (
     show.report,
     show.tour,
     serve,
+    play,
 ):
     app.command()(_command)
 # A sequence may begin with gaps, which are no options.

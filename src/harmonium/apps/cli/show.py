@@ -111,6 +111,7 @@ def tour(
     quick: Annotated[bool, typer.Option("--quick", help="under half a minute")] = False,
 ) -> None:
     """From counting words to hidden units, on real data: a page for each step."""
+    from harmonium.apps.play import write_play
     from harmonium.apps.tour import run_tour
 
-    run_tour(out, quick=quick)
+    run_tour(out, quick=quick, write_play=write_play)

@@ -15,18 +15,25 @@ from harmonium.contract.storage import write_bytes
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["render", "write_page"]
+__all__ = ["check_jinja2", "render", "write_page"]
 
 
-def _environment() -> Environment:
+def check_jinja2() -> None:
+    """Raise ``ImportError`` with the extra's name where Jinja2 is missing: before long work."""
     try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        import jinja2  # noqa: F401
     except ImportError:
         raise ImportError(
             "pages are made with Jinja2, which is not installed: pip install 'harmonium[report]'"
         ) from None
+
+
+def _environment(*folders: Path) -> Environment:
+    check_jinja2()
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader([Path(__file__).parent / "templates", *folders]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -34,12 +41,13 @@ def _environment() -> Environment:
     )
 
 
-def render(template: str, **values: Any) -> str:
-    """The text of ``templates/<template>.html.j2`` filled with `values`.
+def render(template: str, /, *folders: Path, **values: Any) -> str:
+    """The text of ``templates/<template>.html.j2``, or of such a file in one of the `folders`,
+    filled with `values`.
 
     Raises ``ImportError`` with the extra's name where Jinja2 is missing.
     """
-    return _environment().get_template(f"{template}.html.j2").render(**values)
+    return _environment(*folders).get_template(f"{template}.html.j2").render(**values)
 
 
 def write_page(path: str | PathLike[str], html: str) -> None:

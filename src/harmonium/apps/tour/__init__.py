@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from harmonium.apps.tour.pages import write_index, write_step
+from harmonium.apps.tour.pages import PLAY, write_index, write_step
 from harmonium.apps.tour.step import Page, Workshop
 from harmonium.apps.tour.steps import factors, latents, learning, network, pixels, sampling, words
 from harmonium.contract.extras import check_extra
@@ -55,10 +55,16 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def run_tour(out: str | PathLike[str], *, quick: bool = False) -> Workshop:
+def run_tour(
+    out: str | PathLike[str],
+    *,
+    quick: bool = False,
+    write_play: Callable[[Path], None] | None = None,
+) -> Workshop:
     """Make the tour's pages in the folder `out`, and print what each step found.
 
     Under three minutes on two cores; `quick` in under 30 seconds. Needs the extra ``tour``.
+    `write_play` writes the page to play on, which then lies beside the index and is linked from it.
     Returns the workshop, which holds the code that was run.
     """
     check_extra("the tour", "tour", _WANTS)
@@ -78,7 +84,9 @@ def run_tour(out: str | PathLike[str], *, quick: bool = False) -> Workshop:
             console.print(line, markup=False, soft_wrap=True)
     for index in range(len(pages)):
         write_step(workshop.folder, pages, index)
+    if write_play is not None:
+        write_play(workshop.folder / PLAY)
     seconds = perf_counter() - started
-    index_file = write_index(workshop.folder, pages, seconds, quick)
+    index_file = write_index(workshop.folder, pages, seconds, quick, play=write_play is not None)
     console.print(f"\n{len(pages)} pages in {seconds:.0f} s: open {index_file}", soft_wrap=True)
     return workshop

@@ -14,6 +14,7 @@ __all__ = ["display"]
 
 _GAP = '<mspace width="0.2em"></mspace>'
 _LARGE = ("∑", "∏")
+_FENCES = ("(", ")", "[", "]", "|")
 _TOKEN = re.compile(r"\\frac|\\text\{[^{}]*\}|[A-Za-zα-ωΑ-Ω]+|\d+(?:\.\d+)?|\S")
 
 _Tokens = deque[str]
@@ -92,4 +93,7 @@ def _atom(tokens: _Tokens) -> str:
         return f"<mn>{token}</mn>"
     if token in _LARGE:
         return f'<mo largeop="true" movablelimits="false">{token}</mo>'
+    if token in _FENCES:
+        # All of a line is one row: left alone, fences grow as high as its tallest fraction.
+        return f'<mo stretchy="false">{token}</mo>'
     return f"<mi>{token}</mi>" if token.isalpha() else f"<mo>{escape(token)}</mo>"

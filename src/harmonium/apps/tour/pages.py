@@ -9,7 +9,10 @@ import harmonium
 from harmonium.apps.pages.page import render, write_page
 from harmonium.apps.tour.step import Page
 
-__all__ = ["file_name", "write_index", "write_step"]
+__all__ = ["PLAY", "file_name", "write_index", "write_step"]
+
+#: The page to play on, beside the tour's.
+PLAY = "play.html"
 
 Pages = Sequence[tuple[str, Page]]
 
@@ -37,13 +40,17 @@ def write_step(folder: Path, pages: Pages, index: int) -> None:
     write_page(folder / file_name(pages, index), html)
 
 
-def write_index(folder: Path, pages: Pages, seconds: float, quick: bool) -> Path:
+def write_index(
+    folder: Path, pages: Pages, seconds: float, quick: bool, *, play: bool = False
+) -> Path:
+    """The tour's index; `play`: the page to play on lies beside it."""
     html = render(
         "tour_index",
         version=harmonium.__version__,
         links=[_link(pages, index) for index in range(len(pages))],
         seconds=f"{seconds:.0f}",
         quick=quick,
+        play=PLAY if play else None,
     )
     write_page(folder / "index.html", html)
     return folder / "index.html"

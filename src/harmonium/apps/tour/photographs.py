@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["load", "psnr", "texture"]
+__all__ = ["load", "psnr", "silhouette", "texture"]
 
 
 def load() -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
@@ -45,3 +45,14 @@ def psnr(found: NDArray[Any], truth: NDArray[Any]) -> float:
     """Peak signal to noise ratio in decibels, of 256 levels."""
     error = np.mean((np.asarray(found, dtype=np.float64) - truth) ** 2)
     return float(10 * np.log10(255**2 / error))
+
+
+def silhouette(side: int) -> NDArray[np.uint8]:
+    """A photograph of a flower, `side` x `side`, 1 where it is bright; it ships with
+    scikit-learn."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_image
+
+    grey = Image.fromarray(load_sample_image("flower.jpg")).convert("L")
+    small = np.asarray(grey.crop((100, 0, 527, 427)).resize((side, side), Image.Resampling.BOX))
+    return (small > small.mean()).astype(np.uint8)

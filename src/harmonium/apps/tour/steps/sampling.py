@@ -21,7 +21,7 @@ from harmonium.models.rbm.model import RBM
 from harmonium.sampling.gibbs import run_chains
 from harmonium.sampling.tempering import ReplicaExchange
 
-__all__ = ["SNIPPET", "page"]
+__all__ = ["SNIPPET", "far_apart", "page"]
 
 SNIPPET = Snippet(
     """
@@ -174,12 +174,17 @@ def _errors(model: Any, truth: float, repeats: int) -> dict[str, list[float]]:
     return {"uniform": uniform, "Gibbs": [error(drawn[:, :k].mean(1)) for k in _SIZES]}
 
 
-def _two_modes() -> _Traces:
-    """A chain that begins in black, plain and tempered, on a model whose states are counted."""
+def far_apart() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """W, b, c of an RBM over 16 pixels with two modes: all but black, all but white."""
     strength = 2.0
     W = np.full((16, 2), strength)
     b = np.full(16, -strength + np.log(7 / 3) / 16)  # white is 7/3 as probable as black
-    c = np.full(2, -8 * strength)
+    return W, b, np.full(2, -8 * strength)
+
+
+def _two_modes() -> _Traces:
+    """A chain that begins in black, plain and tempered, on a model whose states are counted."""
+    W, b, c = far_apart()
     states = (np.arange(2**16)[:, None] >> np.arange(16)) & 1
     log_p = RBM.from_parameters(W, b, c).score_samples(states)
     # The ladder's warm end has biases of zero: fair coins, which prefer neither mode.
