@@ -48,10 +48,11 @@ def info(
     if schema is not None:
         console.print(str(schema), markup=False, highlight=False, soft_wrap=True)
     if weights is not None:
-        from harmonium.apps.pages.pictures import weights_picture
         from harmonium.data.sheets import save_picture
+        from harmonium.display.weights import WeightsDisplay
 
-        save_picture(weights_picture(fitted.components_, options.read_shape(shape)), weights)
+        size = options.read_shape(shape)
+        save_picture(WeightsDisplay(weights=fitted.components_, shape=size).image(), weights)
 
 
 def report(
