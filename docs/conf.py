@@ -44,8 +44,9 @@ numpydoc_class_members_toctree = False
 numpydoc_attributes_as_param_list = False
 add_module_names = False
 
-# Pages link to files beside the site; on the site those have pages of their own.
-suppress_warnings = ["config.cache"]
+#: Whether examples are run: their pictures are part of pages.
+RUN = os.environ.get("HARMONIUM_GALLERY", "1") == "1"
+suppress_warnings = ["config.cache", *([] if RUN else ["image.not_readable"])]
 
 sphinx_gallery_conf = {
     "examples_dirs": [str(ROOT / "examples")],
@@ -55,7 +56,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "min_reported_time": 10_000,
-    "plot_gallery": os.environ.get("HARMONIUM_GALLERY", "1") == "1",
+    "plot_gallery": RUN,
     "abort_on_example_error": True,
     "within_subsection_order": "FileNameSortKey",
     "copyfile_regex": r".*\.rst",
