@@ -57,6 +57,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "min_reported_time": 10_000,
     "plot_gallery": RUN,
+    "parallel": os.cpu_count() or 1,
     "abort_on_example_error": True,
     "within_subsection_order": "FileNameSortKey",
     "copyfile_regex": r".*\.rst",
