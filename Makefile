@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 JOBS ?= $(shell nproc)
 
-.PHONY: tour test coverage test-plain test-slow system lint type bench format clean
+.PHONY: docs tour test coverage test-plain test-slow system lint type bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +36,10 @@ test-plain: $(STAMP)  ## the kernels' plain twins carry the same tests
 test-slow: $(STAMP) system
 	$(ONE_THREAD) $(BIN)/python -m pytest -m slow -n $(JOBS)
 
+docs: $(STAMP)  ## the site, from nothing: examples are run, a warning is an error
+	rm -rf docs/_build docs/gallery docs/api/generated
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,4 +56,4 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) tour .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf $(VENV) tour docs/_build docs/gallery docs/api/generated .pytest_cache .mypy_cache .ruff_cache .coverage

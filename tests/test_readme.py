@@ -1,13 +1,16 @@
-"""The README's first example prints what it says, and its commands run as written."""
+"""The README's first example prints what it says; its Python and its commands run as written."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
@@ -19,13 +22,17 @@ from harmonium.apps.cli.main import app
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_the_first_example_prints_what_the_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.filterwarnings("ignore")
+def test_the_examples_run_and_print_what_the_readme_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = README.read_text(encoding="utf-8")
     code = re.search(r"```python\n(.*?)```", text, re.S)
     shown = re.search(r"It prints\n\n```\n(.*?)```", text, re.S)
     assert code is not None
     assert shown is not None
-    exec(compile(code[1], str(README), "exec"), {})
+    names: dict[str, Any] = {}
+    exec(compile(code[1], str(README), "exec"), names)
     printed = capsys.readouterr().out.splitlines()
     log_z, score = shown[1].splitlines()
     form = r"([-\d.]+) \+- ([\d.]+) \(ais, ok\)"
@@ -35,6 +42,15 @@ def test_the_first_example_prints_what_the_readme_says(capsys: pytest.CaptureFix
     # Another machine rounds its products otherwise, and chains part from there on.
     assert float(found[1]) == pytest.approx(float(wanted[1]), abs=3.0)
     assert float(printed[1]) == pytest.approx(float(score), abs=0.3)
+    # The later ones go on where the first ended.
+    monkeypatch.chdir(tmp_path)
+    mpl.use("Agg")
+    _write_data()
+    later = re.findall(r"```python\n(.*?)```", text, re.S)[1:]
+    assert len(later) >= 4
+    for block in later:
+        exec(compile(block, str(README), "exec"), names)
+    plt.close("all")
 
 
 @pytest.mark.filterwarnings("ignore::harmonium.models.ngram.smoothing.DiscountWarning")

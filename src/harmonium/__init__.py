@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from harmonium.contract.registry import MODELS as _MODELS
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
+    from harmonium import display as display
+    from harmonium import latents as latents
+    from harmonium import noise as noise
     from harmonium import sequences as sequences
-    from harmonium.contract import noise as noise
+    from harmonium import trajectory_tempering as trajectory_tempering
     from harmonium.contract.estimates import Estimate as Estimate
     from harmonium.contract.estimates import LogZ as LogZ
     from harmonium.contract.joint import JointDistribution as JointDistribution
@@ -29,8 +32,6 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from harmonium.models.network.model import MarkovNetwork as MarkovNetwork
     from harmonium.models.ngram.model import NGram as NGram
     from harmonium.models.rbm.model import RBM as RBM
-    from harmonium.questions import latents as latents
-    from harmonium.questions import trajectory_tempering as trajectory_tempering
     from harmonium.questions.classify import BayesClassifier as BayesClassifier
     from harmonium.questions.expectation import expectation as expectation
     from harmonium.questions.imputer import Imputer as Imputer
@@ -55,19 +56,14 @@ _HOME = {entry.name: entry.home for entry in _MODELS} | {
     "load": "contract.storage",
     "pool": "questions.pooling",
 }
-_ROOMS = {
-    "latents": "questions.latents",
-    "noise": "contract.noise",
-    "sequences": "sequences",
-    "trajectory_tempering": "questions.trajectory_tempering",
-}
+_ROOMS = ("display", "latents", "noise", "sequences", "trajectory_tempering")
 
 __all__ = sorted([*_HOME, *_ROOMS, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return import_module(f"harmonium.{_ROOMS[name]}")
+        return import_module(f"harmonium.{name}")
     if name in _HOME:
         # Kept in the namespace afterwards: `hm.expectation` is the function, not its module.
         value = getattr(import_module(f"harmonium.{_HOME[name]}"), name)

@@ -178,7 +178,7 @@ class Cells(NoiseChannel):
         check_number("p", self.p, 0.0, 1.0)
 
     def of(self, rates: Sequence[Array]) -> Cells:
-        """The channel for columns with these shares of states."""
+        """The channel for columns with these shares of states, `rates`."""
         return Cells(self.p, tuple(rates))
 
     def likelihood(self, values: Array, sizes: Sequence[int]) -> Likelihood:

@@ -26,6 +26,7 @@ __all__ = ["Schema"]
 class Schema:
     """The columns of a frame: what a model learns of each, and what it leaves out.
 
+    :meth:`infer` makes one, with the `forms` of the columns in their `library`.
     ``print(schema)`` says in a line a column what was decided. ``schema["age"] = "count"`` and
     ``schema["grade"] = ["low", "mid", "high"]`` correct it, as long as the schema holds the
     frame that it was inferred from (not after :meth:`load`).
@@ -173,16 +174,16 @@ class Schema:
     def read(
         self, frame: Any, *, handle_unknown: str | None = None, what: str = "X"
     ) -> NDArray[np.float64]:
-        """States of the modelled columns ``(n, n_columns)``, NaN where missing.
+        """States of a `frame`'s modelled columns ``(n, n_columns)``, NaN where missing.
 
-        Columns may stand in another order. Raises ``ValueError`` for columns that are missing,
+        Columns may stand in another order. ``ValueError`` (about `what`) for columns missing,
         unknown or not of their type, and for categories never met (`handle_unknown` "missing"
         makes those missing; None: as the schema's attribute says).
         """
         return self.states_of(self.read_values(frame, what=what, handle_unknown=handle_unknown))
 
     def states_of(self, values: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-        """:meth:`read` of what :meth:`read_values` gave."""
+        """:meth:`read` of the `values` that :meth:`read_values` gave."""
         states = np.empty((len(next(iter(values.values()), ())), len(self.columns)))
         for j, column in enumerate(self.columns):
             states[:, j] = column.states(values[column.name])
@@ -191,8 +192,8 @@ class Schema:
     def read_values(
         self, frame: Any, *, what: str = "X", handle_unknown: str | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Values of the modelled columns as :class:`Column` takes them, checked like `read`;
-        labels never met are missing in them where they count as that."""
+        """Values of a `frame`'s modelled columns as :class:`Column` takes them, checked like `read`
+        (`what`, `handle_unknown`); labels never met are missing where they count as that."""
         handle_unknown = self.handle_unknown if handle_unknown is None else handle_unknown
         check_unknown(handle_unknown)
         cells = self._checked(frame, what)
@@ -255,7 +256,7 @@ class Schema:
     def write_values(
         self, values: Mapping[str, NDArray[Any]], n_rows: int, like: Any = None
     ) -> Any:
-        """A frame of given values of the modelled columns, the rest as :meth:`write` says."""
+        """A frame of `n_rows` given values, the rest (and `like`) as :meth:`write` says."""
         library, forms, rest = self._library, self._forms, self._carried(n_rows)
         order = list(self._decided)
         if like is not None:

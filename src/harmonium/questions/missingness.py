@@ -42,8 +42,18 @@ def compare_missing(
     """Fit `estimator` (an RBM) both ways on most rows of a frame, and ask both for a fifth of the
     known cells of the others, which are hidden.
 
-    test_size : share of rows that are asked about, in (0, 1). Costs two fits. Raises
-    ``ValueError`` for a frame without missing cells.
+    Parameters
+    ----------
+    estimator : an unfitted RBM.
+    X : a frame with missing cells.
+    test_size : share of rows that are asked about, in (0, 1).
+    random_state : int, Generator or None.
+
+    Returns
+    -------
+    Missingness
+
+    Costs two fits. Raises ``ValueError`` for a frame without missing cells.
     """
     check_number("test_size", test_size, 0.0, 1.0, low_open=True)
     if not is_frame(X):

@@ -117,6 +117,7 @@ class OverModels(BaseEstimator, ABC):
         return self.models()[0].feature_names_in_
 
     def check_estimator(self) -> None:
+        """Raise ``TypeError`` unless `estimator` is a joint distribution."""
         if not isinstance(self.estimator, JointDistribution):
             raise TypeError(
                 "estimator must be a joint distribution such as hm.RBM() or hm.NGram(), "

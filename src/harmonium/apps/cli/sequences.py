@@ -47,7 +47,7 @@ def contacts(
     far = abs(i - j) >= separation
     table = {"i": i[far], "j": j[far], "score": score[far]}
     if picture:
-        from harmonium.questions.sequences.pictures import contact_map
+        from harmonium.sequences import contact_map
 
         _save(contact_map(table, n, separation=separation), str(out))
         return
@@ -77,7 +77,7 @@ def mutations(
     one = kind_of(fitted).read(sequence) if is_sequence_file(sequence) else sequence
     found = mutation_scores(fitted, one, gaps=gaps)
     if picture:
-        from harmonium.questions.sequences.pictures import mutation_map
+        from harmonium.sequences import mutation_map
 
         _save(mutation_map(found), str(out))
         return

@@ -36,10 +36,11 @@ def info(
             fitted.log_partition()  # which the model keeps, and counts among its facts
     _show(fitted, as_json)
     if weights is not None:
-        from harmonium.apps.pages.pictures import weights_picture
         from harmonium.data.sheets import save_picture
+        from harmonium.display.weights import WeightsDisplay
 
-        save_picture(weights_picture(fitted.components_, options.read_shape(shape)), weights)
+        size = options.read_shape(shape)
+        save_picture(WeightsDisplay(weights=fitted.components_, shape=size).image(), weights)
 
 
 def _show(fitted: Any, as_json: bool) -> None:

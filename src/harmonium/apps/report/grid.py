@@ -13,8 +13,8 @@ from harmonium.apps.report.description import Description, fact_tables
 from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 from harmonium.contract import noise
-from harmonium.data.sheets import tile
-from harmonium.models.grid.cliques import Cliques
+from harmonium.display.potentials import PotentialsDisplay
+from harmonium.display.samples import SamplesDisplay
 
 if TYPE_CHECKING:
     from harmonium.models.grid.model import GridMRF
@@ -30,45 +30,13 @@ _CHEAP = 4_000
 
 def potential_picture(model: GridMRF, caption: str = "") -> Picture:
     """The log of each clique's factor against the response of its filter."""
-    cliques = Cliques(model.filters_, len(model.level_))
     with drawing(2.7) as figure:
-        axes = figure.subplots()
-        start = 0
-        for index, (size, picture) in enumerate(zip(cliques.n_knots, model.filters_, strict=True)):
-            # Knots lie at responses 0, ..., radius, and count for both signs.
-            curve = model.knots_[start : start + size]
-            start += size
-            at = cliques.knots(index).astype(float)
-            both = np.concatenate([-at[:0:-1], at])
-            label = _written(picture)
-            axes.plot(both, np.concatenate([curve[:0:-1], curve]) - curve.max(), label=label)
-        pairs = all(np.abs(kernel).sum() == 2 for kernel in model.filters_)
-        across = "difference of two neighbours" if pairs else "response of the clique's filter"
-        axes.set(xlabel=f"{across} (levels)", ylabel="log factor")
-        if len(model.filters_) > 1:
-            axes.legend(fontsize=7, ncols=2 if len(model.filters_) > 2 else 1)
+        PotentialsDisplay.from_estimator(model, ax=figure.subplots())
         return svg_picture(
             figure,
             f"Learned potentials of {len(model.filters_)} kinds of cliques",
             caption,
         )
-
-
-_PAIRS = {
-    ((1, -1),): "side by side",
-    ((1,), (-1,)): "one above the other",
-    ((1, 0), (0, -1)): "diagonal, falling",
-    ((0, 1), (-1, 0)): "diagonal, rising",
-}
-
-
-def _written(kernel: NDArray[np.int64]) -> str:
-    """A filter in words where it is a pair of neighbours, else as its rows."""
-    name = _PAIRS.get(tuple(map(tuple, kernel.tolist())))
-    if name is not None:
-        return name
-    lines = (" ".join(map(str, row)) for row in kernel)
-    return f"({' / '.join(lines)})".replace("-", "−")
 
 
 def describe(model: GridMRF, data: Any, seed: int) -> Description:
@@ -173,12 +141,8 @@ def _samples(model: GridMRF, seed: int) -> list[Block]:
 
 
 def _sheet(model: GridMRF, images: list[Any], alt: str, caption: str, columns: int) -> Picture:
-    rows = np.stack([np.where(np.isnan(i), np.nan, i) for i in map(np.float64, images)])
-    return png_picture(
-        tile(rows.reshape(len(rows), -1), rows.shape[1:], columns=columns, top=model.n_levels - 1),
-        alt,
-        caption,
-    )
+    shown = SamplesDisplay(rows=np.stack(images), columns=columns, top=model.n_levels - 1)
+    return png_picture(shown.image(), alt, caption)
 
 
 def _denoised(model: GridMRF, images: list[NDArray[np.float64]], seed: int) -> list[Block]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harmonium.apps.pages.blocks import Caution, Picture
-from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
+from harmonium.apps.pages.figures import drawing, svg_picture
 from harmonium.contract.estimates import LogZ
+from harmonium.display.learning import LearningCurveDisplay
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
@@ -24,41 +25,8 @@ __all__ = [
 
 def learning_curves(history: dict[str, list[float]], *, baseline: float | None = None) -> Picture:
     """Log-likelihoods of learned and held-out rows against updates, with one standard error."""
-    n = len(history["validation"])
-    updates = np.asarray(history["update"][-n:])
     with drawing(2.7) as figure:
-        axes = figure.subplots()
-        for name, label, colour in (
-            ("train", "learned from", COLOURS[0]),
-            ("validation", "held out", COLOURS[1]),
-        ):
-            values, error = np.asarray(history[name]), np.asarray(history["std_error"])
-            axes.plot(updates, values, color=colour)
-            axes.fill_between(
-                updates, values - error, values + error, color=colour, alpha=0.2, linewidth=0
-            )
-            axes.annotate(
-                label,
-                (updates[-1], values[-1]),
-                xytext=(-2, 5 if name == "train" else -5),
-                textcoords="offset points",
-                ha="right",
-                va="bottom" if name == "train" else "top",
-                color=colour,
-            )
-        if baseline is not None:
-            axes.axhline(baseline, color=COLOURS[2], linewidth=1, linestyle="--")
-            axes.annotate(
-                "independent units",
-                (updates[-1], baseline),
-                xytext=(-2, 3),
-                textcoords="offset points",
-                ha="right",
-                va="bottom",
-                color=COLOURS[2],
-            )
-        axes.margins(y=0.12)
-        axes.set(xlabel="updates", ylabel="log-likelihood (nats a row)")
+        LearningCurveDisplay.from_history(history, baseline=baseline, ax=figure.subplots())
         return svg_picture(
             figure,
             "Log-likelihood of learned and of held-out rows along the fit",

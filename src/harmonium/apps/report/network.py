@@ -12,6 +12,7 @@ from harmonium.apps.pages.figures import COLOURS, INK, PAPER, drawing, svg_pictu
 from harmonium.apps.report.description import Description, fact_tables
 from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
+from harmonium.display.network import NetworkDisplay
 
 if TYPE_CHECKING:
     from harmonium.models.network.model import MarkovNetwork
@@ -31,12 +32,12 @@ def network_picture(
     `places` ``(n_variables, 2)`` puts the variables, and each factor amid its own; None lays
     them out by springs.
     """
-    from harmonium.models.network.forms.drawing import Palette, draw
+    from harmonium.models.network.forms.drawing import Palette
 
     graph = network.graph()
     palette = Palette(INK, COLOURS[1], COLOURS[0], PAPER, INK, opacity=0.55)
     with drawing(3.4 if places is None else 2.5) as figure:
-        draw(figure.subplots(), graph, palette, places=places, largest=620)
+        NetworkDisplay(graph=graph, places=places, palette=palette).plot(figure.subplots())
         n = len(graph.names)
         return svg_picture(
             figure, f"A network of {n} variables and {len(graph.scopes)} factors", caption

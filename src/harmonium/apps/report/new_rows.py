@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harmonium.apps.pages.blocks import Block, Caution, Picture, Table, Text
-from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
+from harmonium.apps.pages.figures import drawing, svg_picture
 from harmonium.data.frames import as_lists
+from harmonium.display.columns import ColumnsDisplay
 from harmonium.questions.copies import CopyCheck, check_copies, nearest_rows
 from harmonium.questions.quality import (
     Detection,
@@ -162,15 +163,8 @@ def _marginals(real: Columns, drawn: Columns, names: list[str]) -> Picture:
     shown = names[:_N_DRAWN_COLUMNS]
     lines = -(-len(shown) // 2)
     with drawing(1.35 * lines + 0.3) as figure:
-        places = figure.subplots(lines, 2, squeeze=False).ravel()
-        for axes, name in zip(places, shown, strict=False):
-            _marginal(axes, real[name], drawn[name])
-            axes.set_title(name[:24], fontsize=9)
-            axes.set_yticks([])
-            axes.grid(visible=False)
-            axes.spines["left"].set_visible(False)
-        for axes in places[len(shown) :]:
-            axes.set_visible(False)
+        places = figure.subplots(lines, 2, squeeze=False)
+        ColumnsDisplay(real=real, drawn=drawn, names=shown).plot(places)
         rest = len(names) - len(shown)
         return svg_picture(
             figure,
@@ -178,32 +172,6 @@ def _marginals(real: Columns, drawn: Columns, names: list[str]) -> Picture:
             "Filled: real rows. Line or marks: new ones."
             + (f" {rest} more columns are in the table." if rest else ""),
         )
-
-
-def _marginal(axes: Any, real: list[Any], drawn: list[Any]) -> None:
-    known = [[value for value in own if value is not None] for own in (real, drawn)]
-    if not known[0] or not known[1]:
-        return
-    numbers = not isinstance(known[0][0], bool) and hasattr(known[0][0], "__float__")
-    if numbers:
-        a, b = (np.array(own, dtype=np.float64) for own in known)
-        # Tails beyond 99.5% would press the rest together.
-        low, high = np.quantile(a, [0.005, 0.995])
-        bins = np.linspace(low, high if high > low else low + 1, 25)
-        a, b = np.clip(a, bins[0], bins[-1]), np.clip(b, bins[0], bins[-1])
-        axes.hist(a, bins=bins, color=COLOURS[0], alpha=0.45, density=True)
-        axes.hist(b, bins=bins, color=COLOURS[1], histtype="step", linewidth=1.4, density=True)
-        return
-    texts = [[str(value) for value in own] for own in known]
-    labels, counts = np.unique(texts[0], return_counts=True)
-    labels = labels[np.argsort(-counts, kind="stable")][:_N_LABELS]
-    place = np.arange(len(labels))
-    shares = [np.array([own.count(label) for label in labels]) / len(own) for own in texts]
-    axes.bar(place, shares[0], color=COLOURS[0], alpha=0.45)
-    axes.plot(place, shares[1], "_", color=COLOURS[1], markersize=12, markeredgewidth=2)
-    short = max(2, 22 // len(labels))
-    cut = [one if len(one) <= short else one[: short - 1] + "…" for one in labels.tolist()]
-    axes.set_xticks(place, cut)
 
 
 def _shape_table(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harmonium.apps.pages.blocks import Block, Caution, Section, Table, Text
-from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
+from harmonium.apps.pages.figures import drawing, svg_picture
 from harmonium.apps.report.description import Description, fact_tables
 from harmonium.data.texts import tokenizer_for, tokens_of
+from harmonium.display.scores import ScoresDisplay
 from harmonium.models.ngram.vocabulary import MARKERS, N_MARKERS, UNKNOWN
 
 if TYPE_CHECKING:
@@ -87,10 +88,7 @@ def _likelihood(model: NGram, texts: list[Any]) -> tuple[list[Block], list[Cauti
     finite = scores[np.isfinite(scores)]
     if len(finite) > 1:
         with drawing(2.1) as figure:
-            axes = figure.subplots()
-            axes.hist(finite, bins=40, color=COLOURS[0])
-            axes.grid(axis="x", visible=False)
-            axes.set(xlabel="log-likelihood of a text (nats)", ylabel="texts")
+            ScoresDisplay(scores={"": finite}).plot(figure.subplots()).ax_.set_ylabel("texts")
             blocks.append(svg_picture(figure, "Histogram of the log-likelihoods of the texts"))
     return blocks, cautions
 

@@ -20,7 +20,9 @@ from harmonium.apps.report.learning import (
 )
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 from harmonium.apps.report.units import hidden_units, known_labels, neighbours
-from harmonium.data.sheets import picture_shape, tile
+from harmonium.display.completions import CompletionsDisplay
+from harmonium.display.samples import SamplesDisplay
+from harmonium.display.sheets import shape_of
 
 if TYPE_CHECKING:
     from harmonium.models.rbm.model import RBM
@@ -41,7 +43,7 @@ def describe(
     """An RBM; pictures where rows are pictures, of height and width `shape`; `labels` of `data`
     that the model has not seen."""
     n_hidden, n_visible = model.components_.shape
-    shape = _picture(n_visible, shape)
+    shape = shape_of(n_visible, shape)
     chosen = None if data is None else _chosen(data.shape[0], seed)
     rows = None if chosen is None else _dense(data[chosen])
     log_z = model.log_partition()
@@ -82,14 +84,6 @@ def describe(
     return Description(lead, cautions, sections)
 
 
-def _picture(n_visible: int, shape: Shape) -> Shape:
-    """The shape asked for, else a square if that fits and is worth looking at."""
-    if shape is not None:
-        return picture_shape(n_visible, shape)
-    side = round(n_visible**0.5)
-    return (side, side) if side * side == n_visible and side >= 4 else None
-
-
 def _chosen(n: int, seed: int) -> NDArray[np.int64]:
     if n <= _N_ROWS:
         return np.arange(n)
@@ -113,12 +107,9 @@ def _taught(model: RBM) -> str:
 
 def _rows_picture(rows: Any, shape: Shape, alt: str, caption: str, columns: int) -> Picture:
     """Rows as pictures, `columns` a line; else `columns` rows of cells below each other."""
-    if shape is not None:
-        return png_picture(tile(rows, shape, columns=columns), alt, caption)
-    # A whole table as one picture; several tables, one after the other, stand side by side.
-    tables = np.asarray(rows).reshape(-1, columns, np.asarray(rows).shape[1])
-    flat = tables.reshape(len(tables), -1)
-    return png_picture(tile(flat, tables.shape[1:], columns=len(tables)), alt, caption)
+    return png_picture(
+        SamplesDisplay(rows=rows, shape=shape, columns=columns).image(), alt, caption
+    )
 
 
 def _samples(model: RBM, shape: Shape, seed: int) -> list[Block]:
@@ -171,13 +162,11 @@ def _completions(model: RBM, rows: NDArray[Any], shape: Shape, seed: int) -> lis
     usual = shown[:, half:].mean() > 0.5
     base = float((shown[:, half:] == usual).mean())
     return [
-        _rows_picture(
-            np.concatenate([shown, blanked, filled]),
-            shape,
+        png_picture(
+            CompletionsDisplay(truth=shown, given=blanked, answer=filled, shape=shape).image(),
             "Rows of the data, the same with half of them blank, and their completions",
             "Rows of the data, their second half taken away (orange), and the mean of "
             f"P(missing | seen). {right:.1%} of the missing bits are right after rounding "
             f"({base:.1%} by always saying {int(usual)}).",
-            len(shown),
         )
     ]

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
-from harmonium.apps.pages.figures import COLOURS, INK, drawing, svg_picture
-from harmonium.apps.pages.logos import draw_logo
+from harmonium.apps.pages.figures import drawing, svg_picture
 from harmonium.apps.report.description import Description, fact_tables
 from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.learning import held_out, learning_curves, overfitting
 from harmonium.apps.report.likelihood import log_z_cautions, log_z_row, score_row
 from harmonium.contract.registry import entry_of
+from harmonium.display.couplings import CouplingsDisplay
+from harmonium.display.logos import LogosDisplay
 from harmonium.questions.sequences.contacts import scored_pairs
 from harmonium.questions.sequences.design import nearest_columns, with_energies
 
@@ -75,16 +76,12 @@ def _contacts(model: Any, seed: int) -> list[Block]:
     far = j - i >= _SEPARATION
     i, j, score = i[far], j[far], score[far]
     n_columns = model.schema_.family.n_columns
-    shown = slice(0, n_columns)
+    shown = CouplingsDisplay(i=i, j=j, score=score, n_columns=n_columns, separation=_SEPARATION)
     with drawing(4.6) as figure:
-        axes = figure.add_subplot()
-        places = np.r_[i[shown], j[shown]], np.r_[j[shown], i[shown]]
-        axes.scatter(*places, s=9, color=COLOURS[0], linewidths=0)
-        axes.set(xlim=(-0.5, n_columns - 0.5), ylim=(n_columns - 0.5, -0.5), aspect="equal")
-        axes.set(xlabel="column", ylabel="column")
+        shown.plot(figure.add_subplot())
         picture = svg_picture(
             figure,
-            f"the {len(i[shown])} pairs of columns that are coupled most",
+            f"the {min(n_columns, len(i))} pairs of columns that are coupled most",
             f"Pairs at least {_SEPARATION} columns apart, as many as there are columns.",
         )
     residues = model.schema_.family.residues
@@ -99,23 +96,13 @@ def _contacts(model: Any, seed: int) -> list[Block]:
 
 def _logos(model: Any) -> Picture:
     """Weights of the units that weigh most, each column's about their mean."""
-    family = model.schema_.family
-    n, size = family.n_columns, family.alphabet.n_states
-    weights = np.asarray(model.components_, dtype=np.float64)
-    if size == 2:  # one weight a column: that of the second letter
-        weights = np.stack([-weights / 2, weights / 2], axis=2)
-    weights = weights.reshape(len(weights), n, size)
-    weights = weights - weights.mean(2, keepdims=True)
-    order = np.argsort(-np.square(weights).sum((1, 2)), kind="stable")[:_N_UNITS]
-    with drawing(1.1 * len(order)) as figure:
-        for k, unit in enumerate(order):
-            axes = figure.add_subplot(len(order), 1, k + 1)
-            draw_logo(axes, weights[unit], family.alphabet.letters, (*COLOURS, INK))
-            axes.set_ylabel(f"unit {unit}")
-        axes.set_xlabel("column")
+    n_units = min(_N_UNITS, len(model.components_))
+    with drawing(1.1 * n_units) as figure:
+        axes = figure.subplots(n_units, 1, squeeze=False)
+        LogosDisplay.from_estimator(model, n_units=n_units, ax=axes)
         return svg_picture(
             figure,
-            f"weights of {len(order)} hidden units as logos",
+            f"weights of {n_units} hidden units as logos",
             "Letters above the line switch a unit on, letters below it off, as strongly as they "
             "are high; each column's weights are taken about their mean.",
         )

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Block, Caution, Picture, Table
 from harmonium.apps.pages.figures import COLOURS, drawing, png_picture, svg_picture
-from harmonium.apps.pages.pictures import weights_picture
-from harmonium.data.sheets import tile
+from harmonium.display.samples import SamplesDisplay
+from harmonium.display.weights import WeightsDisplay, strongest
 from harmonium.questions.latents import UnitSummary, neighbour_table, unit_summary
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from harmonium.models.rbm.model import RBM
 
 __all__ = ["hidden_units", "known_labels", "neighbours", "unit_cautions"]
@@ -30,24 +32,24 @@ def hidden_units(
     model: RBM, rows: NDArray[Any] | None, shape: Shape
 ) -> tuple[list[Block], list[Caution]]:
     weights = model.components_
-    strongest = np.argsort(-np.linalg.norm(weights, axis=1))[:_N_UNITS]
+    units = strongest(weights, _N_UNITS)
     blocks: list[Block] = []
     if shape is not None:
         blocks.append(
             png_picture(
-                weights_picture(weights[strongest], shape, columns=_COLUMNS),
-                f"Weights of {len(strongest)} hidden units as pictures in red and blue",
-                f"Weights of the {len(strongest)} hidden units with the largest ones. Red: the "
+                WeightsDisplay(weights=weights[units], shape=shape, columns=_COLUMNS).image(),
+                f"Weights of {len(units)} hidden units as pictures in red and blue",
+                f"Weights of the {len(units)} hidden units with the largest ones. Red: the "
                 "unit is for a one there; blue: for a zero.",
             )
         )
     if rows is None or not len(rows):
         if shape is None:
-            norms = np.linalg.norm(weights, axis=1)[strongest[:10]]
+            norms = np.linalg.norm(weights, axis=1)[units[:10]]
             blocks.append(
                 Table(
                     ("hidden unit", "norm of its weights"),
-                    [(str(j), f"{v:.2f}") for j, v in zip(strongest[:10], norms, strict=True)],
+                    [(str(j), f"{v:.2f}") for j, v in zip(units[:10], norms, strict=True)],
                 )
             )
         return blocks, []
@@ -69,11 +71,15 @@ def hidden_units(
     return blocks, unit_cautions(summary)
 
 
+def _sheet(rows: NDArray[Any], shape: Shape, columns: int) -> Image:
+    return SamplesDisplay(rows=rows, shape=shape, columns=columns).image()
+
+
 def _exciting(rows: NDArray[Any], summary: UnitSummary, shape: tuple[int, int]) -> Picture:
     """For the units that tell rows apart best, the rows that excite each most."""
     units = np.argsort(-summary.spread)[:_N_EXCITED]
     return png_picture(
-        tile(rows[summary.exciting[units].reshape(-1)], shape, columns=_N_EXCITING),
+        _sheet(rows[summary.exciting[units].reshape(-1)], shape, _N_EXCITING),
         f"Rows that excite {len(units)} hidden units most",
         f"A line a unit, of the {len(units)} that differ most between rows (numbers "
         f"{', '.join(map(str, units))}): the {_N_EXCITING} rows that excite it most.",
@@ -134,7 +140,7 @@ def neighbours(model: RBM, rows: NDArray[Any], shape: Shape) -> list[Block]:
         return [table]
     return [
         png_picture(
-            tile(rows[near.reshape(-1)], shape, columns=n_near + 1),
+            _sheet(rows[near.reshape(-1)], shape, n_near + 1),
             "Rows of the data and those nearest to them in latent space",
             f"First of each line: a row of the data; then the {n_near} rows whose hidden "
             "probabilities are nearest to its own.",

@@ -31,9 +31,9 @@ _WIDTH = 80
 class Alignment:
     """Aligned sequences of proteins, RNA, DNA or letters of any alphabet; models take it as X.
 
-    Make one by :meth:`read` or :meth:`from_sequences`. ``alignment[i]`` is a sequence,
-    ``alignment[mask or slice or numbers]`` an alignment of some; ``print`` says what was read
-    and what happened to it.
+    Make one by :meth:`read` or :meth:`from_sequences`, which turn letters into `codes`.
+    ``alignment[i]`` is a sequence, ``alignment[mask or slice or numbers]`` an alignment of some;
+    ``print`` says what was read and what happened to it.
 
     Attributes
     ----------
@@ -109,8 +109,11 @@ class Alignment:
         *,
         blank: str = "?",
     ) -> Alignment:
-        """The alignment of strings of one length. `blank` is the sign of unknown positions; both
-        cases and all signs of a gap are read as the alphabet says."""
+        """The alignment of strings of one length.
+
+        `sequences` are the strings, `names` one for each (None numbers them). `blank` is the sign
+        of unknown positions; both cases and all signs of a gap are read as the alphabet says.
+        """
         if isinstance(sequences, str):
             raise ValueError("sequences must be a list of strings, got one string")
         strings = list(sequences)
@@ -204,8 +207,8 @@ class Alignment:
         return Alignment(self.codes[chosen], names, self.family, self.account)
 
     def columns(self, places: Any) -> Alignment:
-        """The alignment of some of the columns, by number or by a mask; their numbers in the
-        file and the reference's residues stay theirs."""
+        """The alignment of some of the columns, whose `places` are numbers or a mask; their numbers
+        in the file and the reference's residues stay theirs."""
         chosen = np.arange(self.shape[1])[places]
         if chosen.ndim != 1 or not len(chosen):
             raise ValueError(f"columns must be some of 0 to {self.shape[1] - 1}, got {places!r}")

@@ -26,9 +26,10 @@ class Factor:
         k variables of n states, the last variable's state running fastest; or a dictionary
         ``{(state, ...): number}`` with every combination of states.
     log : the numbers are natural logarithms (``-inf`` forbids).
-    states : names of the states of some variables, in the table's order: ``{variable: [name,
-        ...]}``, any hashables but missing values. Questions, answers, rows and a table's keys
-        then have these in place of numbers. One factor of a variable may name them for all.
+    states : names of the states of some variables, in the table's order:
+        ``{variable: [name, ...]}``, any hashables but missing values. Questions, answers,
+        rows and a table's keys then have these in place of numbers. One factor of a variable
+        may name them for all.
 
     Attributes
     ----------

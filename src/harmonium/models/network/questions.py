@@ -235,7 +235,8 @@ class Questions(CellQuestions):
         """Approximate marginals by loopy belief propagation; exact on trees.
 
         Returns :class:`LoopyBeliefs`, which says whether the messages settled. `damping` in
-        [0, 1) mixes that part of the old messages in: more settles where none does not.
+        [0, 1) mixes that part of the old messages in: more settles where none does not. It ends
+        after `max_iter` rounds, or once no message moves by more than `tol`.
         """
         check_number("damping", damping, 0.0, 1.0, high_open=True)
         check_integer("max_iter", max_iter, 1)

@@ -182,7 +182,7 @@ class NGram(Questions):
 
     @classmethod
     def from_tables(cls, tables_: Mapping[Any, Mapping[str, float]]) -> Self:
-        """The chain of tables as a person writes them: ``{context: {word: p}}``.
+        """The chain of tables as a person writes them: `tables_` is ``{context: {word: p}}``.
 
         Contexts are tuples of words or strings split at spaces; ``()`` or ``""`` is the start of
         a text. The longest context that has a table is the one that counts. Figures stay as

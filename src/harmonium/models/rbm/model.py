@@ -103,18 +103,22 @@ class RBM(Questions):
     Attributes
     ----------
     components_ : ``(n_components, n_features)``, the transpose of W.
-    intercept_hidden_ : c, ``(n_components,)``.  intercept_visible_ : b, ``(n_features,)``.
+    intercept_hidden_ : c, ``(n_components,)``.
+    intercept_visible_ : b, ``(n_features,)``.
     log_partition_ : :class:`~harmonium.LogZ`, computed when first asked for.
     history_ : lists by name: ``update``, ``seconds``, ``learning_rate``, ``validation`` and
         ``train`` (mean log-likelihoods in nats), ``log_partition``, ``std_error``. With a
         discriminative share ``validation`` and ``train`` are that objective; its parts on
         held-out rows are ``joint`` (mean log P(x, y)) and ``conditional`` (mean log P(y | x)),
         and with a share of 1 there is no log Z, and so no ``joint``.
-    n_updates_ : updates done.  stop_reason_ : why the fit ended.  confirmed_ : the held-out figure
-        once more, by an estimate of its own (None where it was exact).
+    n_updates_ : updates done.
+    stop_reason_ : why the fit ended.
+    confirmed_ : the held-out figure once more, by an estimate of its own (None where it was
+        exact).
     attributes_ : names of the attributes learned from `y`, and ``attribute_classes_`` the
         label's values (empty for yes/no attributes).
-    attribute_components_ : ``(n_components, n_units)``; intercept_attributes_ ``(n_units,)``.
+    attribute_components_ : ``(n_components, n_units)``.
+    intercept_attributes_ : ``(n_units,)``.
 
     Rows are 0 or 1 in every question; ``inverse_transform`` and ``sample_visible`` also take
     hidden probabilities in [0, 1], and hidden units of real values any numbers.

@@ -13,7 +13,7 @@ from harmonium.apps.pages.blocks import Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import png_picture
 from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
-from harmonium.data.sheets import tile
+from harmonium.display.samples import SamplesDisplay
 
 __all__ = ["SNIPPET", "page"]
 
@@ -65,7 +65,7 @@ def page(workshop: Workshop) -> Page:
             snippet.block(),
             Text("Generation: what the model draws when nothing is given."),
             png_picture(
-                tile(made["drawn"], columns=12),
+                SamplesDisplay(rows=made["drawn"]).image(),
                 "Sixty small pictures of digits drawn by the model",
                 "Sixty digits that nobody wrote: draws from P(v), by Gibbs sampling between v "
                 "and h.",
@@ -96,7 +96,7 @@ def page(workshop: Workshop) -> Page:
 def _walked(test: NDArray[Any], walk: NDArray[Any], labels: NDArray[np.int64]) -> Picture:
     """The way between the two digits that the snippet names."""
     return png_picture(
-        tile(np.concatenate([test[[2]], walk, test[[5]]]), columns=14),
+        SamplesDisplay(rows=np.concatenate([test[[2]], walk, test[[5]]]), columns=14).image(),
         f"A {labels[2]} that turns step by step into a {labels[5]}",
         f"From a {labels[2]} (first) to a {labels[5]} (last) in equal steps of the hidden "
         "probabilities; each step decoded to the expected pixels.",

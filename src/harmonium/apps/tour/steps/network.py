@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Block, Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import png_picture
-from harmonium.apps.pages.pictures import weights_picture
 from harmonium.apps.tour.digits import nearest, right
 from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
-from harmonium.data.sheets import tile
+from harmonium.display.completions import CompletionsDisplay
+from harmonium.display.weights import WeightsDisplay, strongest
 
 __all__ = ["SNIPPET", "page"]
 
@@ -82,11 +82,11 @@ def page(workshop: Workshop) -> Page:
 
 def _pictures(weights: NDArray[Any], made: dict[str, Any]) -> list[Block]:
     test = made["test"]
-    strongest = np.argsort(-np.linalg.norm(weights, axis=1))[:60]
+    shown = weights[strongest(weights, 60)]
     coins = made["h"][:, : test.shape[1]]
     return [
         png_picture(
-            weights_picture(weights[strongest], columns=12),
+            WeightsDisplay(weights=shown, columns=12).image(),
             "Weights of sixty hidden units as small pictures in red and blue",
             "Receptive fields: the sixty hidden units with the largest weights. Red: the "
             "unit is for a one there; blue: for a zero.",
@@ -114,5 +114,6 @@ def _pictures(weights: NDArray[Any], made: dict[str, Any]) -> list[Block]:
 
 def _lines(sets: tuple[NDArray[Any], ...], alt: str, caption: str) -> Picture:
     """The first digits of each set, a line each."""
-    shown = np.concatenate([rows[_SHOWN] for rows in sets])
-    return png_picture(tile(shown, columns=12), alt, caption)
+    truth, given, answer = (rows[_SHOWN] for rows in sets)
+    lines = CompletionsDisplay(truth=truth, given=given, answer=answer)
+    return png_picture(lines.image(), alt, caption)

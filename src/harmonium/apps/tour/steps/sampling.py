@@ -16,6 +16,7 @@ from harmonium.apps.tour.step import Page, Snippet, Workshop
 from harmonium.contract.energy import Chains
 from harmonium.contract.estimates import Estimate
 from harmonium.contract.storage import load
+from harmonium.display.chains import ChainsDisplay
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.model import RBM
 from harmonium.sampling.gibbs import run_chains
@@ -239,12 +240,12 @@ def _error_curves(found: dict[str, list[float]], repeats: int) -> Picture:
 def _drawn(traces: _Traces) -> Picture:
     with drawing(2.8) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
-        for axes, trace, colour, name in (
-            (upper, traces.plain, COLOURS[0], "Gibbs"),
-            (lower, traces.tempered, COLOURS[2], "tempered"),
+        for axes, trace, name in (
+            (upper, traces.plain, "Gibbs"),
+            (lower, traces.tempered, "tempered"),
         ):
-            axes.plot(trace, color=colour, linewidth=0.8)
-            axes.set(ylim=(-1, 17), ylabel=name, yticks=(0, 8, 16))
+            ChainsDisplay(draws=trace, name=name).plot(axes)
+            axes.set(ylim=(-1, 17), xlabel="", yticks=(0, 8, 16))
         lower.set_xlabel("sweeps")
         return svg_picture(
             figure,

@@ -24,7 +24,15 @@ class Forms(Questions):
 
     @classmethod
     def chain(cls, n: int, pair: Any = None, unary: Any = None, *, n_states: int = 2) -> Self:
-        """Variables ``"0"`` to ``"n-1"`` in a row; see :func:`.shapes.chain_factors`."""
+        """Variables ``"0"`` to ``"n-1"`` in a row.
+
+        Parameters
+        ----------
+        n : how many.
+        pair : one table ``(k, k)`` for all pairs, or ``(n - 1, k, k)``; None: ones, to be learned.
+        unary : one table ``(k,)``, or ``(n, k)``; None: ones.
+        n_states : k, where no table tells.
+        """
         return cls(shapes.chain_factors(n, pair, unary, n_states))
 
     @classmethod
@@ -37,7 +45,12 @@ class Forms(Questions):
         *,
         n_states: int = 2,
     ) -> Self:
-        """Variables ``"row,column"``, four neighbours; see :func:`.shapes.grid_factors`."""
+        """Variables ``"row,column"`` of a grid of `height` times `width`, with four neighbours.
+
+        `pair` is one table ``(k, k)``, first the left or upper cell, or ``(n_pairs, k, k)``, those
+        side by side first, row by row; `unary` ``(k,)`` or ``(height, width, k)``; None and
+        `n_states` are as in :meth:`chain`.
+        """
         return cls(shapes.grid_factors(height, width, pair, unary, n_states))
 
     @classmethod

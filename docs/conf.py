@@ -1,0 +1,113 @@
+"""How the site is built: ``make docs``; pages are Markdown, examples are run."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+import harmonium  # noqa: E402
+
+project = "harmonium"
+author = "the authors of harmonium"
+copyright = author
+release = version = harmonium.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "sg_execution_times.rst", "**/sg_execution_times.rst"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_default_options = {"show-inheritance": False}
+numpydoc_show_class_members = True
+numpydoc_show_inherited_class_members = True
+numpydoc_class_members_toctree = False
+numpydoc_attributes_as_param_list = False
+add_module_names = False
+
+#: Whether examples are run: their pictures are part of pages.
+RUN = os.environ.get("HARMONIUM_GALLERY", "1") == "1"
+suppress_warnings = ["config.cache", *([] if RUN else ["image.not_readable"])]
+
+sphinx_gallery_conf = {
+    "examples_dirs": [str(ROOT / "examples")],
+    "gallery_dirs": ["gallery"],
+    "filename_pattern": r"/plot_",
+    "remove_config_comments": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "min_reported_time": 10_000,
+    "plot_gallery": RUN,
+    "parallel": os.cpu_count() or 1,
+    "abort_on_example_error": True,
+    "within_subsection_order": "FileNameSortKey",
+    "copyfile_regex": r".*\.rst",
+    "write_computation_times": False,
+}
+warnings.filterwarnings("ignore", category=UserWarning, message=".*is non-interactive.*")
+
+html_theme = "pydata_sphinx_theme"
+html_title = "harmonium"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "harmonium"},
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 5,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "tango",
+    "pygments_dark_style": "github-dark",
+}
+html_sidebars = {"index": [], "start": []}
+
+
+def _plain_entries(lines: list[str]) -> list[str]:
+    """``name : what it is`` as numpydoc reads it: what it is is no type, unless a sentence follows.
+
+    The house writes a parameter's meaning behind its name; numpydoc wants it on the next line.
+    """
+    found: list[str] = []
+    for index, line in enumerate(lines):
+        entry = re.match(r"^(\*{0,2}\w+(?:, \w+)*) : (.+)$", line)
+        after = lines[index + 1] if index + 1 < len(lines) else ""
+        typed = after.startswith("    ") and after.strip()[:1].isupper()
+        if entry is None or typed:
+            found.append(line)
+        else:
+            found += [entry[1], f"    {entry[2]}"]
+    return found
+
+
+def _read(
+    app: object, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    # What comes from scikit-learn refers to pages of its own.
+    lines[:] = _plain_entries([re.sub(r":ref:`([^`<]+?)(?: <.*?>)?`", r"\1", one) for one in lines])
+
+
+def setup(app: Any) -> None:
+    """Docstrings are read before numpydoc does."""
+    app.connect("autodoc-process-docstring", _read, priority=100)

@@ -1,0 +1,35 @@
+"""
+Cities that are not on the map
+==============================
+
+Letters are words, too: an n-gram chain over the letters of the places after which time zones are
+named draws names of new ones. log P says which real names are unusual.
+"""
+
+import zoneinfo
+
+from matplotlib import pyplot as plt
+
+import harmonium as hm
+
+zones = sorted(zone for zone in zoneinfo.available_timezones() if zone.count("/") == 1)
+names = sorted(
+    {zone.split("/")[1].replace("_", " ").lower() for zone in zones if zone[:3] != "Etc"}
+)
+letters = [list(name) for name in names]
+model = hm.NGram(4, smoothing="witten-bell").fit(letters)
+
+# %%
+drawn = ["".join(one) for one in model.sample(60, random_state=0)]
+new = [name for name in drawn if name not in names and len(name) > 3]
+print(f"{len(names)} real names; new ones:", ", ".join(new[:15]))
+
+# %%
+# The least and the most usual of the real names, a letter's mean log P each.
+scores = model.score_samples(letters)
+by_letter = sorted((s / (len(name) + 1), name) for s, name in zip(scores, names, strict=True))
+shown = by_letter[:8] + by_letter[-8:]
+figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
+axes.barh([name for _, name in shown], [score for score, _ in shown])
+axes.invert_yaxis()
+_ = axes.set_xlabel("log P a letter (nats)")

@@ -1,0 +1,62 @@
+"""Code on pages of the site runs as it stands, on data that ships with dependencies."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pytest
+from matplotlib import pyplot as plt
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ["start.md", "theory.md", "rbm.md", "guide/*.md", "coming_from/*.md"]
+
+
+def snippets(page: Path) -> str:
+    """The page's own Python, each line where it stands, so that an error names the line."""
+    inside, lines = False, []
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.startswith("```"):
+            inside = line == "```python"
+            lines.append("")
+        else:
+            lines.append(line if inside else "")
+    return "\n".join(lines)
+
+
+def _pages() -> list[Any]:
+    found = [page for pattern in PAGES for page in sorted(DOCS.glob(pattern))]
+    quick = ("start.md", "theory.md", "index.md")
+    return [
+        pytest.param(page, id=page.relative_to(DOCS).as_posix(), marks=[pytest.mark.slow])
+        if page.name not in quick
+        else pytest.param(page, id=page.relative_to(DOCS).as_posix())
+        for page in found
+        if snippets(page).strip()
+    ]
+
+
+@pytest.mark.parametrize("page", _pages())
+def test_every_line_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mpl.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(compile(snippets(page), str(page), "exec"), {})
+    plt.close("all")
+
+
+def test_pages_of_every_kind_have_code() -> None:
+    assert len(_pages()) >= 15
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Sphinx says the same when the site is built; this says it in a second."""
+    for page in DOCS.rglob("*.md"):
+        if "_build" in page.parts or "gallery" in page.parts:
+            continue
+        for target in re.findall(r"\]\(([^)#:]+?\.md)[^)]*\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
