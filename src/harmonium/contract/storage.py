@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from harmonium.contract.parameters import decoded, encoded, named
 from harmonium.contract.registry import by_name
 
 __all__ = [
@@ -196,41 +197,6 @@ def _check_numbers(arrays: dict[str, NDArray[Any]], cls: Any) -> None:
             raise ValueError(f"{key} holds an infinite number; wanted finite ones")
 
 
-def _mapping(value: Any, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} must be named values, got {type(value).__name__}")
-    return value
-
-
-def _encode_parameter(name: str, value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, tuple):
-        return {"__tuple__": [_encode_parameter(name, item) for item in value]}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list):
-        return [_encode_parameter(name, item) for item in value]
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        return value.tolist()
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {"__dict__": {key: _encode_parameter(name, item) for key, item in value.items()}}
-    if isinstance(value, np.random.Generator | np.random.RandomState):
-        return None  # a stream's position is not part of what was learned
-    raise TypeError(f"{name}={value!r} cannot be kept in a model file")
-
-
-def _decode_parameter(value: Any) -> Any:
-    if isinstance(value, dict) and set(value) == {"__tuple__"}:
-        return tuple(_decode_parameter(item) for item in value["__tuple__"])
-    if isinstance(value, dict) and set(value) == {"__dict__"}:
-        named = _mapping(value["__dict__"], "a parameter")
-        return {key: _decode_parameter(item) for key, item in named.items()}
-    if isinstance(value, list):
-        return [_decode_parameter(item) for item in value]
-    return value
-
-
 def models_inside(model: Any) -> list[Any]:
     """The fitted models that a question over models (a classifier) holds; of a model, none."""
     held = list(getattr(model, "estimators_", ())) or [getattr(model, "estimator_", None)]
@@ -254,7 +220,7 @@ def _pack(model: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     inside = models_inside(model)
     left_out = facts.get("parameters_left_out", ["estimator"] if inside else ())
     parameters = {
-        key: _encode_parameter(key, value)
+        key: encoded(key, value)
         for key, value in model.get_params(deep=False).items()
         if key not in left_out
     }
@@ -287,10 +253,8 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -
             f"this harmonium reads version {cls.state_version}"
         )
     try:
-        given = _mapping(facts["parameters"], "parameters")
-        parameters = {
-            key: _decode_parameter(item) for key, item in given.items() if key not in _MACHINE
-        }
+        given = named(facts["parameters"], "parameters")
+        parameters = {key: decoded(item) for key, item in given.items() if key not in _MACHINE}
         held = [
             _unpack(_below(arrays, f"{number}/"), about, path)
             for number, about in enumerate(facts.get("models", ()))
@@ -302,7 +266,7 @@ def _unpack(arrays: dict[str, NDArray[Any]], facts: dict[str, Any], path: str) -
             model = cls.unfitted(parameters)
         own = {k: v for k, v in arrays.items() if "/" not in k}
         _check_numbers(own, cls)
-        model.from_state(own, _mapping(facts["state"], "state"))
+        model.from_state(own, named(facts["state"], "state"))
         model.check_parameters()
     except (
         LookupError,
