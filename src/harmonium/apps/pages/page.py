@@ -25,12 +25,27 @@ def _environment() -> Environment:
         raise ImportError(
             "pages are made with Jinja2, which is not installed: pip install 'harmonium[report]'"
         ) from None
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+    )
+    environment.filters["python"] = _coloured
+    return environment
+
+
+def _coloured(source: str) -> Any:
+    """Python as HTML, its words marked by what they are; the text stays as it is."""
+    from markupsafe import Markup
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    lexer = PythonLexer(stripnl=False, ensurenl=False)
+    return Markup(
+        highlight(source, lexer, HtmlFormatter(nowrap=True, classprefix="py-")).rstrip("\n")
     )
 
 
