@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 import harmonium as hm
+from harmonium.compute import progress
 
 _FIT = """
 import sys
 import harmonium as hm
+from harmonium.compute import progress
 hm.NGram(2, smoothing="mle", verbose=int(sys.argv[2])).fit(hm.TextFile(sys.argv[1]))
 """
 
@@ -36,3 +38,18 @@ def test_a_file_knows_how_much_there_is_to_read(tmp_path: Path) -> None:
     assert hm.TextFile(tmp_path / "t.txt").n_bytes == 6
     assert hm.TextFile(tmp_path / "t.txt.gz").n_bytes is None
     assert hm.TextFile("-").n_bytes is None
+
+
+def test_a_notebook_without_widgets_is_not_asked_to_install_some(monkeypatch, recwarn) -> None:
+    """rich in a notebook warns where ipywidgets is missing; here the last line is enough."""
+    from rich import console
+
+    monkeypatch.setattr(console, "_is_jupyter", lambda: True)
+    monkeypatch.setattr(progress, "find_spec", lambda name: None)
+    assert not progress._console().is_jupyter
+    with progress.stage_bar(1, "log Z", 10) as show:
+        assert show is not None
+        show(10, float("nan"))
+    assert not recwarn.list
+    monkeypatch.setattr(progress, "find_spec", lambda name: object())
+    assert progress._console().is_jupyter

@@ -6,11 +6,21 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 __all__ = ["FitProgress", "count_progress", "stage_bar"]
+
+
+def _console() -> Console:
+    """Standard error; in a notebook a widget, and without ipywidgets, which rich would ask for,
+    the last line alone."""
+    console = Console(stderr=True)
+    if console.is_jupyter and find_spec("ipywidgets") is None:
+        return Console(stderr=True, force_jupyter=False, force_terminal=False)
+    return console
 
 
 class FitProgress(AbstractContextManager["FitProgress"]):
@@ -30,7 +40,7 @@ class FitProgress(AbstractContextManager["FitProgress"]):
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[measure]}"),
-            console=Console(stderr=True),
+            console=_console(),
         )
         self.task = self.bar.add_task("fit", total=1.0, rate="", measure="")
 
@@ -71,7 +81,7 @@ def stage_bar(verbose: int, what: str, total: int) -> Iterator[Callable[[int, fl
         TimeRemainingColumn(),
         TextColumn("{task.fields[figure]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=_console()) as bar:
         task = bar.add_task(what, total=total, figure="")
 
         def show(done: int, figure: float) -> None:
@@ -104,7 +114,7 @@ class CountProgress:
 def count_progress(order: int, n_bytes: int | None, *, shown: bool) -> Iterator[CountProgress]:
     """Bytes read, of `n_bytes` (None where nobody knows), then n-grams of up to `order` words
     counted; seen where `shown`, on a terminal."""
-    console = Console(stderr=True)
+    console = _console()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

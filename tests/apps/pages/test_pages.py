@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ _BLOCKS = [
     (Text("plain <words>"), "plain &lt;words&gt;"),
     (Caution("do not trust"), 'role="note">do not trust'),
     (Formula("<math><mi>q</mi></math>", "its meaning"), "<math><mi>q</mi></math>"),
-    (Code("import x", "y = x < 1"), "y = x &lt; 1"),
+    (Code("import x", "y = x < 1"), '<span class="py-n">x</span> <span class="py-o">&lt;</span>'),
     (Table(("a", "b"), [("left", "right")], "under it"), "<td>left</td><td>right</td>"),
     (Table(("", ""), [("k", "v")], folded="More"), "<details><summary>More</summary>"),
     (Picture("<img alt='dot'>", "seen"), "<img alt='dot'>"),
@@ -73,3 +75,14 @@ def test_without_jinja2_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match=r"pip install 'harmonium\[report\]'"):
         render("tour_index")
+
+
+def test_code_is_coloured_and_stays_what_it_is() -> None:
+    setup = "import numpy as np  # <why>\n\nX = np.eye(3)"
+    lines = 'for x in X:\n    print("a\\n", x & 1 < 2)'
+    about = Description("Lead", [], [Section("Here", [Code(setup, lines)])])
+    html = render("report", title="t", page=about, version="1", date="d")
+    (code,) = re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", html, re.DOTALL)
+    assert unescape(re.sub(r"<[^>]+>", "", code)) == f"{setup}\n{lines}"
+    assert '<span class="py-k">for</span>' in code
+    assert 'class="copy"' in html

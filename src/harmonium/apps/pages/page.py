@@ -19,12 +19,13 @@ __all__ = ["check_jinja2", "render", "write_page"]
 
 
 def check_jinja2() -> None:
-    """Raise ``ImportError`` with the extra's name where Jinja2 is missing: before long work."""
+    """Raise ``ImportError`` with the extra's name where Jinja2 or Pygments is missing: before long work."""
     try:
         import jinja2  # noqa: F401
+        import pygments  # noqa: F401
     except ImportError:
         raise ImportError(
-            "pages are made with Jinja2, which is not installed: pip install 'harmonium[report]'"
+            "pages are made with Jinja2 and Pygments, which are not both installed: pip install 'harmonium[report]'"
         ) from None
 
 
@@ -32,12 +33,27 @@ def _environment(*folders: Path) -> Environment:
     check_jinja2()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader([Path(__file__).parent / "templates", *folders]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+    )
+    environment.filters["python"] = _coloured
+    return environment
+
+
+def _coloured(source: str) -> Any:
+    """Python as HTML, its words marked by what they are; the text stays as it is."""
+    from markupsafe import Markup
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    lexer = PythonLexer(stripnl=False, ensurenl=False)
+    return Markup(
+        highlight(source, lexer, HtmlFormatter(nowrap=True, classprefix="py-")).rstrip("\n")
     )
 
 
