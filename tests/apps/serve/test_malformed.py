@@ -6,6 +6,7 @@ import io
 import json
 import random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -124,6 +125,30 @@ def _check(n: int, seed: int) -> None:
 
 def test_spoilt_bodies_end_no_process():
     _check(300, 0)
+
+
+def test_a_small_body_does_not_fill_memory():
+    """A stream of some kilobytes that unpacks to 200 MB, and a sample of as many rows."""
+    table = pa.table({name: pa.array(np.zeros(10**8, np.int8)) for name in ("rain", "wet")})
+    stream = io.BytesIO()
+    packing = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(stream, table.schema, options=packing) as writer:
+        writer.write_table(table)
+    assert len(stream.getvalue()) < 10_000
+    limits = Limits(rows=10**9, memory=100 * 2**20)
+    clerk = Clerk(Opening(shelf().packed, limits, 1, shelf().modules))
+    clerk.start()
+    try:
+        for wrong in (
+            asked("net", "score", stream.getvalue(), media=ARROW),
+            asked("bits", "sample", {"n": 10**8}),
+        ):
+            (reply,) = clerk.ask([wrong], 60.0, lambda: True)
+            assert (reply.status, b"not enough memory" in reply.body) == (413, True)
+        (reply,) = clerk.ask([asked("net", "score")], 60.0, lambda: True)
+        assert reply.status == 200
+    finally:
+        clerk.close()
 
 
 @pytest.mark.slow

@@ -219,15 +219,15 @@ def test_the_end_waits_for_what_is_under_way(tmp_path):
         async def main() -> httpx.Response:
             async with httpx.AsyncClient(base_url=where, timeout=120) as client:
                 assert (await client.get("/models/b/info")).json()["model"] == "RBM"
-                work = asyncio.create_task(client.post("/models/b/sample", json={"n": 600_000}))
-                await asyncio.sleep(0.3)
+                work = asyncio.create_task(client.post("/models/b/sample", json={"n": 150_000}))
+                await asyncio.sleep(0.1)
                 assert not work.done()
                 server.send_signal(signal.SIGTERM)
                 return await work
 
         reply = asyncio.run(main())
         assert reply.status_code == 200
-        assert len(reply.json()["data"]) == 600_000
+        assert len(reply.json()["data"]) == 150_000
         assert server.wait(60) == 0
         assert server.stderr.read() == ""
     finally:
@@ -248,6 +248,19 @@ def test_what_cannot_be_served_is_said_before_any_work(tmp_path):
         done = run("serve", *words)
         assert done.returncode == 2, done
         assert told in done.stderr
+
+
+def test_without_the_extra_its_name_is_said(tmp_path, monkeypatch):
+    path = tmp_path / "bits.safetensors"
+    models()["bits"].save(path)
+    monkeypatch.delitem(sys.modules, "harmonium.apps.serve.app")
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    done = run("serve", path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "harmonium: harmonium serve wants fastapi, which is not installed: "
+        "pip install 'harmonium[serve]'\n"
+    )
 
 
 def test_names_of_models_are_those_of_their_files():
