@@ -1,4 +1,4 @@
-"""Chains that have not forgotten where they were are told, and warn where draws are made of them."""
+"""Chains that remember where they were are told, and warn where draws are made of them."""
 
 from __future__ import annotations
 
