@@ -24,6 +24,7 @@ from harmonium.contract.warning import warn_caller
 from harmonium.models.question import Question
 from harmonium.sampling.completions import are_few, completions
 from harmonium.sampling.gibbs import Schedule, equilibrate, mean_states, run_chains
+from harmonium.sampling.mixing import memory
 from harmonium.sampling.modes import Hill, climb, seek_mode
 from harmonium.units.space import LIMITS, n_states
 
@@ -200,6 +201,7 @@ class GibbsChains(Answerer):
     modes : whether it seeks modes.
     hill : of an energy, what modes are climbed on; None: the energy itself.
     possible : of states, whether they can be; None: all can.
+    watched : whether draws warn where chains mix slowly.
     verbose : 1 shows how far posterior means are.
     """
 
@@ -214,9 +216,11 @@ class GibbsChains(Answerer):
         modes: bool = True,
         hill: Callable[[Energy], Hill] | None = None,
         possible: Callable[[Tensor], Tensor] | None = None,
+        watched: bool = False,
         verbose: int = 0,
     ) -> None:
         self._build, self.schedule, self.modes = build, schedule, modes
+        self.watched = watched
         self._hill, self._possible, self.verbose = hill, possible, verbose
 
     @cached_property
@@ -277,7 +281,12 @@ class GibbsChains(Answerer):
         else:
             chains = equilibrate(energy, chains, schedule.n_lead_in, 0, source, evidence=evidence)
         if question.how == "sample":
-            return run_chains(energy, chains, schedule.n_sweeps, source, evidence=evidence).x
+            n_half = schedule.n_sweeps // 2
+            half = run_chains(energy, chains, schedule.n_sweeps - n_half, source, evidence=evidence)
+            ends = run_chains(energy, half, n_half, source, evidence=evidence).x
+            if self.watched:
+                _tell_memory(half.x, ends, question, n_half)
+            return ends
         with stage_bar(self.verbose, "posterior mean", schedule.n_sweeps) as show:
             return mean_states(
                 energy, chains, schedule.n_sweeps, source, evidence=evidence, progress=show
@@ -292,3 +301,20 @@ class GibbsChains(Answerer):
                 "answers have probability zero",
                 RuntimeWarning,
             )
+
+
+def _tell_memory(before: Tensor, after: Tensor, question: Question, n_sweeps: int) -> None:
+    """Warn where chains of one question, of which many draws are wanted, have not forgotten where
+    they were so many sweeps ago."""
+    free = question.free
+    known = torch.where(free, torch.zeros_like(question.start), question.start)
+    if not bool((free == free[0]).all()) or not bool((known == known[0]).all()):
+        return
+    found = memory(before, after, free[0])
+    if found is not None and found.is_slow:
+        warn_caller(
+            f"draws may not follow the model (slow_mixing): {n_sweeps} sweeps before their end, "
+            f"chains still agreed with themselves by {found.share:.0%} beyond chance (standard "
+            f"error {found.std_error:.0%}, of {len(before)} chains)",
+            RuntimeWarning,
+        )

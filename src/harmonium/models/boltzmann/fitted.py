@@ -172,7 +172,12 @@ class Fitted(CellQuestions):
     def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
         return (
             Enumeration((*codec.sizes, *codec.beside), lambda: self._log_weights(False)),
-            GibbsChains(lambda: self.build_energy(torch.float32), _SCHEDULE, verbose=self.verbose),
+            GibbsChains(
+                lambda: self.build_energy(torch.float32),
+                _SCHEDULE,
+                watched=True,
+                verbose=self.verbose,
+            ),
         )
 
     # -- make a new one --------------------------------------------------------

@@ -32,6 +32,7 @@ from harmonium.models.boltzmann.rows import (
 )
 from harmonium.models.boltzmann.start import begin_running, fit_energy
 from harmonium.models.boltzmann.tables import (
+    Tables,
     checked_tables,
     from_statistics,
     symmetric,
@@ -311,7 +312,9 @@ class BoltzmannMachine(Latents):
         complete = len(edges) == n * (n - 1) // 2
         model._edges = None if complete else np.array(sorted(edges), np.int64).reshape(-1, 2)
         model._tables = tables
-        model._base = to_statistics(tables, model._visible.units)[0] / float(model.temperature)
+        # What fields say alone; in other gauges than this they hold a part of the couplings.
+        alone = Tables(zero_sum(tables, sizes).fields, np.zeros_like(tables.couplings))
+        model._base = to_statistics(alone, model._visible.units)[0] / float(model.temperature)
         model._keep_log_partition(None)
         model.history_, model.n_updates_, model.stop_reason_ = {}, 0, "given"
         return model

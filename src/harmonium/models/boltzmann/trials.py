@@ -133,4 +133,5 @@ def score_of(
         raise KeyboardInterrupt
     failed = result.reason in (StopReason.LOST, StopReason.DIVERGED)
     energy.set_parameters(result.parameters)
-    return -math.inf if failed else result.history["validation"][-1]
+    looks = result.history.get("validation", [])  # none where time was up before the first
+    return looks[-1] if looks and not failed else -math.inf
