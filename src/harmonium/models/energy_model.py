@@ -301,9 +301,9 @@ class EnergyModel(JointDistribution):
         Parameters
         ----------
         X : noisy rows; NaN where nothing was read.
-        noise : ``hm.noise.BitFlip(p)`` (two states everywhere), ``hm.noise.Replace(p)``, or, of
-            images, ``hm.noise.Gaussian(sigma)``, sigma in levels (readings that are all whole
-            levels count as rounded and clipped).
+        noise : ``hm.noise.BitFlip(p)`` (two states everywhere), ``hm.noise.Replace(p)``, or
+            ``hm.noise.Gaussian(sigma)``: of images, in levels (readings that are all whole levels
+            count as rounded and clipped); of columns of kind ``"gaussian"``, in their units.
         how : ``"mode"`` (most probable whole row), ``"mean"`` or ``"sample"``.
         method, random_state, search : as for :meth:`complete`.
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.contract import noise as noises
 from harmonium.contract.noise import BitFlip, Cells, NoiseChannel, Replace, check_channel
 from harmonium.data.columns import Column
 from harmonium.data.columns.gaussian import Gaussian as GaussianColumn
@@ -17,6 +18,7 @@ from harmonium.data.schema import Schema
 from harmonium.data.sequences.alignment import Alignment
 from harmonium.data.tables import as_array
 from harmonium.models.codec import ValueCodec
+from harmonium.models.noisy import NoisyNumbers
 from harmonium.models.question import Question, with_weights
 from harmonium.models.sequences import SequenceCodec
 from harmonium.units.base import Units
@@ -193,7 +195,11 @@ class FrameCodec(ValueCodec):
         return self.layout.schema.read(framed(X, self.layout))[:, self.layout.order]
 
     def read_noisy(self, X: Any, noise: Any) -> tuple[Array, NoiseChannel]:
-        channel = check_channel(noise, (BitFlip, Replace, Cells))
+        channel = check_channel(noise, (BitFlip, Replace, Cells, noises.Gaussian))
+        if isinstance(channel, noises.Gaussian):
+            read, columns = self.layout.values(X), self.layout.columns
+            values = tuple(read[column.name] for column in columns)
+            channel = NoisyNumbers(channel.sigma, columns, values)
         if isinstance(channel, Cells):
             channel = channel.of(self.rates)
         return self.layout.states(X), channel

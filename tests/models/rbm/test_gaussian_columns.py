@@ -149,6 +149,46 @@ def test_resolution_is_the_mass_of_a_cell(plain):
     np.testing.assert_allclose(fine, plain.score_samples(x), atol=1e-3)
 
 
+def test_noise_is_taken_off_as_a_mixture_of_normals_has_it(plain):
+    """The posterior mean in closed form; what is read stands for the level that it is in."""
+    sigma = 0.6
+    x = reals(12, 6)
+    x[3, 1] = np.nan
+    shares, means, variances = mixture(plain)
+    z, _ = standard(plain, x)
+    noise = sigma / np.array([c.marginal.scale for c in plain.schema_.columns])
+    each = norm.logpdf(z[:, None], means, np.sqrt(variances + noise**2))
+    each[3, :, 1] = 0.0
+    weights = shares + each.sum(2)
+    weights = np.exp(weights - logsumexp(weights, axis=1, keepdims=True))
+    pull = variances / (variances + noise**2)
+    mean = means + pull * (z[:, None] - means)
+    mean[3, :, 1] = means[:, 1]
+    wanted = np.einsum("nk,nkj->nj", weights, mean)
+    found, _ = standard(
+        plain, plain.correct(x, noise=hm.noise.Gaussian(sigma), how="mean", random_state=0)
+    )
+    assert np.abs(found - wanted).max() < 0.1
+    assert np.sqrt(((found - wanted) ** 2).mean()) < 0.03
+
+
+def test_hardly_any_noise_leaves_numbers_as_they_were(plain):
+    x = reals(5, 7)
+    x[0] = [500.0, 20.0]  # far from all that was seen
+    for how in ("mode", "mean", "sample"):
+        found = plain.correct(x, noise=hm.noise.Gaussian(1e-9), how=how, random_state=0)
+        np.testing.assert_allclose(found, x)
+
+
+def test_labels_beside_noisy_numbers_are_as_they_were_read(model):
+    rows = frame(6)
+    found = model.correct(rows, noise=hm.noise.Gaussian(0.5), random_state=0)
+    assert (found[["side", "mark"]] == rows[["side", "mark"]]).all().all()
+    other = small_model(frame(), visible={"height": "gaussian"})
+    with pytest.raises(ValueError, match="column 'weight' is of kind 'quantile'"):
+        other.correct(rows, noise=hm.noise.Gaussian(0.5))
+
+
 @pytest.mark.parametrize("missing", ["at-random", "informative"])
 def test_every_question_is_answered_beside_other_kinds(missing, tmp_path):
     rows = frame()
