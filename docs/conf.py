@@ -9,6 +9,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
+from latex2mathml.converter import convert
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
@@ -24,7 +27,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -37,16 +39,15 @@ myst_heading_anchors = 3
 
 autosummary_generate = True
 autodoc_typehints = "none"
-autodoc_default_options = {"show-inheritance": False}
-numpydoc_show_class_members = True
-numpydoc_show_inherited_class_members = True
+numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 numpydoc_attributes_as_param_list = False
 add_module_names = False
 
 #: Whether examples are run: their pictures are part of pages.
 RUN = os.environ.get("HARMONIUM_GALLERY", "1") == "1"
-suppress_warnings = ["config.cache", *([] if RUN else ["image.not_readable"])]
+# What is inherited from scikit-learn refers to labels of its pages.
+suppress_warnings = ["config.cache", "ref.ref", *([] if RUN else ["image.not_readable"])]
 
 sphinx_gallery_conf = {
     "examples_dirs": [str(ROOT / "examples")],
@@ -67,6 +68,8 @@ warnings.filterwarnings("ignore", category=UserWarning, message=".*is non-intera
 
 html_theme = "pydata_sphinx_theme"
 html_title = "harmonium"
+html_math_renderer = "mathml"
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
@@ -81,7 +84,7 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "github-dark",
 }
-html_sidebars = {"index": [], "start": []}
+html_sidebars = {page: [] for page in ("index", "start", "which", "theory", "benchmarks")}
 
 
 def _plain_entries(lines: list[str]) -> list[str]:
@@ -104,10 +107,19 @@ def _plain_entries(lines: list[str]) -> list[str]:
 def _read(
     app: object, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
-    # What comes from scikit-learn refers to pages of its own.
-    lines[:] = _plain_entries([re.sub(r":ref:`([^`<]+?)(?: <.*?>)?`", r"\1", one) for one in lines])
+    lines[:] = _plain_entries(lines)
+
+
+def _math(self: Any, node: Any) -> None:
+    """Formulas are MathML, which browsers set without help and without a network."""
+    shown = convert(
+        node.astext(), display="block" if isinstance(node, nodes.math_block) else "inline"
+    )
+    self.body.append(f'<div class="formula">{shown}</div>' if 'display="block"' in shown else shown)
+    raise nodes.SkipNode
 
 
 def setup(app: Any) -> None:
-    """Docstrings are read before numpydoc does."""
+    """Docstrings are read before numpydoc does; formulas are written without a network."""
+    app.add_html_math_renderer("mathml", (_math, None), (_math, None))
     app.connect("autodoc-process-docstring", _read, priority=100)

@@ -2,8 +2,8 @@
 Chains that cannot cross
 ========================
 
-Sixteen pixels, nearly all on or nearly all off. Plain Gibbs chains stay where they begin, and
-R-hat says so; tempered chains cross. An expectation whose chains disagree has no error bar.
+Sixteen pixels, nearly all on or nearly all off. Plain Gibbs chains seldom cross, and
+R-hat says so; tempered chains do. An expectation whose chains disagree has no error bar.
 """
 
 import warnings

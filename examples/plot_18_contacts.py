@@ -11,7 +11,7 @@ import numpy as np
 import harmonium as hm
 
 generator = np.random.default_rng(0)
-letters = "-ACDE"
+letters = "-ACGU"
 n_columns, n_states = 24, len(letters)
 known = np.zeros((n_columns, n_columns), dtype=bool)
 for i in range(10):  # a hairpin: both ends run side by side
@@ -24,7 +24,8 @@ tables += [hm.Factor([i], np.exp(generator.normal(0, 0.3, n_states))) for i in r
 network = hm.MarkovNetwork(tables)
 order = np.argsort(network.variables_)
 states = network.sample(1500, random_state=0)[:, order]
-family = hm.Alignment.from_sequences(["".join(letters[s] for s in row) for row in states])
+strings = ["".join(letters[s] for s in row) for row in states]
+family = hm.Alignment.from_sequences(strings, alphabet="rna")
 
 # %%
 # The pairs that a fit by pseudo-likelihood holds for coupled most. Grey squares: the couplings

@@ -137,6 +137,8 @@ def test_completions_stand_beside_the_truth(rbm: Any, rows: Any) -> None:
     np.testing.assert_array_equal(shown.answer, wanted)
     with pytest.raises(ValueError, match="missing must be bool"):
         display.CompletionsDisplay.from_estimator(rbm, rows, missing=np.zeros(16))
+    with pytest.raises(ValueError, match="at least one"):
+        display.CompletionsDisplay.from_estimator(rbm, rows[:0])
     with pytest.raises(ValueError, match="one shape"):
         display.CompletionsDisplay.from_predictions(rows[:3], rows[:3], rows[:2])
 
@@ -251,6 +253,12 @@ def test_columns_of_a_table_beside_new_ones() -> None:
     shown = display.ColumnsDisplay.from_estimator(model, frame, random_state=0)
     assert [len(own) for own in shown.drawn.values()] == [80, 80]
     assert [axes.get_title() for axes in shown.ax_] == ["x", "job"]
+    with pytest.raises(TypeError, match="ColumnsDisplay"):
+        display.SamplesDisplay.from_estimator(model, 3)
+    with pytest.raises(TypeError, match="ColumnsDisplay"):
+        display.CompletionsDisplay.from_estimator(model, frame)
+    weights = display.WeightsDisplay.from_estimator(model, ax=_axes())
+    assert weights.shape == (1, model.components_.shape[1])
 
 
 def test_models_have_scikit_learns_html(rbm: Any, network: Any, grid: Any) -> None:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from harmonium.contract.checks import check_integer
 from harmonium.display.base import Display
-from harmonium.display.sheets import as_rows, rows_image, top_of
+from harmonium.display.sheets import as_rows, check_rows, rows_image, top_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -79,7 +79,10 @@ class CompletionsDisplay(Display):
         CompletionsDisplay
         """
         check_is_fitted(model)
+        check_rows(model)
         whole = np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64)
+        if whole.ndim not in (2, 3) or not len(whole):
+            raise ValueError(f"X must hold rows or images, at least one, got shape {whole.shape}")
         whole = whole[: check_integer("n_rows", n_rows, 1)]
         missing = _taken(whole, missing)
         given = np.where(missing, np.nan, whole)

@@ -164,7 +164,7 @@ class CouplingsDisplay(Display):
         i, j = self.i[far], self.j[far]
         right = np.ones(len(far), dtype=bool)
         if known is not None:
-            ax.scatter(*np.nonzero(known), s=9, marker="s", color="0.6", alpha=0.4, linewidths=0)
+            ax.scatter(*np.nonzero(known), s=40, marker="s", color="0.6", alpha=0.4, linewidths=0)
             right = known[i, j]
         for kept, colour in ((right, "C0"), (~right, "C1")):
             places = np.r_[i[kept], j[kept]], np.r_[j[kept], i[kept]]

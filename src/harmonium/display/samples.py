@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from harmonium.contract.checks import check_integer
 from harmonium.display.base import Display
-from harmonium.display.sheets import as_rows, rows_image, top_of
+from harmonium.display.sheets import as_rows, check_rows, rows_image, top_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -78,6 +78,7 @@ class SamplesDisplay(Display):
             Where draws are no numbers: texts, or frames of columns of several kinds.
         """
         check_is_fitted(model)
+        check_rows(model)
         n_samples = check_integer("n_samples", n_samples, 1)
         columns = min(check_integer("columns", columns, 1), n_samples)
         rows, shape = as_rows(model.sample(n_samples, random_state=random_state, **asked), shape)

@@ -12,7 +12,7 @@ from harmonium.data.sheets import picture_shape, tile
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["as_rows", "rows_image", "shape_of", "top_of"]
+__all__ = ["as_rows", "check_rows", "rows_image", "shape_of", "top_of"]
 
 Shape = tuple[int, int]
 
@@ -26,6 +26,16 @@ def shape_of(n_values: int, shape: Shape | None = None) -> Shape | None:
         return picture_shape(n_values, shape)
     side = round(n_values**0.5)
     return (side, side) if side * side == n_values and side >= _LEAST_SIDE else None
+
+
+def check_rows(model: Any) -> None:
+    """Raise ``TypeError`` where a model's rows are columns of several kinds, or letters."""
+    schema = getattr(model, "schema_", None)
+    if schema is not None:
+        raise TypeError(
+            "model: its rows are no pictures; wanted a model of arrays. hm.display.ColumnsDisplay "
+            "shows those of a frame"
+        )
 
 
 def as_rows(X: Any, shape: Shape | None) -> tuple[NDArray[np.float64], Shape | None]:

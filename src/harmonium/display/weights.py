@@ -76,6 +76,8 @@ class WeightsDisplay(Display):
             raise TypeError(f"model: {type(model).__name__} has no hidden units to show")
         units = strongest(weights, check_integer("n_units", n_units, 1))
         columns = None if columns is None else min(columns, len(units))
+        if shape is None and getattr(model, "schema_", None) is not None:
+            shape, columns = (1, weights.shape[1]), 1  # columns of a frame, a unit a line
         return cls(weights=weights[units], shape=shape, columns=columns, units=units).plot(ax)
 
     def image(self) -> Image.Image:
