@@ -19,13 +19,15 @@ __all__ = ["check_jinja2", "render", "write_page"]
 
 
 def check_jinja2() -> None:
-    """Raise ``ImportError`` with the extra's name where Jinja2 or Pygments is missing: before long work."""
+    """Raise ``ImportError`` with the extra's name where what pages are made with is missing: before
+    long work."""
     try:
         import jinja2  # noqa: F401
         import pygments  # noqa: F401
     except ImportError:
         raise ImportError(
-            "pages are made with Jinja2 and Pygments, which are not both installed: pip install 'harmonium[report]'"
+            "pages are made with Jinja2 and Pygments, which are not both installed: "
+            "pip install 'harmonium[report]'"
         ) from None
 
 
