@@ -20,6 +20,7 @@ from harmonium.apps.pages.blocks import (
     Section,
     Table,
     Text,
+    Widget,
 )
 from harmonium.apps.pages.page import render
 from harmonium.apps.report.description import Description
@@ -33,6 +34,7 @@ _BLOCKS = [
     (Table(("a", "b"), [("left", "right")], "under it"), "<td>left</td><td>right</td>"),
     (Table(("", ""), [("k", "v")], folded="More"), "<details><summary>More</summary>"),
     (Picture("<img alt='dot'>", "seen"), "<img alt='dot'>"),
+    (Widget("<script>1 < 2</script>"), "<script>1 < 2</script>"),
 ]
 
 

@@ -136,7 +136,7 @@ def test_latents(ask: Ask) -> None:
     hidden = np.linspace(0, 1, 48)
     found = ask(
         """
-        const model = new Play.Digits(data.latents);
+        const model = new Play.Machine(data.latents);
         return {
           logP: rows.map((v) => model.logP(v)), labels: rows.map((v) => list(model.labelGiven(v))),
           hidden: rows.map((v) => list(model.hiddenGiven(v))), logZ: model.logZ,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Block", "Caution", "Code", "Formula", "Picture", "Section", "Table", "Text"]
+__all__ = ["Block", "Caution", "Code", "Formula", "Picture", "Section", "Table", "Text", "Widget"]
 
 
 class Block:
@@ -71,6 +71,13 @@ class Picture(Block):
 
     markup: str
     caption: str = ""
+
+
+@dataclass(frozen=True)
+class Widget(Block):
+    """A part that answers in the browser: `markup` with its style, script and data inside."""
+
+    markup: str
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import harmonium
 from harmonium.apps.pages.page import check_jinja2, render, write_page
+from harmonium.apps.pages.widgets import SHARED, as_json, script, style
 from harmonium.apps.play.models import WIDGETS
 from harmonium.apps.tour.mathml import display
 
 __all__ = ["page_data", "write_play"]
 
 _PARTS = Path(__file__).parent / "parts"
-#: What widgets stand on, in the order in which a browser reads it.
-_SHARED = ("core", "board", "chart", "rbm", "chain")
 
 
 def page_data() -> dict[str, Any]:
@@ -30,15 +28,15 @@ def write_play(out: str | PathLike[str]) -> None:
     Its models are fitted here, with fixed seeds, in some seconds. Needs the extra ``report``.
     """
     check_jinja2()
-    scripts = [_part(f"{name}.js") for name in (*_SHARED, *WIDGETS)]
+    own = ("chain", *(name for name in WIDGETS if name != "latents"))
     html = render(
         "play",
         _PARTS,
         version=harmonium.__version__,
         widgets=list(WIDGETS),
-        style=_part("play.css"),
-        script="\n".join(scripts),
-        data=json.dumps(page_data(), separators=(",", ":")).replace("<", "\\u003c"),
+        style=style() + _part("play.css"),
+        script="\n".join([script(*SHARED, "latents"), *(_part(f"{name}.js") for name in own)]),
+        data=as_json(page_data()),
         display=display,
     )
     write_page(out, html)

@@ -7,7 +7,6 @@ said of them, so that what the page works out is what the library says of the sa
 from __future__ import annotations
 
 import warnings
-from base64 import b64encode
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.apps.pages.packing import eight_bits, hexadecimal, rounded
+from harmonium.apps.pages.widgets import machine
 from harmonium.apps.play import chains
 from harmonium.apps.tour import digits, photographs
 from harmonium.apps.tour.step import Workshop
@@ -26,7 +27,6 @@ from harmonium.models.rbm.model import RBM
 __all__ = ["WIDGETS", "digit_machine", "middle_machine"]
 
 _CRITICS = Path(__file__).parent / "critics"
-_N_EXAMPLES = 20
 #: Pixels along a side of the photograph's silhouette.
 _SIDE = 28
 
@@ -46,7 +46,7 @@ def pixels() -> dict[str, Any]:
     pair = next(one for one in model.to_network().factors or () if len(one.variables) == 2)
     log = np.log(np.asarray(pair.table))
     coupling = float(log[0, 0] + log[1, 1] - log[0, 1] - log[1, 0]) / 2
-    return {"side": _SIDE, "picture": _hex(picture), "learned": round(coupling, 2)}
+    return {"side": _SIDE, "picture": hexadecimal(picture), "learned": round(coupling, 2)}
 
 
 def latents() -> dict[str, Any]:
@@ -54,17 +54,15 @@ def latents() -> dict[str, Any]:
     model = digit_machine()
     _, unseen, _, labels = digits.load()
     first = [int(np.flatnonzero(labels == y)[k]) for k in range(2) for y in range(10)]
-    return {
-        "W": _bytes(model.components_.T),
-        "U": _bytes(model.attribute_components_.T),
-        "b": _bytes(model.intercept_visible_),
-        "d": _bytes(model.intercept_attributes_),
-        "c": _bytes(model.intercept_hidden_),
-        "logZ": model.log_partition().value,
-        "error": model.log_partition().std_error,
-        "scores": [round(float(score), 2) for score in model.score_samples(unseen)],
-        "examples": [_hex(unseen[row]) for row in first[:_N_EXAMPLES]],
-    }
+    return machine(
+        model,
+        (8, 8),
+        unseen[first],
+        model.score_samples(unseen),
+        what="real digits, unseen in learning,",
+        begin=3,
+        pack=eight_bits,
+    )
 
 
 def factors() -> dict[str, Any]:
@@ -91,9 +89,9 @@ def annealing() -> dict[str, Any]:
     """The machine of the digits' middles, whose Z can be counted."""
     model = middle_machine()
     return {
-        "W": _bytes(model.components_.T),
-        "b": _bytes(model.intercept_visible_),
-        "c": _bytes(model.intercept_hidden_),
+        "W": eight_bits(model.components_.T),
+        "b": eight_bits(model.intercept_visible_),
+        "c": eight_bits(model.intercept_hidden_),
     }
 
 
@@ -136,26 +134,5 @@ def _rounded(model: RBM) -> RBM:
         "intercept_attributes_",
         "intercept_hidden_",
     ):
-        array = np.asarray(getattr(model, name), dtype=np.float64)
-        scale = _scale(array)
-        setattr(model, name, np.rint(array / scale) * scale)
+        setattr(model, name, rounded(getattr(model, name)))
     return model
-
-
-def _scale(array: NDArray[Any]) -> float:
-    """What the largest of 127 steps stands for; a short number, which JSON gives again as it is."""
-    largest = float(np.abs(array).max(initial=0.0)) or 1.0
-    return float(f"{largest / 127:.6e}")
-
-
-def _bytes(array: NDArray[Any]) -> dict[str, Any]:
-    """An array rounded by :func:`_rounded`, as bytes and their scale."""
-    scale = _scale(array)
-    return {
-        "bytes": b64encode(np.rint(array / scale).astype(np.int8).tobytes()).decode("ascii"),
-        "scale": scale,
-    }
-
-
-def _hex(bits: NDArray[Any]) -> str:
-    return np.packbits(bits.ravel().astype(bool)).tobytes().hex()

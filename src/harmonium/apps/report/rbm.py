@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Block, Picture, Section, Table, Text
 from harmonium.apps.pages.figures import png_picture
+from harmonium.apps.pages.widgets import machine, widget
 from harmonium.apps.report.description import Description, fact_tables
 from harmonium.apps.report.ending import ending_cautions
 from harmonium.apps.report.learning import (
@@ -33,6 +34,8 @@ _COLUMNS = 12
 _N_SHOWN = 12
 #: Rows of the data that are looked at for activities and neighbours.
 _N_ROWS = 5_000
+#: Rows whose log P is shown beside the reader's own, and weights that a page is to carry at most.
+_N_SCORED, _MAX_WEIGHTS = 300, 100_000
 
 Shape = tuple[int, int] | None
 
@@ -74,6 +77,8 @@ def describe(
         sections.append(Section("Attributes", _drawn_by_attribute(model, shape, seed)))
     if rows is not None and len(rows):
         sections.append(Section("Completions", _completions(model, rows, shape, seed)))
+    if shape is not None and _is_playable(model):
+        sections.append(Section("Play with it", _played(model, rows, shape, seed)))
     hidden, found = hidden_units(model, rows, shape)
     cautions += found
     sections.append(Section("Hidden units", hidden))
@@ -146,6 +151,33 @@ def _drawn_by_attribute(model: RBM, shape: Shape, seed: int) -> list[Block]:
             f"left): {', '.join(words for _, words in wanted)}.",
             _COLUMNS,
         )
+    ]
+
+
+def _is_playable(model: RBM) -> bool:
+    """Units of 0 and 1 with a label or none, and few enough weights for a page."""
+    plain = model.hidden == "bernoulli" and bool(model.attributes_) == bool(
+        model.attribute_classes_
+    )
+    return plain and model.components_.size <= _MAX_WEIGHTS
+
+
+def _played(
+    model: RBM, rows: NDArray[Any] | None, shape: tuple[int, int], seed: int
+) -> list[Block]:
+    """The model itself, in the reader's browser."""
+    known = rows is not None and len(rows) > 0
+    shown = np.asarray(rows if known else model.sample(_N_SHOWN, random_state=seed))
+    picked = shown[np.random.default_rng(seed).permutation(len(shown))[:_N_SCORED]]
+    scores = model.score_samples(picked) if known else ()
+    words = (
+        "Draw, press hidden units, hold pixels and let a chain fill in the rest. Black: 1, white: "
+        "0. All is worked out on this page, with the model's own weights."
+    )
+    what = "rows of the data"
+    return [
+        Text(words),
+        widget("latents", machine(model, shape, picked[:_N_SHOWN], scores, what=what)),
     ]
 
 

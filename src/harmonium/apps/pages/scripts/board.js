@@ -132,6 +132,30 @@ Play.inked = (share, mark) => (context, i, x, y, size) => {
   }
 };
 
+/**
+ * Pictures of signed numbers, `cols` a row, painted once and kept: tiles(context, k, x, y, w, h)
+ * paints number k. They are painted anew where the page has turned light or dark.
+ */
+Play.tiles = (pictures, cols, largest) => {
+  let [kept, of] = [new Map(), ""];
+  return (context, k, x, y, width, height) => {
+    const colours = ["paper", "c1", "c2"].map(Play.ink).join();
+    if (colours !== of) [kept, of] = [new Map(), colours];
+    if (!kept.has(k)) {
+      const [tile, rows] = [Play.el("canvas"), pictures[k].length / cols];
+      Object.assign(tile, { width: cols, height: rows });
+      const small = tile.getContext("2d");
+      pictures[k].forEach((value, i) => {
+        small.fillStyle = Play.signed(value, largest);
+        small.fillRect(i % cols, Math.floor(i / cols), 1, 1);
+      });
+      kept.set(k, tile);
+    }
+    context.imageSmoothingEnabled = false;
+    context.drawImage(kept.get(k), x, y, width, height);
+  };
+};
+
 /** A small picture of signed numbers inside one cell of a board. */
 Play.signedTile = (context, values, side, largest, x, y, size) => {
   const step = size / side;

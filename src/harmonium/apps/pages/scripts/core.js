@@ -87,9 +87,12 @@ Play.draw = (probabilities, random) => {
 /** Bytes of a base64 text. */
 Play.bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-/** Numbers as they were stored: bytes -127..127 times a scale. */
-Play.numbers = (stored) =>
-  Float64Array.from(new Int8Array(Play.bytes(stored.bytes).buffer), (x) => x * stored.scale);
+/** Numbers as they were stored: bytes -127..127 times a scale, or floats of four bytes. */
+Play.numbers = (stored) => {
+  const { buffer } = Play.bytes(stored.bytes);
+  if (!stored.scale) return Float64Array.from(new Float32Array(buffer));
+  return Float64Array.from(new Int8Array(buffer), (x) => x * stored.scale);
+};
 
 /** Bits as hexadecimal digits, four a digit, and back. */
 Play.toHex = (bits) => {
@@ -269,7 +272,8 @@ Play.runner = (names, step) => {
 
 /** Everything in its place: widgets are begun, the address is read and followed. */
 Play.begin = (data) => {
-  const begun = Play.widgets.map(({ name, first, start }) => {
+  const held = Play.widgets.filter(({ name }) => name in data);
+  const begun = held.map(({ name, first, start }) => {
     const state = Play.stateOf(name, first);
     Play.address.values = Play.address.read().values;
     state.read();
