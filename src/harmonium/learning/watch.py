@@ -46,6 +46,8 @@ _SLACK = 0.02
 #: Of rows of which too much is unknown to be summed exactly: how many are scored, and the
 #: annealed chains of each and their temperatures, at a look, and at the end.
 _MOST_ANNEALED, _N_CHAINS, _N_TEMPERATURES, _AT_THE_END = 300, 4, 40, 200
+#: Of rows learned from that have unknown cells: their figure is shown, and decides nothing.
+_MOST_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Likelihood(Watch):
     ) -> None:
         self.energy = energy.to(energy.dtype)
         self._weigh = weigh
-        self.held, self.shown = _affordable(held, energy), _affordable(shown, energy)
+        self.held, self.shown = _affordable(held, energy), _thinned(shown, _MOST_SHOWN)
         self.exact = exact
         self.generator = generator_for(energy.device, generator)
         self.trajectory: Trajectory | None = None
@@ -253,12 +255,17 @@ class PseudoLikelihood(Watch):
 
 
 def _affordable(rows: Batch, energy: Energy) -> Batch:
-    """The rows, or so many of them, evenly spread, as can be scored at each look."""
-    if rows.observed is None or len(rows.x) <= _MOST_ANNEALED:
+    """The rows, or so many of them as can be scored at each look."""
+    if rows.observed is None or bool(countable(~rows.observed, energy).all()):
         return rows
-    if bool(countable(~rows.observed, energy).all()):
+    return _thinned(rows, _MOST_ANNEALED)
+
+
+def _thinned(rows: Batch, most: int) -> Batch:
+    """At most so many of rows with unknown cells, evenly spread; all others."""
+    if rows.observed is None or len(rows.x) <= most:
         return rows
-    index = torch.linspace(0, len(rows.x) - 1, _MOST_ANNEALED, device=rows.x.device).long()
+    index = torch.linspace(0, len(rows.x) - 1, most, device=rows.x.device).long()
     weight = None if rows.weight is None else rows.weight[index]
     return Batch(rows.x[index], weight, rows.observed[index])
 
