@@ -47,7 +47,13 @@ add_module_names = False
 #: Whether examples are run: their pictures are part of pages.
 RUN = os.environ.get("HARMONIUM_GALLERY", "1") == "1"
 # What is inherited from scikit-learn refers to labels of its pages.
-suppress_warnings = ["config.cache", "ref.ref", *([] if RUN else ["image.not_readable"])]
+# A page that is not there yet is no page lost.
+suppress_warnings = [
+    "config.cache",
+    "ref.ref",
+    "toc.empty_glob",
+    *([] if RUN else ["image.not_readable"]),
+]
 
 sphinx_gallery_conf = {
     "examples_dirs": [str(ROOT / "examples")],
@@ -84,7 +90,15 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "github-dark",
 }
-html_sidebars = {page: [] for page in ("index", "start", "which", "theory", "benchmarks")}
+html_sidebars = {
+    page: [] for page in ("index", "start", "which", "theory", "benchmarks", "programs")
+}
+
+
+_TYPE = re.compile(
+    r"\{|(?:int|float|bool|str|list|dict|tuple|array|ndarray|sequences?|mapping|callable|frame|rows"
+    r"|fitted|matplotlib|bool array|arrays|noisy|Graph|Palette|RBM|Markov|estimator|Joint|\()"
+)
 
 
 def _plain_entries(lines: list[str]) -> list[str]:
@@ -96,8 +110,8 @@ def _plain_entries(lines: list[str]) -> list[str]:
     for index, line in enumerate(lines):
         entry = re.match(r"^(\*{0,2}\w+(?:, \w+)*) : (.+)$", line)
         after = lines[index + 1] if index + 1 < len(lines) else ""
-        typed = after.startswith("    ") and after.strip()[:1].isupper()
-        if entry is None or typed:
+        told = after.startswith("    ") and not after.strip()[:1].islower()
+        if entry is None or (told and _TYPE.match(entry[2]) and not entry[2].endswith(".")):
             found.append(line)
         else:
             found += [entry[1], f"    {entry[2]}"]
