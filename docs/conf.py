@@ -47,11 +47,9 @@ add_module_names = False
 #: Whether examples are run: their pictures are part of pages.
 RUN = os.environ.get("HARMONIUM_GALLERY", "1") == "1"
 # What is inherited from scikit-learn refers to labels of its pages.
-# A page that is not there yet is no page lost.
 suppress_warnings = [
     "config.cache",
     "ref.ref",
-    "toc.empty_glob",
     *([] if RUN else ["image.not_readable"]),
 ]
 
@@ -133,7 +131,17 @@ def _math(self: Any, node: Any) -> None:
     raise nodes.SkipNode
 
 
+def _listed(app: Any, docname: str, source: list[str]) -> None:
+    """Tables of contents name pages that may be there, as ``serve*``."""
+
+    def there(found: re.Match[str]) -> str:
+        return found[0] if any(Path(app.srcdir).glob(f"{found[1]}*.md")) else ""
+
+    source[0] = re.sub(r"^(\w+)\*\n", there, source[0], flags=re.M)
+
+
 def setup(app: Any) -> None:
     """Docstrings are read before numpydoc does; formulas are written without a network."""
+    app.connect("source-read", _listed)
     app.add_html_math_renderer("mathml", (_math, None), (_math, None))
     app.connect("autodoc-process-docstring", _read, priority=100)
