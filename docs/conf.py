@@ -43,6 +43,7 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 numpydoc_attributes_as_param_list = False
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 #: Whether examples are run: their pictures are part of pages.
 RUN = os.environ.get("HARMONIUM_GALLERY", "1") == "1"
