@@ -43,11 +43,16 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 numpydoc_attributes_as_param_list = False
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 #: Whether examples are run: their pictures are part of pages.
 RUN = os.environ.get("HARMONIUM_GALLERY", "1") == "1"
 # What is inherited from scikit-learn refers to labels of its pages.
-suppress_warnings = ["config.cache", "ref.ref", *([] if RUN else ["image.not_readable"])]
+suppress_warnings = [
+    "config.cache",
+    "ref.ref",
+    *([] if RUN else ["image.not_readable"]),
+]
 
 sphinx_gallery_conf = {
     "examples_dirs": [str(ROOT / "examples")],
@@ -84,7 +89,15 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "github-dark",
 }
-html_sidebars = {page: [] for page in ("index", "start", "which", "theory", "benchmarks")}
+html_sidebars = {
+    page: [] for page in ("index", "start", "which", "theory", "benchmarks", "programs")
+}
+
+
+_TYPE = re.compile(
+    r"\{|(?:int|float|bool|str|list|dict|tuple|array|ndarray|sequences?|mapping|callable|frame|rows"
+    r"|fitted|matplotlib|bool array|arrays|noisy|Graph|Palette|RBM|Markov|estimator|Joint|\()"
+)
 
 
 def _plain_entries(lines: list[str]) -> list[str]:
@@ -96,8 +109,8 @@ def _plain_entries(lines: list[str]) -> list[str]:
     for index, line in enumerate(lines):
         entry = re.match(r"^(\*{0,2}\w+(?:, \w+)*) : (.+)$", line)
         after = lines[index + 1] if index + 1 < len(lines) else ""
-        typed = after.startswith("    ") and after.strip()[:1].isupper()
-        if entry is None or typed:
+        told = after.startswith("    ") and not after.strip()[:1].islower()
+        if entry is None or (told and _TYPE.match(entry[2]) and not entry[2].endswith(".")):
             found.append(line)
         else:
             found += [entry[1], f"    {entry[2]}"]
@@ -119,7 +132,17 @@ def _math(self: Any, node: Any) -> None:
     raise nodes.SkipNode
 
 
+def _listed(app: Any, docname: str, source: list[str]) -> None:
+    """Tables of contents name pages that may be there, as ``serve*``."""
+
+    def there(found: re.Match[str]) -> str:
+        return found[0] if any(Path(app.srcdir).glob(f"{found[1]}*.md")) else ""
+
+    source[0] = re.sub(r"^(\w+)\*\n", there, source[0], flags=re.M)
+
+
 def setup(app: Any) -> None:
     """Docstrings are read before numpydoc does; formulas are written without a network."""
+    app.connect("source-read", _listed)
     app.add_html_math_renderer("mathml", (_math, None), (_math, None))
     app.connect("autodoc-process-docstring", _read, priority=100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def test_every_line_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_pages_of_every_kind_have_code() -> None:
     assert len(_pages()) >= 15
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    """A page that nobody lists is an error of ``make docs``, too."""
+    listed = []
+    for page in DOCS.rglob("*.md"):
+        for inside in re.findall(r"```{toctree}\n(.*?)```", page.read_text("utf-8"), re.S):
+            listed += [line.strip() for line in inside.splitlines() if line and line[0] != ":"]
+    pages = {page.stem for page in DOCS.glob("*.md")} - {"index"}
+    assert {name for name in pages if not any(fnmatch(name, one) for one in listed)} == set()
 
 
 def test_links_between_pages_lead_somewhere() -> None:
