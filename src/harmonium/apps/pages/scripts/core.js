@@ -146,11 +146,17 @@ Play.address = {
     const timed = Date.now();
     // Browsers limit how often an address may change; the last change is written in any case.
     clearTimeout(this.later);
-    const put = () => history.replaceState(null, "", `#${said}`);
-    if (timed - (this.last || 0) > 300) {
+    const put = () => {
+      try {
+        history.replaceState(null, "", `#${said}`);
+      } catch {
+        // Inside some frames a page has no address of its own: nothing to keep.
+      }
+    };
+    if (timed - (this.last || 0) > 500) {
       this.last = timed;
       put();
-    } else this.later = setTimeout(put, 320);
+    } else this.later = setTimeout(put, 520);
   },
 };
 
@@ -294,7 +300,10 @@ Play.begin = (data) => {
     }
     go();
   });
-  const repaint = () => begun.forEach(({ widget }) => (widget.paint || widget.show)());
+  const repaint = () => {
+    Play.palette.clear();
+    begun.forEach(({ widget }) => widget.paint());
+  };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   go();
 };

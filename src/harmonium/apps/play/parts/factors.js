@@ -85,7 +85,7 @@ Play.widgets.push({
       body.append(row);
       return { row, cells, bar };
     });
-    const table = el("table", { class: "states numeric" },
+    const table = el("table", { class: "states numeric", role: "grid" },
       el("thead", {}, Play.row(["v₁v₂v₃ h₁h₂", "product", "energy", "probability"], "th")), body);
     const answer = el("div", { class: "answer", "aria-live": "polite" });
 
