@@ -129,7 +129,10 @@ Play.say = (x, digits = 2) => {
     .replace("-", "−");
 };
 
-Play.percent = (x) => (x > 0 && x < 0.001 ? "<0.1%" : `${(100 * x).toFixed(1)}%`);
+Play.percent = (x) => {
+  if (Number.isNaN(x)) return "?";
+  return x > 0 && x < 0.001 ? "<0.1%" : `${(100 * x).toFixed(1)}%`;
+};
 
 // -- the address: what a teacher links to -------------------------------------------------------
 
