@@ -64,9 +64,11 @@ def chromium() -> str:
     pytest.fail("pages are opened in Chromium: apt-get install -y chromium", pytrace=False)
 
 
-#: Runs inside the page once it has loaded; what it returns is what the page says.
+#: Runs inside the page once it has loaded; what it returns is what the page says. Frames come by
+#: the clock: a browser whose time is virtual may draw none before it is over.
 _ASK = """
 <script>
+window.requestAnimationFrame = (step) => setTimeout(() => step(performance.now()), 16);
 addEventListener("load", async () => {
   const failures = [];
   addEventListener("error", e => failures.push(String(e.message)));

@@ -86,6 +86,20 @@ def test_words(ask: Ask, critic: str, tmp_path: Path) -> None:
             np.testing.assert_allclose([p for _, p in here], [p for _, p in there], **_CLOSE)
 
 
+def test_words_are_read_as_they_are_written(ask: Ask) -> None:
+    lost, typed, strange = ask(
+        """
+        const chain = new Play.Chain(data.words.words, data.words.liked);
+        const said = (text) => chain.read(text).map((w) => w < 0 ? "___" : data.words.words[w]);
+        return [data.words.words.slice(3).filter((word) => said(word).join("|") !== word),
+          said(" The film, it\u2019s ___.  "), said("</s> <s> <unk> zzz a_b constructor")];
+        """
+    )
+    assert lost == []
+    assert typed == ["the", "film", ",", "it's", "___", "."]
+    assert set(strange) <= {"<unk>", "a", "s", "/"}
+
+
 def test_log_p_with_blanks_is_a_sum_over_words(ask: Ask) -> None:
     one, whole = ask(
         """

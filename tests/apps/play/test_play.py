@@ -42,7 +42,7 @@ const key = (element, name) => element.dispatchEvent(
   new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
 const inked = (canvas) => canvas.toDataURL();
 const text = (name, what) => at(name, what).textContent;
-const kept = async () => { await wait(400); return new URLSearchParams(location.hash.slice(1)); };
+const kept = async () => { await wait(600); return new URLSearchParams(location.hash.slice(1)); };
 """
 
 Drive = Callable[..., Any]
@@ -102,7 +102,7 @@ def test_words(drive: Drive) -> None:
     )
     assert len(found["one"].split()) == 1
     assert found["whole"].startswith(found["one"])
-    assert found["whole"].endswith("⏹")
+    assert found["whole"].endswith("(the end)")
     assert len(found["greedy"].split()) > 2
     assert len(found["ranked"]) == 6
     assert float(found["liked"].split(" = ")[1].strip("<%")) < 50
@@ -219,8 +219,13 @@ def test_factors(drive: Drive) -> None:
         key(at("factors", "tbody"), "ArrowDown");
         const chosen = at("factors", "tr[aria-selected=true] td").textContent;
         at("factors", "tbody").children[9].click();
-        return { first, zero, address, wrong, again, frozen, hot, even, chosen,
-          used: all("factors", "input.used").length };
+        const used = all("factors", "input.used").length;
+        for (const one of all("factors", ".factor:last-child input")) {
+          one.value = "0";
+          one.dispatchEvent(new Event("input"));
+        }
+        return { first, zero, address, wrong, again, frozen, hot, even, chosen, used,
+          nothing: said(), unknown: shares() };
         """
     )
     assert "16,200,000 / 30,712,455,360,000" in found["first"]
@@ -232,6 +237,8 @@ def test_factors(drive: Drive) -> None:
     assert set(found["even"]) == {"3.1%"}
     assert found["chosen"] == "001 00"
     assert found["used"] == 11
+    assert "Z = 0" in found["nothing"]
+    assert set(found["unknown"]) == {"?"}
 
 
 def test_learning(drive: Drive) -> None:
@@ -336,6 +343,28 @@ def test_a_hostile_address_does_no_harm(drive: Drive) -> None:
         "&learning.chains=0&annealing.chains=1e9&modes.n=1e12"
     )
     assert drive("return document.querySelectorAll('.stage').length;", fragment=hostile) == 7
+
+
+def test_nothing_sticks_out_of_a_narrow_window(drive: Drive) -> None:
+    wide = drive(
+        """
+        press("words", "Roll to the end");
+        const box = at("words", "input[type=text]");
+        box.value = `${"a_very".repeat(30)} ___ ${"the film is a ".repeat(8)}`;
+        box.dispatchEvent(new Event("input"));
+        press("learning", "100 steps");
+        press("modes", "Spend 1,000");
+        press("annealing", "All numbers of steps");
+        for (const input of all("factors", ".factor input")) {
+          input.value = "123456";
+          input.dispatchEvent(new Event("input"));
+        }
+        await wait(300);
+        return document.documentElement.scrollWidth - innerWidth;
+        """,
+        width=390,
+    )
+    assert wide == 0
 
 
 def test_keyboard_reaches_everything(drive: Drive) -> None:

@@ -1,9 +1,13 @@
 // A board of cells on a canvas: pixels to draw on, hidden units to press, pictures to look at.
 
-/** Colours of the page as it is now, light or dark, as [r, g, b]. */
+/** Colours of the page as it is now, light or dark, as [r, g, b]; asked for once a light. */
+Play.palette = new Map();
 Play.colour = (name) => {
-  const style = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  return [1, 3, 5].map((i) => parseInt(style.slice(i, i + 2), 16));
+  if (!Play.palette.has(name)) {
+    const style = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+    Play.palette.set(name, [1, 3, 5].map((i) => parseInt(style.slice(i, i + 2), 16)));
+  }
+  return Play.palette.get(name);
 };
 
 /** A colour of the page, as canvases take it. */

@@ -129,7 +129,10 @@ Play.say = (x, digits = 2) => {
     .replace("-", "−");
 };
 
-Play.percent = (x) => (x > 0 && x < 0.001 ? "<0.1%" : `${(100 * x).toFixed(1)}%`);
+Play.percent = (x) => {
+  if (Number.isNaN(x)) return "?";
+  return x > 0 && x < 0.001 ? "<0.1%" : `${(100 * x).toFixed(1)}%`;
+};
 
 // -- the address: what a teacher links to -------------------------------------------------------
 
@@ -146,11 +149,17 @@ Play.address = {
     const timed = Date.now();
     // Browsers limit how often an address may change; the last change is written in any case.
     clearTimeout(this.later);
-    const put = () => history.replaceState(null, "", `#${said}`);
-    if (timed - (this.last || 0) > 300) {
+    const put = () => {
+      try {
+        history.replaceState(null, "", `#${said}`);
+      } catch {
+        // Inside some frames a page has no address of its own: nothing to keep.
+      }
+    };
+    if (timed - (this.last || 0) > 500) {
       this.last = timed;
       put();
-    } else this.later = setTimeout(put, 320);
+    } else this.later = setTimeout(put, 520);
   },
 };
 
@@ -294,7 +303,10 @@ Play.begin = (data) => {
     }
     go();
   });
-  const repaint = () => begun.forEach(({ widget }) => (widget.paint || widget.show)());
+  const repaint = () => {
+    Play.palette.clear();
+    begun.forEach(({ widget }) => widget.paint());
+  };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   go();
 };

@@ -56,10 +56,19 @@ Play.Chain = class {
     return Float64Array.from({ length: this.n }, (_, w) => this.prob(w, u, v));
   }
 
-  /** Numbers of the words of a text; blanks, "___", are -1. */
+  /** Numbers of the words of a text, its marks taken off them; blanks, "___", are -1. */
   read(text) {
-    const marks = text.toLowerCase().match(/_{2,}|[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*|[^\s\p{L}\p{N}_]/gu) || [];
-    return marks.map((word) => (word[0] === "_" ? -1 : this.numbers.get(word.replace("’", "'")) ?? 0));
+    const found = [];
+    for (const part of text.toLowerCase().replaceAll("’", "'").split(/\s+/)) {
+      const known = this.numbers.get(part);
+      const pieces = known > 2
+        ? [part] : part.match(/_{2,}|[\p{L}\p{N}]+(?:['-][\p{L}\p{N}]+)*|[^\p{L}\p{N}_]/gu) || [];
+      for (const word of pieces) {
+        const number = this.numbers.get(word);
+        found.push(word[0] === "_" ? -1 : number > 2 ? number : 0);
+      }
+    }
+    return found;
   }
 
   /** log P of a whole text of known numbers, its end included. */

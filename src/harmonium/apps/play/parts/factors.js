@@ -23,6 +23,8 @@ Play.widgets.push({
     const network = { variables: data.variables, factors: [] };
     const inputs = [];
 
+    /** Zero, or neither so large nor so small that products of eleven are out of reach. */
+    const fitting = (x) => x === 0 || (x >= 1e-6 && x <= 1e6);
     const change = () => {
       const said = network.factors.flatMap(({ table }) => table).join("_");
       state.set({ t: said === given ? "" : said });
@@ -36,7 +38,7 @@ Play.widgets.push({
         type: "number", min: 0, step: "any", inputmode: "decimal", "aria-label": `factor at ${at}`,
         oninput: () => {
           const value = Number(input.value);
-          const wrong = input.value === "" || !(value >= 0) || value > 1e6;
+          const wrong = input.value === "" || !fitting(value);
           input.setAttribute("aria-invalid", String(wrong));
           if (wrong) return;
           network.factors[f].table[cell] = value;
@@ -85,7 +87,7 @@ Play.widgets.push({
       body.append(row);
       return { row, cells, bar };
     });
-    const table = el("table", { class: "states numeric" },
+    const table = el("table", { class: "states numeric", role: "grid" },
       el("thead", {}, Play.row(["v₁v₂v₃ h₁h₂", "product", "energy", "probability"], "th")), body);
     const answer = el("div", { class: "answer", "aria-live": "polite" });
 
@@ -100,13 +102,17 @@ Play.widgets.push({
         cells[1].textContent = written(found.products[s]);
         cells[2].textContent = say(found.energies[s]);
         cells[3].lastChild.textContent = percent(found.p[s]);
-        bar.style.width = `${(100 * found.p[s]) / top}%`;
+        bar.style.width = `${(100 * found.p[s]) / top || 0}%`;
         row.tabIndex = s === state.s ? 0 : -1;
         row.setAttribute("aria-selected", String(s === state.s));
       });
       for (const { input, f, cell } of inputs)
         input.classList.toggle("used", found.cells[state.s][f] === cell);
       const z = Play.sum(found.products);
+      if (z === 0) {
+        Play.tell(answer, el("p", {}, el("b", {}, "Z = 0: every state meets a factor of 0, and none has a probability.")));
+        return;
+      }
       const chosen = found.states[state.s];
       const [v, h] = [chosen.slice(0, 3).join(""), chosen.slice(3).join("")];
       const sameV = Play.sum(found.p.filter((_, s) => found.states[s].slice(0, 3).join("") === v));
@@ -125,7 +131,7 @@ Play.widgets.push({
       paint,
       show() {
         const said = state.t.split("_").map(Number);
-        const fits = said.length === inputs.length && said.every((x) => x >= 0 && x <= 1e6);
+        const fits = said.length === inputs.length && said.every(fitting);
         let k = 0;
         network.factors = data.factors.map(({ names, table }) => ({
           names, table: table.map((x) => { const at = k++; return fits ? said[at] : x; }),

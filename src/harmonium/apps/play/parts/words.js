@@ -9,6 +9,9 @@ Play.widgets.push({
       [name, new Play.Chain(data.words, data[name])]));
     const longest = 25;
     const chain = () => critics[state.critic];
+    const named = (w) => (w === 2 ? "(the end)" : data.words[w]);
+    /** Words as a text is printed: marks stand close to the word before them. */
+    const written = (numbers) => spoken(numbers).replace(/ ([,.!?;:)])/g, "$1");
     const spoken = (numbers) => numbers.map((w) => data.words[w]).join(" ");
 
     /** Known words after these, the likeliest first, and their shares of the die. */
@@ -51,14 +54,14 @@ Play.widgets.push({
 
     const paintDie = () => {
       const now = said();
-      line.textContent = `${spoken(now) || "…"}${ended() ? " ⏹" : ""}`;
+      line.textContent = `${written(now) || "…"}${ended() ? " (the end)" : ""}`;
       let greedy = [];
       for (let k = 0; k < longest; k++) {
         const [[w]] = die(greedy);
         if (w === 2) break;
         greedy.push(w);
       }
-      greedyLine.textContent = spoken(greedy);
+      greedyLine.textContent = written(greedy);
       const chances = [...now, ...(ended() && now.length < longest ? [2] : [])].map((w, k, whole) =>
         die(whole.slice(0, k)).find(([other]) => other === w)[1]);
       product.textContent = chances.length
@@ -67,15 +70,13 @@ Play.widgets.push({
       const shown = faces.slice(0, 12);
       strip.replaceChildren(
         ...faces.slice(0, 40).map(([w, p], k) =>
-          el("span", { style: `width:${100 * p}%;background:var(--${shades[k % 4]})` }, p > 0.07 ? data.words[w] : "")),
+          el("span", { style: `width:${100 * p}%;background:var(--${shades[k % 4]})` }, p > 0.07 ? named(w) : "")),
         el("span", { class: "rest" }),
         ...(last === null ? [] : [el("i", { style: `left:${100 * last}%` })]));
-      list.replaceChildren(...shown.map(([w, p]) => {
-        const bar = el("i", { class: "bar", style: `width:${100 * p / shown[0][1]}%` });
-        return Play.button("", () => choose(w), { class: "face", "aria-label": `${data.words[w]}, ${percent(p)}` });
-      }));
+      list.replaceChildren(...shown.map(([w, p]) =>
+        Play.button("", () => choose(w), { class: "face", "aria-label": `${named(w)}, ${percent(p)}` })));
       shown.forEach(([w, p], k) => list.children[k].append(
-        el("b", {}, w === 2 ? "(the end)" : data.words[w]),
+        el("b", {}, named(w)),
         el("span", { class: "track" }, el("i", { class: "bar", style: `width:${100 * p / shown[0][1]}%` })),
         el("span", { class: "number" }, percent(p))));
     };
