@@ -14,7 +14,8 @@ from harmonium.contract.noise import Replace
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
-from harmonium.units.gaussian import LEVELS, Gaussian
+from harmonium.units.gaussian import Gaussian
+from harmonium.units.levels import LEVELS
 from harmonium.units.mixed import Mixed
 from harmonium.units.space import log2_states, n_states, states_of
 

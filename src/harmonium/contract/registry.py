@@ -112,9 +112,9 @@ MODELS: tuple[Entry, ...] = (
         title="A grid of pixels",
         report="apps.report.grid",
         settings=_names(
-            "n_levels neighbours potential places learner n_updates n_chains learning_rate "
-            "n_gibbs patch_size n_patches n_patch_kinds validation_fraction checkpoint "
-            "time_limit device random_state verbose"
+            "n_levels n_coarse level_shares neighbours potential places learner n_updates n_chains "
+            "learning_rate n_gibbs patch_size n_patches n_patch_kinds validation_fraction "
+            "checkpoint time_limit device random_state verbose"
         ),
     ),
     Entry(

@@ -7,21 +7,18 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import ndtr
 from torch import Tensor
 
 from harmonium.compute import groups
 from harmonium.contract.energy import Generator
 from harmonium.contract.evidence import Readings, Variables
 from harmonium.units.base import Units
+from harmonium.units.levels import LEVELS, MASS, SQUARES
 
-__all__ = ["EDGES", "LEVELS", "NARROW", "Gaussian"]
+__all__ = ["NARROW", "Gaussian"]
 
 Array = NDArray[np.float64]
 
-#: Where levels meet, in standard deviations of a variable by itself: 64 levels, an eighth apart,
-#: of which the outer two have no end.
-EDGES: Array = np.arange(-31, 32) / 8.0
 #: Share of a variable's variance that a first model leaves it when all else is given.
 NARROW = 0.25
 #: Steps at most to the inputs of given means, and how far these may be off.
@@ -32,21 +29,9 @@ _LEAST_SPREAD, _ROUNDING = 1e-15, 1e-13
 _LEAST = 1.0 / 256.0
 
 
-def _levels() -> tuple[Array, Array, Array]:
-    """Of a standard normal number the mass of each level, and the means of z and z^2 there."""
-    low, high = np.append(-np.inf, EDGES), np.append(EDGES, np.inf)
-    ends = np.stack([low, high])
-    density = np.exp(-0.5 * ends**2) / math.sqrt(2.0 * math.pi)
-    # By symmetry from below, where masses keep their digits.
-    mass = np.where(low >= 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
-    turned = np.where(np.isfinite(ends), ends, 0.0) * density
-    return mass, (density[0] - density[1]) / mass, 1.0 + (turned[0] - turned[1]) / mass
-
-
-_MASS, LEVELS, _SQUARES = _levels()
 #: Statistics z / 2 and (z^2 - 1) / sqrt(8): without inputs they have mean 0, are uncorrelated and
 #: vary as a fair unit of 0 and 1 does, for which rates of learning are meant.
-_FEATURES = np.stack([LEVELS / 2.0, (_SQUARES - 1.0) / math.sqrt(8.0)], axis=1)
+_FEATURES = np.stack([LEVELS / 2.0, (SQUARES - 1.0) / math.sqrt(8.0)], axis=1)
 
 
 class Gaussian(Units):
@@ -64,7 +49,7 @@ class Gaussian(Units):
 
     def __init__(self, n: int, *, absent: bool = False) -> None:
         self.absent = absent
-        features, log_base = torch.from_numpy(_FEATURES), torch.from_numpy(np.log(_MASS))
+        features, log_base = torch.from_numpy(_FEATURES), torch.from_numpy(np.log(MASS))
         if absent:
             wider = features.new_zeros((len(features) + 1, 3))
             wider[:-1, :2], wider[-1, 2] = features, 1.0
@@ -145,7 +130,7 @@ class Gaussian(Units):
 
 def _at_levels(inputs: Tensor) -> Tensor:
     """log-weights of the levels under inputs ``(n, 2)`` in float64."""
-    return inputs @ torch.from_numpy(_FEATURES).T + torch.from_numpy(np.log(_MASS))
+    return inputs @ torch.from_numpy(_FEATURES).T + torch.from_numpy(np.log(MASS))
 
 
 def _inputs_of(wanted: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ def serve(
         ),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(help="that answer [a core each, at least 2]", min=1)
+        int | None, typer.Option(help="that answer; unless told, a core each, at least 2", min=1)
     ] = None,
     max_body: Annotated[float, typer.Option(help="MiB of a request")] = 16.0,
     max_rows: Annotated[int, typer.Option(help="rows of a request or an answer", min=1)] = 10_000,

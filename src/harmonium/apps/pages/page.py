@@ -6,6 +6,7 @@ which browsers set without help, and nothing is fetched when one is opened.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,12 @@ __all__ = ["check_jinja2", "render", "write_page"]
 def check_jinja2() -> None:
     """Raise ``ImportError`` with the extra's name where what pages are made with is missing: before
     long work."""
-    try:
-        import jinja2  # noqa: F401
-        import pygments  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            "pages are made with Jinja2 and Pygments, which are not both installed: "
-            "pip install 'harmonium[report]'"
-        ) from None
+    for module, name in (("jinja2", "Jinja2"), ("pygments", "Pygments")):
+        if find_spec(module) is None:
+            raise ImportError(
+                f"pages are made with {name}, which is not installed: "
+                "pip install 'harmonium[report]'"
+            )
 
 
 def _environment(*folders: Path) -> Environment:

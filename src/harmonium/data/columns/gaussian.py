@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from harmonium.data.columns.base import Array
 from harmonium.data.columns.binned import FINE, FINEST, Binned, known_values
 from harmonium.data.columns.marginal import Marginal
-from harmonium.units.gaussian import EDGES, LEVELS
+from harmonium.units.levels import EDGES, LEVELS
 
 __all__ = ["Gaussian"]
 
