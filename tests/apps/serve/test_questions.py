@@ -24,7 +24,7 @@ ANSWERED = {
     "people": (*_ALL, *_HIDDEN, "classify"),
     "labelled": (*_ALL, *_HIDDEN, "classify"),
     "words": _ALL,
-    "critics": ("score", "classify"),
+    "critics": ("score", "sample", "complete", "classify"),
     "grid": _ALL,
     "net": _ALL,
     "spins": _ALL,
