@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_arrays
+from harmonium.contract.parameters import named
 from harmonium.models.ngram.learned import Learned
 from harmonium.models.ngram.trie import Trie
 from harmonium.models.ngram.vocabulary import END, Vocabulary
@@ -42,6 +43,8 @@ def to_arrays(learned: Learned) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
         "log_backoff": trie.log_backoff,
         "floor": trie.floor,
     }
+    if learned.count is not None:
+        arrays["count"] = learned.count
     facts = {
         "unknown_context": trie.unknown_context,
         "lists": learned.lists,
@@ -49,6 +52,8 @@ def to_arrays(learned: Learned) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
         "n_texts": learned.n_texts,
         "n_words": learned.n_words,
         "training_perplexity": learned.training_perplexity,
+        "weights": learned.weights,
+        "changed": learned.changed,
     }
     return arrays, facts
 
@@ -56,6 +61,8 @@ def to_arrays(learned: Learned) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
 def from_arrays(arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> Learned:
     """The inverse of :func:`to_arrays`; raises ``ValueError`` where they are no chain."""
     check_arrays(arrays, _STORED)
+    if "count" in arrays:  # of what was counted, not of what was read or mixed
+        check_arrays(arrays, {"count": ("uint8", (len(arrays["word"]),))})
     if not _fit(arrays):
         raise ValueError("the n-grams do not form a chain")
     trie = Trie(
@@ -75,6 +82,9 @@ def from_arrays(arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> Learn
         int(facts["n_words"]),
         facts["discounts"],
         facts["training_perplexity"],
+        arrays.get("count"),
+        list(facts.get("weights", ())),
+        named(facts.get("changed", {}), "changed"),
     )
 
 
