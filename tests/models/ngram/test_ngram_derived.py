@@ -246,3 +246,79 @@ def test_wrong_pruning_is_refused() -> None:
     ]:
         with pytest.raises(ValueError, match=said):
             asked.prune(**arguments)
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+@pytest.mark.parametrize("bits", [2, 8, 16])
+def test_rounded_chains_are_normalised_and_tell_what_changed(
+    smoothing: str, bits: int, tmp_path: Path
+) -> None:
+    model = hm.NGram(3, smoothing=smoothing).fit(random_texts(1, 200, 9))
+    rounded = model.quantise(bits)
+    assert_normalised(rounded, 2)
+    trie, now = model._known().trie, rounded._known().trie
+    longer = slice(trie.level_starts[2], None)
+    moved = np.abs(trie.log_prob[longer] - now.log_prob[longer])
+    told = rounded.changed_
+    assert told["largest change of log P of an n-gram, nats"] == pytest.approx(moved.max())
+    assert told["mean change of log P of an n-gram, nats"] == pytest.approx(moved.mean())
+    assert told["mean change of log P of an n-gram, nats"] < {2: 2.0, 8: 0.02, 16: 1e-4}[bits]
+    for text in random_texts(2):  # what is impossible stays so, and nothing else becomes it
+        one, other = model.score_samples([text])[0], rounded.score_samples([text])[0]
+        assert math.isinf(one) == math.isinf(other)
+    rounded.save(tmp_path / "m")
+    back = hm.load(tmp_path / "m", hm.NGram)
+    texts = random_texts(3)
+    np.testing.assert_allclose(back.score_samples(texts), rounded.score_samples(texts), rtol=1e-12)
+    assert back.changed_ == told
+    back.save(tmp_path / "again")
+    again = hm.load(tmp_path / "again", hm.NGram)
+    np.testing.assert_array_equal(again.score_samples(texts), back.score_samples(texts))
+
+
+def test_relative_entropy_of_rounding_against_all_texts() -> None:
+    model = hm.NGram(3).fit(short())
+    rounded = model.quantise(2)
+    told = rounded.changed_["relative entropy, nats a word"]
+    assert told == pytest.approx(brute_relative_entropy(model, rounded, 11), abs=2e-6)
+    fine = model.quantise(16).changed_["relative entropy, nats a word"]
+    assert fine == pytest.approx(0.0, abs=1e-12)  # so few numbers have a code each
+
+
+def test_rounded_files_are_small_and_pruning_goes_on(tmp_path: Path) -> None:
+    model = hm.NGram(3).fit(random_texts(1, 3000, 26))
+    n = sum(model.n_ngrams_)
+    model.quantise().save(tmp_path / "m")
+    assert (tmp_path / "m").stat().st_size < 5 * n + 20_000
+    pruned = hm.load(tmp_path / "m", hm.NGram).prune(1e-5)
+    assert sum(pruned.n_ngrams_) < n
+    assert sum(following(pruned, ("a", "b")).values()) == pytest.approx(1.0, abs=1e-11)
+    pruned.quantise().save(tmp_path / "m")
+    assert hm.load(tmp_path / "m", hm.NGram).n_ngrams_ == pruned.n_ngrams_
+    one = hm.NGram(1).fit(["a a b"])
+    np.testing.assert_allclose(one.quantise().score_samples(["a b"]), one.score_samples(["a b"]))
+
+
+def test_wrong_bits_and_files_are_refused(tmp_path: Path) -> None:
+    from harmonium.contract.storage import read_arrays, write_arrays
+
+    model = hm.NGram(3).fit(random_texts(1))
+    for bits in (1, 17, 8.0):
+        with pytest.raises((ValueError, TypeError), match="bits must be"):
+            model.quantise(bits)
+    model.quantise().save(tmp_path / "m")
+    arrays, facts = read_arrays(tmp_path / "m", "model")
+    faults = {
+        "word": arrays["word"] + np.uint8(200),
+        "children": arrays["children"][::-1],
+        "share": arrays["share"][:-1],
+        "odds": arrays["odds"].astype(np.float64),
+        "shares": arrays["shares"][:, :3],
+        "oddses": np.full_like(arrays["oddses"], np.nan),
+        "level_starts": arrays["level_starts"][::-1],
+        "single": arrays["single"][:-1],
+    }
+    for name, value in faults.items():
+        write_arrays(tmp_path / "bad", "model", arrays | {name: value}, facts)
+        with pytest.raises(hm.ModelFileError):
+            hm.load(tmp_path / "bad")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.models.ngram.codes import Codes
 from harmonium.models.ngram.trie import Trie
 from harmonium.models.ngram.vocabulary import Vocabulary
 
@@ -33,3 +34,5 @@ class Learned:
     weights: list[float] = field(default_factory=list)
     #: What pruning or rounding changed, by names for people.
     changed: dict[str, float] = field(default_factory=dict)
+    #: What its probabilities are rounded to, where they are.
+    codes: Codes | None = None

@@ -15,7 +15,7 @@ from harmonium.data.texts import Tokenization
 from harmonium.models.ngram.asking.chain import Chain
 from harmonium.models.ngram.counting import learning
 from harmonium.models.ngram.counting.engines import ENGINES
-from harmonium.models.ngram.derived import mixture, pruning
+from harmonium.models.ngram.derived import mixture, pruning, quantising
 from harmonium.models.ngram.facts import counted_facts
 from harmonium.models.ngram.files import arpa, state, tables
 from harmonium.models.ngram.learned import Learned
@@ -278,6 +278,28 @@ class NGram(Questions):
         """
         learned = pruning.pruned(self._known(), threshold, min_count)
         return self._derived(learned)
+
+    def quantise(self, bits: int = 8) -> NGram:
+        """This chain with rounded probabilities, for a small file; a new one.
+
+        What each n-gram has of its context's mass, and what the context passes on, become codes
+        of `bits` bits, laid out for each length of n-grams. Back-off weights follow from them,
+        so that every context sums to one. :meth:`save` writes the codes, at about 6 bytes an
+        n-gram in place of 25 to 30; once loaded the chain takes what others do. Single words are
+        not rounded, what has probability zero keeps it, and counts for `min_count` are dropped.
+
+        Parameters
+        ----------
+        bits : int in [2, 16]
+            Files have a byte a code up to 8, two beyond.
+
+        Returns
+        -------
+        NGram
+            With `changed_`: the largest and the mean change of log P of the n-grams, the largest
+            of back-off weights, and D(this chain || the rounded one) in nats a word, exact.
+        """
+        return self._derived(quantising.quantised(self._known(), bits))
 
     def _derived(self, learned: Learned) -> NGram:
         """A chain with the same parameters, of other n-grams."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_integer, check_number
-from harmonium.models.ngram.derived.normalising import listed, normalise, require_backing_off
+from harmonium.models.ngram.normalising import listed, normalise, require_backing_off
 from harmonium.models.ngram.derived.usage import Usage, Values, relative_entropy, usage
 from harmonium.models.ngram.learned import Learned
 from harmonium.models.ngram.trie import Trie
@@ -42,7 +42,9 @@ def pruned(learned: Learned, threshold: float | None, min_count: int | None) -> 
         "relative entropy, nats a word": relative_entropy(trie, used, fewer, number),
     }
     count = None if learned.count is None else learned.count[kept]
-    return replace(learned, trie=fewer, count=count, changed=changed, training_perplexity=None)
+    return replace(
+        learned, trie=fewer, count=count, codes=None, changed=changed, training_perplexity=None
+    )
 
 
 def costs(trie: Trie, used: Usage) -> Values:

@@ -48,7 +48,9 @@ def usage(trie: Trie) -> Usage:
     passed = visits - np.bincount(trie.parent[1:], weights=listed[1:], minlength=trie.n_contexts)
     for k in range(trie.order - 1, 0, -1):  # what longer contexts pass on arrives at shorter ones
         nodes = trie.level(k)
-        passed[nodes] = np.maximum(passed[nodes], 0.0)
+        # By subtraction: where nothing is passed on, rounding must not make something of it.
+        open_ = trie.log_backoff[nodes] > -np.inf
+        passed[nodes] = np.where(open_, np.maximum(passed[nodes], 0.0), 0.0)
         passed += np.bincount(trie.link[nodes], weights=passed[nodes], minlength=trie.n_contexts)
     passed[0] = 0.0  # every word is listed there
     return Usage(listed, passed, float(visits.sum()))
