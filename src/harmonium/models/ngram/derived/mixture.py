@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.models.ngram.asking.chain import Chain
-from harmonium.models.ngram.normalising import normalise, require_backing_off
 from harmonium.models.ngram.derived.usage import Values, values_on
+from harmonium.models.ngram.normalising import normalise, require_backing_off
 from harmonium.models.ngram.trie import Levels, Trie
 from harmonium.models.ngram.vocabulary import MARKERS, START, UNKNOWN, Vocabulary
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_integer, check_number
-from harmonium.models.ngram.normalising import listed, normalise, require_backing_off
 from harmonium.models.ngram.derived.usage import Usage, Values, relative_entropy, usage
 from harmonium.models.ngram.learned import Learned
+from harmonium.models.ngram.normalising import listed, normalise, require_backing_off
 from harmonium.models.ngram.trie import Trie
 
 __all__ = ["costs", "pruned"]

@@ -8,9 +8,9 @@ import numpy as np
 
 from harmonium.contract.checks import check_integer
 from harmonium.models.ngram.codes import coded, filled
-from harmonium.models.ngram.normalising import require_backing_off
 from harmonium.models.ngram.derived.usage import Values, relative_entropy, usage
 from harmonium.models.ngram.learned import Learned
+from harmonium.models.ngram.normalising import require_backing_off
 from harmonium.models.ngram.trie import Trie
 
 __all__ = ["quantised"]
