@@ -6,7 +6,9 @@ with pos.txt and neg.txt, of which a fifth is held out. `repair`: the share of i
 repaired and of right words spoilt, beside the most frequent candidate without context. `edits`:
 words left out, put in and replaced, and how many edits are left after correcting with
 hm.noise.Edits as they were made, and as if all three were. `tell`: telling the two apart, 5-fold,
-beside naive Bayes over words and pairs.
+beside naive Bayes over words and pairs. `sizes`: bytes an n-gram of files, pruned and rounded, and
+what that costs on the held-out fifth; KenLM's trie from the layout of its records. `mix`: models
+of either half of the reviews and of both, mixed by weights found on a thousand held-out reviews.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import time
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -226,8 +229,73 @@ def tell(folder: str) -> None:
         print(f"{name}: {found.mean():.4f} (folds {', '.join(f'{x:.3f}' for x in found)})")
 
 
+def _held_out(folder: str) -> tuple[list[str], list[str]]:
+    texts, _ = _reviews(folder)
+    order = np.random.default_rng(0).permutation(len(texts))
+    cut = len(texts) // 5
+    return [texts[i] for i in order[cut:]], [texts[i] for i in order[:cut]]
+
+
+def _of_kenlm(sizes: list[int], rounded: bool) -> float:
+    """Bytes an n-gram of KenLM's trie (lm/trie.hh): words and pointers in as few bits as do, a
+    probability of 31 bits or 8, a back-off of 32 or 8; 24 bytes a single word and its hash."""
+    word, value, weight = sizes[0].bit_length(), 8 if rounded else 31, 8 if rounded else 32
+    bits = sizes[-1] * (word + value)
+    for size, after in pairwise(sizes[1:]):
+        bits += size * (word + value + weight + after.bit_length())
+    return (bits / 8 + 24 * sizes[0]) / sum(sizes)
+
+
+def sizes(folder: str, order: str = "3") -> None:
+    """A line a model: n-grams, bytes of each, perplexity, what was lost, seconds."""
+    train, held_out = _held_out(folder)
+    path = Path("/tmp/benchmark.safetensors")
+
+    def tell(name: str, model: hm.NGram, started: float) -> None:
+        seconds = time.perf_counter() - started
+        model.save(path)
+        n = sum(model.n_ngrams_)
+        exact, rounded = (_of_kenlm(model.n_ngrams_, few) for few in (False, True))
+        print(
+            f"{name}: {n} n-grams, {path.stat().st_size / n:.2f} bytes each (KenLM's trie "
+            f"{exact:.2f}, 8 bits {rounded:.2f}"
+            f"), perplexity {model.perplexity(held_out):.1f}, {seconds:.1f} s"
+        )
+        for what, value in model.changed_.items():
+            print(f"    {what}: {value:.3g}")
+
+    started = time.perf_counter()
+    model = hm.NGram(int(order)).fit(train)
+    tell("as counted", model, started)
+    for bits in (16, 8, 4):
+        started = time.perf_counter()
+        tell(f"{bits} bits", model.quantise(bits), started)
+    for threshold in (1e-8, 1e-7, 1e-6):
+        started = time.perf_counter()
+        tell(f"pruned at {threshold:g}", model.prune(threshold), started)
+    started = time.perf_counter()
+    tell("counted twice", model.prune(min_count=2), started)
+    started = time.perf_counter()
+    tell("pruned at 1e-7, 8 bits", model.prune(1e-7).quantise(), started)
+
+
+def mix(folder: str) -> None:
+    """Perplexity on held-out reviews that did not choose the weights; one vocabulary for all."""
+    train, held_out = _held_out(folder)
+    words = hm.NGram(1).fit(train).vocabulary_[3:]
+    half, judges = len(train) // 2, held_out[1000:]
+    models = {
+        "one half": hm.NGram(3, vocabulary=words).fit(train[:half]),
+        "the other": hm.NGram(3, vocabulary=words).fit(train[half:]),
+        "all": hm.NGram(3, vocabulary=words).fit(train),
+    }
+    mixed = hm.NGram.interpolate([models["one half"], models["the other"]], "auto", held_out[:1000])
+    for name, model in {**models, f"mixed, weights {mixed.weights_}": mixed}.items():
+        print(f"{name}: {sum(model.n_ngrams_)} n-grams, perplexity {model.perplexity(judges):.1f}")
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    {"speed": speed, "repair": repair, "edits": edits, "tell": tell, "own": _own, "kenlm": _kenlm}[
-        sys.argv[1]
-    ](*sys.argv[2:])
+    commands = {"speed": speed, "repair": repair, "edits": edits, "tell": tell, "sizes": sizes}
+    commands |= {"mix": mix, "own": _own, "kenlm": _kenlm}
+    commands[sys.argv[1]](*sys.argv[2:])

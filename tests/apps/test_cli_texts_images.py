@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,28 @@ def test_wrong_input_is_one_line(
     assert any(part in done.stderr for part in message.split("|")), done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert sorted(texts.iterdir()) == before
+
+
+def test_chains_are_pruned_and_mixed(texts: Path, tmp_path: Path) -> None:
+    small, one = tmp_path / "small", tmp_path / "one.arpa"
+    done = run("prune", texts / "m", "-o", small, "--threshold", 0.01, "--bits", 8)
+    assert done.returncode == 0, done.stderr
+    assert "n-grams before pruning: " in done.stdout
+    assert "relative entropy, nats a word, of rounding: " in done.stdout
+    done = run("prune", texts / "m", "-o", one, "--min-count", 7, "--json")
+    assert json.loads(done.stdout)["n-grams"] < json.loads(done.stdout)["n-grams before pruning"]
+    held_out = texts / "t.txt"
+    done = run("mix", small, texts / "m", "-o", tmp_path / "both", "--texts", held_out)
+    assert done.stdout.count("weight of ") == 2, done.stderr
+    assert run("score", tmp_path / "both", held_out).returncode == 0
+    done = run("mix", small, one, "-o", tmp_path / "both", "--weights", "0.25,0.75", "--json")
+    assert list(json.loads(done.stdout).values()) == [0.25, 0.75]
+    for words, said in [
+        (("prune", texts / "m", "-o", small), "wanted one of --threshold"),
+        (("prune", texts / "m", "-o", small, "--bits", 40), "bits must be"),
+        (("mix", small, one, "-o", small), "either --texts or --weights"),
+        (("mix", small, one, "-o", small, "--weights", "half"), "--weights must be numbers"),
+    ]:
+        done = run(*words)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert said in done.stderr

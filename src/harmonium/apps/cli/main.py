@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harmonium.apps.cli import ask, network, sequences, show
+from harmonium.apps.cli import ask, chains, network, sequences, show
 from harmonium.apps.cli.classify import classify
 from harmonium.apps.cli.fit import fit
 from harmonium.apps.cli.models import models
@@ -62,6 +62,8 @@ for _command in (
     network.marginal,
     network.most_likely,
     sequences.contacts,
+    chains.prune,
+    chains.mix,
     show.info,
     show.report,
     show.tour,

@@ -23,4 +23,6 @@ def counted_facts(learned: Mapping[str, Any]) -> dict[str, Any]:
     perplexity = learned["training_perplexity_"]
     if perplexity is not None and math.isfinite(perplexity):
         facts["perplexity of what was counted"] = perplexity
-    return facts
+    if learned["weights_"]:
+        facts["weights of the models mixed"] = learned["weights_"]
+    return facts | learned["changed_"]

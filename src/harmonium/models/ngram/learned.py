@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonium.models.ngram.codes import Codes
 from harmonium.models.ngram.trie import Trie
 from harmonium.models.ngram.vocabulary import Vocabulary
 
@@ -24,3 +28,11 @@ class Learned:
     discounts: list[list[float]] = field(default_factory=list)
     #: Of the texts that were counted.
     training_perplexity: float | None = None
+    #: How often each n-gram was counted, 255 standing for more, where it was.
+    count: NDArray[np.uint8] | None = None
+    #: Of the chains that were mixed.
+    weights: list[float] = field(default_factory=list)
+    #: What pruning or rounding changed, by names for people.
+    changed: dict[str, float] = field(default_factory=dict)
+    #: What its probabilities are rounded to, where they are.
+    codes: Codes | None = None

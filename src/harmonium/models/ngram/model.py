@@ -15,6 +15,7 @@ from harmonium.data.texts import Tokenization
 from harmonium.models.ngram.asking.chain import Chain
 from harmonium.models.ngram.counting import learning
 from harmonium.models.ngram.counting.engines import ENGINES
+from harmonium.models.ngram.derived import mixture, pruning, quantising
 from harmonium.models.ngram.facts import counted_facts
 from harmonium.models.ngram.files import arpa, state, tables
 from harmonium.models.ngram.learned import Learned
@@ -67,6 +68,10 @@ class NGram(Questions):
         What was counted, without the markers of start and end.
     training_perplexity_ : float
         Of the texts that were counted: what more data, not this figure, should bring down.
+    weights_ : list of float
+        Of the models that :meth:`interpolate` mixed; empty for others.
+    changed_ : dict of str to float
+        What :meth:`prune` and :meth:`quantise` changed; empty for others.
 
     Notes
     -----
@@ -148,6 +153,7 @@ class NGram(Questions):
         self.discounts_ = learned.discounts
         self.n_texts_, self.n_words_ = learned.n_texts, learned.n_words
         self.training_perplexity_ = learned.training_perplexity
+        self.weights_, self.changed_ = learned.weights, learned.changed
         return self
 
     def shared_parameters(self, X: Any) -> dict[str, Any]:
@@ -202,6 +208,102 @@ class NGram(Questions):
         """
         trie, vocabulary = arpa.read_arpa(path)
         return cls(order=trie.order)._keep(Learned(trie, vocabulary))
+
+    @classmethod
+    def interpolate(
+        cls, models: Sequence[NGram], weights: Any = "auto", texts: Any = None
+    ) -> NGram:
+        """One chain whose P(word given context) is a weighted mean of those of `models`.
+
+        The result holds the n-grams of all models, with the mean of their probabilities: exact
+        for every word that some model lists after the context. Words that none lists there
+        share what is left as after the shorter context (SRILM's static interpolation, Stolcke
+        2002), where the mean itself would pass on each model's share as that model does; tables
+        cannot hold that. Every context sums to one. A word that a model does not know has an
+        even share of its P(``<unk>``), beside the words that no model knows.
+
+        Parameters
+        ----------
+        models : sequence of fitted NGram
+            With one `tokenizer` and `lowercase`, of any orders and vocabularies. They back off
+            (not add-k, not tables).
+        weights : "auto" or sequence of float
+            ``"auto"``: those under which the words of `texts`, and their ends, are most probable,
+            by EM with the exact mean (Jelinek and Mercer 1980). Numbers are at least 0, sum 1.
+        texts : iterable of str or of lists of str, or TextFile, optional
+            Held-out texts for ``"auto"``, which no model has counted; read once.
+
+        Returns
+        -------
+        NGram
+            With `weights_`. About a visit an n-gram of the result for each model.
+
+        Examples
+        --------
+        >>> import harmonium as hm
+        >>> one, two = (hm.NGram(1).fit([text]) for text in ("a a b", "b b a"))
+        >>> hm.NGram.interpolate([one, two], [0.5, 0.5]).weights_
+        [0.5, 0.5]
+        """
+        chains = mixture.checked(
+            [model._chain() if isinstance(model, NGram) else model for model in models]
+        )
+        trie, vocabulary, found = mixture.interpolate(chains, weights, texts)
+        first = models[0]
+        mixed = cls(trie.order, tokenizer=first.tokenizer, lowercase=first.lowercase)
+        return mixed._keep(Learned(trie, vocabulary, chains[0].lists, weights=found))
+
+    def prune(self, threshold: float | None = None, *, min_count: int | None = None) -> NGram:
+        """This chain without the n-grams that hardly change it, or hardly ever came; a new one.
+
+        What is left keeps its probabilities, and back-off weights are worked out anew, so that
+        every context sums to one. N-grams that longer ones begin or end with stay.
+
+        Parameters
+        ----------
+        threshold : float >= 0, optional
+            N-grams go whose loss alone would cost less than so many nats of relative entropy a
+            word, the logarithm of the factor by which perplexity grows (Stolcke 1998). How often
+            the model's own texts use each is worked out exactly, at some hundreds of visits an
+            n-gram.
+        min_count : int in [2, 255], optional
+            N-grams go that were counted less often; for models that were fitted, or loaded from
+            files of such.
+
+        Returns
+        -------
+        NGram
+            With `changed_`: n-grams before and after, and ``"relative entropy, nats a word"``,
+            D(this chain || the pruned one), exact.
+        """
+        learned = pruning.pruned(self._known(), threshold, min_count)
+        return self._derived(learned)
+
+    def quantise(self, bits: int = 8) -> NGram:
+        """This chain with rounded probabilities, for a small file; a new one.
+
+        What each n-gram has of its context's mass, and what the context passes on, become codes
+        of `bits` bits, laid out for each length of n-grams. Back-off weights follow from them,
+        so that every context sums to one. :meth:`save` writes the codes, at about 6 bytes an
+        n-gram in place of 25 to 30; once loaded the chain takes what others do. Single words are
+        not rounded, what has probability zero keeps it, and counts for `min_count` are dropped.
+
+        Parameters
+        ----------
+        bits : int in [2, 16]
+            Files have a byte a code up to 8, two beyond.
+
+        Returns
+        -------
+        NGram
+            With `changed_`: the largest and the mean change of log P of the n-grams, the largest
+            of back-off weights, and D(this chain || the rounded one) in nats a word, exact.
+        """
+        return self._derived(quantising.quantised(self._known(), bits))
+
+    def _derived(self, learned: Learned) -> NGram:
+        """A chain with the same parameters, of other n-grams."""
+        return type(self)(**self.get_params(deep=False))._keep(learned)
 
     def to_arpa(self, path: str | PathLike[str]) -> None:
         """Write the chain as an ARPA file (gzip where `path` ends in ``.gz``), atomically."""

@@ -116,6 +116,11 @@ class Trie:
         )
 
     @property
+    def backs_off(self) -> bool:
+        """Whether every context passes on what it does not list: no floors."""
+        return bool(np.isnan(self.floor).all())
+
+    @property
     def start(self) -> int:
         """The state that every text begins in: the node of ``<s>``, where that is a context."""
         return 1 + START if self.order > 1 else 0
@@ -134,6 +139,15 @@ class Trie:
         out = np.empty(len(starts) - 1)
         kernels.score(self.automaton(), ids, starts, end, out)
         return out
+
+    def of_words(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        """log P of each word of texts ``<s> words </s>`` one after the other, of a chain that
+        backs off; 0 for ``<s>``. ``(len(ids),)``."""
+        states = np.empty(len(ids), dtype=np.int64)
+        kernels.states_before(self.automaton(), ids, START, states)
+        values, _ = self.step(states, ids.astype(np.int64))
+        values[ids == START] = 0.0
+        return values
 
     def step(
         self, states: NDArray[Any], words: NDArray[Any], said: int = 0

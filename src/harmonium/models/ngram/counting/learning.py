@@ -67,6 +67,7 @@ def learn(X: Any, sample_weight: Any, recipe: Recipe, *, shown: bool) -> Learned
         counts.n_tokens - counts.n_texts,
         facts.get("discounts", []),
         float(np.exp(-log_prob / counts.n_tokens)),
+        np.minimum(counts.count, 255).astype(np.uint8),
     )
 
 

@@ -36,7 +36,7 @@ _TIGHTEST = 1032
 
 def write_arpa(trie: Trie, vocabulary: Vocabulary, path: str | PathLike[str]) -> None:
     """Write the chain, gzipped where the path ends in ``.gz``; atomically."""
-    if not np.isnan(trie.floor).all():
+    if not trie.backs_off:
         raise ValueError(
             "smoothing: an ARPA file holds back-off models; add-k and hand-written tables "
             "do not back off to shorter contexts and cannot be written as one"

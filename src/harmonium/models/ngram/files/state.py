@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.contract.checks import check_arrays
+from harmonium.contract.parameters import named
+from harmonium.models.ngram.files.packed import packed, unpacked
 from harmonium.models.ngram.learned import Learned
 from harmonium.models.ngram.trie import Trie
 from harmonium.models.ngram.vocabulary import END, Vocabulary
@@ -32,16 +34,13 @@ _STORED: dict[str, tuple[str, tuple[int | None, ...]]] = {
 def to_arrays(learned: Learned) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Arrays by name, and JSON-able facts."""
     trie, vocabulary = learned.trie, learned.vocabulary
-    arrays: dict[str, NDArray[Any]] = {
-        "blob": vocabulary.blob,
-        "offsets": vocabulary.offsets,
-        "word": trie.word,
-        "parent": trie.parent,
-        "level_starts": trie.level_starts,
-        "log_prob": trie.log_prob,
-        "log_backoff": trie.log_backoff,
-        "floor": trie.floor,
-    }
+    arrays: dict[str, NDArray[Any]] = {"blob": vocabulary.blob, "offsets": vocabulary.offsets}
+    if learned.codes is not None:
+        arrays |= packed(trie, learned.codes)
+    else:
+        arrays |= {name: getattr(trie, name) for name in _STORED if name not in arrays}
+    if learned.count is not None:
+        arrays["count"] = learned.count
     facts = {
         "unknown_context": trie.unknown_context,
         "lists": learned.lists,
@@ -49,13 +48,22 @@ def to_arrays(learned: Learned) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
         "n_texts": learned.n_texts,
         "n_words": learned.n_words,
         "training_perplexity": learned.training_perplexity,
+        "weights": learned.weights,
+        "changed": learned.changed,
     }
     return arrays, facts
 
 
 def from_arrays(arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> Learned:
     """The inverse of :func:`to_arrays`; raises ``ValueError`` where they are no chain."""
+    codes = None
+    if "share" in arrays:
+        check_arrays(arrays, {"level_starts": _STORED["level_starts"]})
+        whole, codes = unpacked(arrays)
+        arrays = arrays | {name: value for name, value in vars(whole).items() if name in _STORED}
     check_arrays(arrays, _STORED)
+    if "count" in arrays:  # of what was counted, not of what was read or mixed
+        check_arrays(arrays, {"count": ("uint8", (len(arrays["word"]),))})
     if not _fit(arrays):
         raise ValueError("the n-grams do not form a chain")
     trie = Trie(
@@ -75,6 +83,10 @@ def from_arrays(arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> Learn
         int(facts["n_words"]),
         facts["discounts"],
         facts["training_perplexity"],
+        arrays.get("count"),
+        list(facts.get("weights", ())),
+        named(facts.get("changed", {}), "changed"),
+        codes,
     )
 
 

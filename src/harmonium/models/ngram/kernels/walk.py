@@ -24,6 +24,7 @@ __all__ = [
     "say",
     "score",
     "state_at",
+    "states_before",
     "step",
 ]
 
@@ -187,3 +188,15 @@ def follow(chain, state, words):  # type: ignore[no-untyped-def]
     for word in words:
         state = after(table, link, n_contexts, state, word)
     return state
+
+
+@njit(nogil=True, cache=True)
+def states_before(chain, ids, start, out):  # type: ignore[no-untyped-def]
+    """The state before each word of texts ``<s> words </s>``, one after the other."""
+    table, link, n_contexts = chain.table, chain.link, chain.n_contexts
+    state = np.int64(0)
+    for i in range(ids.shape[0]):
+        if ids[i] == start:
+            state = np.int64(0)
+        out[i] = state
+        state = after(table, link, n_contexts, state, ids[i])

@@ -1,0 +1,1 @@
+"""Chains of words made out of other chains: mixed, pruned, quantised."""
