@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from harmonium.contract.storage import load as load
     from harmonium.data.schema import Schema as Schema
     from harmonium.data.sequences.alignment import Alignment as Alignment
+    from harmonium.data.shards import Shards as Shards
     from harmonium.data.texts import TextFile as TextFile
     from harmonium.models.boltzmann.model import BoltzmannMachine as BoltzmannMachine
     from harmonium.models.energy_model import EnergyModel as EnergyModel
@@ -50,6 +51,7 @@ _HOME = {entry.name: entry.home for entry in _MODELS} | {
     "LogZ": "contract.estimates",
     "ModelFileError": "contract.storage",
     "Schema": "data.schema",
+    "Shards": "data.shards",
     "TextFile": "data.texts",
     "expectation": "questions.expectation",
     "compare_missing": "questions.missingness",

@@ -30,6 +30,7 @@ from harmonium.data.text_tables import (
 
 __all__ = [
     "UNREADABLE",
+    "array_header",
     "beside",
     "check_unpacked",
     "read_attributes",
@@ -130,7 +131,7 @@ def read_named_rows(path: str, key: str | None = None) -> tuple[Any, list[str]]:
             return rows, list(layout.names)
         if ending == ".npy":
             with source.open("rb") as stream:
-                _check_array(stream, source.stat().st_size)
+                array_header(stream, source.stat().st_size)
             return np.load(source, mmap_mode="r", allow_pickle=False), []
         if ending == ".npz":
             return _read_npz(source, key), []
@@ -145,9 +146,9 @@ def read_named_rows(path: str, key: str | None = None) -> tuple[Any, list[str]]:
     )
 
 
-def _check_array(stream: IO[bytes], n_bytes: int) -> np.dtype[Any]:
-    """The type of the array that `stream` starts with; ``ValueError`` unless it is of numbers or
-    texts and fits in its `n_bytes`. Nothing but its header is read."""
+def array_header(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether stored by columns, and type of the array that `stream` starts with;
+    ``ValueError`` unless it is of numbers or texts and fits in its `n_bytes`."""
     version = np.lib.format.read_magic(stream)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -155,12 +156,12 @@ def _check_array(stream: IO[bytes], n_bytes: int) -> np.dtype[Any]:
     }
     if version not in readers:
         raise ValueError(f"its arrays are of version {version}, wanted 1.0 or 2.0")
-    shape, _, kind = readers[version](stream)
+    shape, by_columns, kind = readers[version](stream)
     if kind.hasobject:
         raise ValueError("its arrays hold Python objects, wanted numbers")
     if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize > n_bytes:
         raise ValueError(f"it is cut short: an array of {shape} does not fit in {n_bytes} bytes")
-    return kind
+    return shape, by_columns, kind
 
 
 def check_unpacked(what: str, n_bytes: int, n_packed: int) -> None:
@@ -182,7 +183,7 @@ def _check_packed(source: Path) -> dict[str, np.dtype[Any]]:
             if member.filename.endswith(".npy"):
                 with archive.open(member) as stream:
                     name = member.filename.removesuffix(".npy")
-                    types[name] = _check_array(stream, member.file_size)
+                    types[name] = array_header(stream, member.file_size)[2]
     return types
 
 

@@ -6,9 +6,9 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harmonium.contract.storage import write_atomically
 from harmonium.contract.warning import warn_caller
@@ -23,6 +23,7 @@ __all__ = [
     "read_frame",
     "without_index",
     "write_frame",
+    "write_frames",
 ]
 
 #: Endings of files that hold tables with names.
@@ -194,6 +195,21 @@ def write_frame(path: str, frame: Any) -> None:
     columns = [[_cell(value) for value in column.to_pylist()] for column in frame.columns]
     writer.writerows(zip(*columns, strict=True))
     write_texts(path, [stream.getvalue().removesuffix("\n")])
+
+
+def write_frames(path: str, frames: Iterator[Any]) -> None:
+    """Arrow tables as they come, one after the other, to a ``.parquet``, whole or not at all: a
+    row group each, of the types of the first."""
+    from pyarrow import parquet
+
+    def write(stream: IO[bytes]) -> None:
+        first = next(frames)
+        with parquet.ParquetWriter(stream, first.schema) as file:
+            file.write_table(first)
+            for frame in frames:
+                file.write_table(frame.cast(first.schema))
+
+    write_atomically(path, write)
 
 
 def _cell(value: Any) -> str:

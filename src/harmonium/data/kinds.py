@@ -30,6 +30,7 @@ from harmonium.data.plain import as_values, columns_of, numbers, texts, values_o
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.formats import is_sequence_file
 from harmonium.data.sequences.kind import Sequences
+from harmonium.data.shards import Shards, looks_like_shards
 from harmonium.data.texts import TextFile
 
 __all__ = [
@@ -84,8 +85,8 @@ class Rows(Kind):
     def read(self, path: str, key: str | None = None) -> Any:
         """Rows as :func:`read_named_rows`; pictures in black and white, a row each; evidence."""
         check_key(path, key)
-        if _is_pictures(path):
-            return self._pictures(path)
+        if looks_like_shards(path) or _is_pictures(path):
+            return Shards(path) if looks_like_shards(path) else self._pictures(path)
         if self.read_evidence is not None and Path(path).suffix.lower() == ".evid":
             if not Path(path).is_file():
                 raise FileNotFoundError(f"DATA: no file at {path!r}")
@@ -162,6 +163,8 @@ class Frames(Kind):
         """A table as :func:`read_frame`; columns of texts in the schema are read as texts."""
         check_key(path, key)
         ending = Path(path).suffix.lower()
+        if looks_like_shards(path):
+            return Shards(path)
         if self.schema is not None and ending in (".npy", ".npz"):
             return self._named(np.asarray(read_rows(path, key)), path)
         if ending not in FRAME_ENDINGS and path != "-":
@@ -340,7 +343,7 @@ def kind_to_learn(entry: Entry, estimator: Any, path: str) -> Kind:
     """The kind that DATA at `path` are to a model that is yet to be fitted."""
     if entry.frames and is_sequence_file(path):
         return Sequences()
-    if entry.frames and has_names(path):
+    if entry.frames and (has_names(path) or (looks_like_shards(path) and Shards(path).names)):
         return Frames()
     assert entry.data is not None
     return KINDS[entry.data].of(estimator)

@@ -16,6 +16,7 @@ __all__ = [
     "as_array",
     "check_sample_weight",
     "check_states",
+    "check_values",
     "dense_rows",
     "has_holes",
     "one_row",
@@ -79,11 +80,11 @@ def check_states(
             # A cell that is given twice holds the sum, which small integers may not.
             table = table.astype(np.int64) if table.dtype.kind in "ui" else table.copy()
             table.sum_duplicates()
-        _check_values(table.data.reshape(1, -1), n_states)
+        check_values(table.data.reshape(1, -1), n_states)
         return table
     step = max(1, _CHUNK_ELEMENTS // max(table.shape[1], 1))
     for start in range(0, len(table), step):
-        _check_values(table[start : start + step], n_states, blanks, start=start)
+        check_values(table[start : start + step], n_states, blanks, start=start)
     return table
 
 
@@ -93,9 +94,11 @@ def _is_small_number(X: Any) -> bool:
     return kind in "bui" or (kind == "f" and X.dtype.itemsize <= 8)
 
 
-def _check_values(
+def check_values(
     block: NDArray[Any], n_states: int, blanks: bool = False, *, name: str = "X", start: int = 0
 ) -> None:
+    """Whether a block of rows from `start` holds states alone; ``ValueError`` naming the first
+    cell that is none, of the argument `name`."""
     if block.dtype.kind == "b" or block.size == 0:
         return
     top = n_states - 1
@@ -121,8 +124,8 @@ def _check_values(
     )
 
 
-def dense_rows(table: Table, index: NDArray[np.int64] | slice) -> NDArray[Any]:
-    """The chosen rows of a table as a dense array."""
+def dense_rows(table: Any, index: NDArray[np.int64] | slice) -> NDArray[Any]:
+    """The chosen rows of a table, which may be sparse or out of core, as a dense array."""
     chosen: Any = table[index]
     return np.asarray(chosen.toarray() if sparse.issparse(chosen) else chosen)
 
@@ -141,7 +144,7 @@ def one_row(estimator: Any, condition: Any, n_states: int = 2) -> NDArray[np.flo
         raise ValueError(
             f"condition must be one row of {estimator.n_features_in_} values, got shape {row.shape}"
         )
-    _check_values(row[None, :], n_states, True, name="condition")
+    check_values(row[None, :], n_states, True, name="condition")
     return row
 
 

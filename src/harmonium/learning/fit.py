@@ -22,7 +22,8 @@ from harmonium.learning.learners.base import Learner
 from harmonium.learning.learners.pseudo import Pseudo
 from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.record import FitResult, Look, Observer, Record
-from harmonium.learning.rows import Batches, RowSource, Split, n_rows_of
+from harmonium.learning.rows import RowSource, Split, n_rows_of
+from harmonium.learning.sharded import all_of, batches_of
 from harmonium.learning.trainer import Trainer
 from harmonium.learning.watch import Watch, Watching
 
@@ -69,7 +70,7 @@ def fit(
         if isinstance(learner, Pseudo):
             raise ValueError("learner='pseudo' cannot learn from rows with missing cells")
         fillings = Fillings(rows.observed, ascent.energy, generator)
-    batches = Batches(rows, split.kept, plan.batch_size, streams.order, split.kept_weights)
+    batches = batches_of(rows, split, plan.batch_size, streams.order)
     watch = watch_of(rows, split, plan, watching, streams)
     record = Record(ascent.energy.parameters(), watch)
     trainer = Trainer(ascent, learner, batches, plan, generator, record, fillings)
@@ -177,8 +178,7 @@ class RunningFit:
         """
         ascent = Ascent(self.energy, prior, self.metric)
         before, chains = ascent.state().copy(), self.learner.state().copy()
-        usable, weights = rows.usable(), rows.usable_weights()
-        batches = Batches(rows, usable, plan.batch_size, self.source, weights)
+        batches = batches_of(rows, all_of(rows), plan.batch_size, self.source)
         n_updates = math.ceil(n_rows_of(rows) / plan.batch_size)
         fused = ascent.fused(self.learner)
         with (

@@ -16,6 +16,7 @@ from harmonium.learning.leg import Leg
 from harmonium.learning.plan import Plan
 from harmonium.learning.record import FitResult, Look, Observer, Record
 from harmonium.learning.rows import Batch, Batches
+from harmonium.learning.sharded import Windows
 from harmonium.learning.snapshot import Snapshot
 
 __all__ = ["Trainer"]
@@ -39,7 +40,7 @@ class Trainer:
         self,
         ascent: Ascent,
         learner: Learner,
-        batches: Batches,
+        batches: Batches | Windows,
         plan: Plan,
         generator: Generator,
         record: Record,

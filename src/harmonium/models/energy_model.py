@@ -31,6 +31,7 @@ from harmonium.models.answers import Answerer, answer, named
 from harmonium.models.codec import Codec, ValueCodec
 from harmonium.models.facts import digest, learning_facts
 from harmonium.models.marginals import posterior_marginals
+from harmonium.models.out_of_core import by_blocks
 from harmonium.models.partition import annealed, annealed_back, annealed_from_bases
 from harmonium.models.question import HOW, How, Question, blanks, readings, weighed
 from harmonium.models.restricted import restricted
@@ -156,8 +157,8 @@ class EnergyModel(JointDistribution):
 
     def _anneal(self, n_chains: int, steps: tuple[int, ...], seed: Any) -> LogZ:
         energy, verbose = self.build_energy(torch.float32), getattr(self, "verbose", 0)
-        bases = self._bases()
-        return annealed(energy, n_chains, steps, lambda: random_generator(seed), verbose, bases)
+        again = partial(random_generator, seed)
+        return annealed(energy, n_chains, steps, again, verbose, self._bases())
 
     def _reverse(self, X: Any, n_chains: int, n_temperatures: int, random_state: Any) -> LogZ:
         energy, generator = self.build_energy(torch.float32), random_generator(random_state)
@@ -182,6 +183,7 @@ class EnergyModel(JointDistribution):
         """``log_partition()``: computed when first asked for, then kept."""
         return self.log_partition()
 
+    @by_blocks()
     def score_samples(
         self, X: Any, *, resolution: Mapping[str, float] | None = None, random_state: Any = 0
     ) -> NDArray[np.float64]:
@@ -230,28 +232,25 @@ class EnergyModel(JointDistribution):
         self.n_updates_ = getattr(self, "n_updates_", 0) + n_updates
         self.stop_reason_ = StopReason.PARTIAL_FIT
 
-    # -- log Z is kept for the parameters that it belongs to --------------------------------
-
+    #: log Z is kept for the parameters that it belongs to.
     _log_partition: LogZ | None = None
     _log_partition_of: str | None = None
 
-    def _parameters_digest(self) -> str:
+    def _digest(self) -> str:
         return digest(*self._in_force())
 
     @property
     def known_log_partition(self) -> LogZ | None:
         """log Z where it has been worked out for the parameters in force, else None."""
-        if self._log_partition is None or self._log_partition_of != self._parameters_digest():
-            return None
-        return self._log_partition
+        kept = self._log_partition is not None
+        return self._log_partition if kept and self._log_partition_of == self._digest() else None
 
     def _keep_log_partition(self, value: LogZ | None) -> None:
         """Keep log Z for as long as the parameters stay as they are; None forgets it."""
         self._log_partition = value
-        self._log_partition_of = None if value is None else self._parameters_digest()
+        self._log_partition_of = None if value is None else self._digest()
 
-    # -- fill in, clean up -----------------------------------------------------------------------
-
+    @by_blocks(of_sparse=True)
     def complete(
         self,
         X: Any,
@@ -266,7 +265,7 @@ class EnergyModel(JointDistribution):
         Parameters
         ----------
         X : rows as for :meth:`score_samples` with NaN (of images also -1, or a mask) in any
-            pattern, another in each row.
+            pattern, another in each row; of sparse rows the answer is sparse.
         how : ``"mode"``: the most probable filling together; ``"mean"``: each blank's
             posterior mean; ``"sample"``: one draw.
         method : ``"auto"``: the first of the model's answerers that can afford a row, or the
@@ -286,6 +285,7 @@ class EnergyModel(JointDistribution):
         question = weighed(blanks(values, codec, how), codec, how)
         return self._filled(question, codec, _method(method, search), random_state)
 
+    @by_blocks()
     def correct(
         self,
         X: Any,

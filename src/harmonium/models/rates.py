@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from harmonium.data.shards import States
 from harmonium.data.tables import Table, dense_rows
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -29,6 +30,11 @@ def initial_bias(
 ) -> Tensor:
     """Where learning and annealing start: visible biases that match the base rates of rows that
     weigh as much as `n_rows`, each column's over the rows in which it is `observed`."""
+    if isinstance(table, States):
+        rates = np.zeros(units.n_statistics)
+        for block in table.blocks():
+            rates += _mean_statistics(block, np.full(len(block), 1.0 / len(table)), units)
+        return units.base_inputs(torch.from_numpy(rates), n_rows)
     share = np.full(table.shape[0], 1.0 / table.shape[0]) if weights is None else weights
     share = share / share.sum()
     if observed is None:

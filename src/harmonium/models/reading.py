@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harmonium.data.frames import is_frame, names_of
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.alignment import Alignment
+from harmonium.data.shards import Shards
 from harmonium.data.tables import Table
 from harmonium.models.codec import ValueCodec
 from harmonium.models.frames import FrameCodec, Layout, framed
@@ -112,7 +113,7 @@ def running_rows(X: Any, framed_rows: bool, layout: Layout | None, first: bool) 
     family = None if layout is None else layout.schema.family
     if not first and family is not None:
         X = aligned(family, X)
-    elif framed_rows and not (first and isinstance(X, Alignment)):
+    elif framed_rows and not isinstance(X, Shards) and not (first and isinstance(X, Alignment)):
         raise ValueError("partial_fit learns from arrays of states; use fit for frames")
     if isinstance(X, Alignment) and np.isnan(X.to_numpy()).any():
         raise ValueError("X: partial_fit takes no missing cells; use fit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,8 @@ def score(
     model: options.Fitted,
     data: options.Data,
     out: Annotated[
-        str | None, typer.Option("-o", "--out", help="log P of each row: .npy, .npz or .csv")
+        str | None,
+        typer.Option("-o", "--out", help="log P of each row: .npy, .npz, .csv or .parquet"),
     ] = None,
     errors: Annotated[
         bool, typer.Option("--errors", help="with the standard error of the mean over rows")
@@ -28,40 +30,33 @@ def score(
     unknown: options.Unknown = None,
 ) -> None:
     """Mean log-likelihood, in nats: of rows with the error of log Z, of texts with perplexity."""
-    import numpy as np
-
+    from harmonium.apps.cli import blocks
     from harmonium.contract.storage import check_place
-    from harmonium.data.files import write_rows
     from harmonium.data.kinds import kind_of
 
     if out is not None:
-        if Path(out).suffix.lower() not in (".npy", ".npz", ".csv"):
-            raise ValueError(f"--out must end in .npy, .npz or .csv, got {out!r}")
+        if Path(out).suffix.lower() not in (".npy", ".npz", ".csv", ".parquet"):
+            raise ValueError(f"--out must end in .npy, .npz, .csv or .parquet, got {out!r}")
         check_place(out, "--out")
     fitted = options.load_answering(model, "score_samples", unknown)
     kind = kind_of(fitted)
     rows = kind.read(data, key)
     with nullcontext() if unknown else options.keeping_log_z(model, fitted):
-        scores = fitted.score_samples(rows)
+        found = blocks.score(fitted, rows, out)
         log_z = fitted.log_partition() if hasattr(fitted, "log_partition") else None
-    if not len(scores):
+    if not found.n:
         raise ValueError(f"DATA: {data!r} holds nothing to score")
-    if out is not None:
-        write_rows(out, scores[:, None])
-    mean = float(np.mean(scores))
-    # Of one row, and of rows that cannot be, nothing is known of the spread.
-    known = len(scores) > 1 and np.isfinite(scores).all()
-    error = float(np.std(scores, ddof=1)) / len(scores) ** 0.5 if known else float("nan")
+    mean, error = found.mean, found.std_error
     of_words: dict[str, float] = {}
     if hasattr(fitted, "perplexity"):
         of_words["perplexity"] = fitted.perplexity(rows)
         of_words["unknown_share"] = fitted.unknown_share(rows)
     if as_json:
-        told = {"mean_log_likelihood": mean, "std_error": error, kind.what: len(scores), **of_words}
+        told = {"mean_log_likelihood": mean, "std_error": error, kind.what: found.n, **of_words}
         options.print_json(told if log_z is None else told | {"log_partition": vars(log_z)})
         return
     beside = f" ± {error:.4f}" if errors else ""
-    print(f"mean log-likelihood {mean:.4f}{beside} nats over {len(scores)} {kind.what}")
+    print(f"mean log-likelihood {mean:.4f}{beside} nats over {found.n} {kind.what}")
     if of_words:
         print(f"perplexity {of_words['perplexity']:.4f} a word")
         print(f"words not known {of_words['unknown_share']:.2%}, scored as <unk>")
@@ -94,7 +89,9 @@ def complete(
     unknown: options.Unknown = None,
 ) -> None:
     """Fill the blanks: NaN or empty cells of rows, ___ in texts, the mask of images."""
+    from harmonium.apps.cli import blocks
     from harmonium.data.kinds import Images, kind_of
+    from harmonium.data.shards import Shards
 
     fitted = options.load_answering(model, "complete", unknown)
     kind = kind_of(fitted)
@@ -122,7 +119,11 @@ def complete(
         if not isinstance(kind, Images):
             raise ValueError(f"--mask does not apply to {kind.what}; blanks stand in the data")
         rows = kind.with_holes(rows, mask)
-    kind.write(place, fitted.complete(rows, how=how or "mode", **asked), row_shape)
+    fill = partial(fitted.complete, how=how or "mode", **asked)
+    if isinstance(rows, Shards) and Path(place).suffix.lower() == ".parquet":
+        blocks.complete(fill, rows, kind, place)
+    else:
+        kind.write(place, fill(rows), row_shape)
 
 
 def _ranked(

@@ -113,6 +113,7 @@ def _rows(
     """DATA to learn from, the estimator having been `told` of the columns of a table, by words of
     :func:`_set_columns`; of sequences, their letters."""
     from harmonium.data.kinds import Frames, Sequences, kind_to_learn
+    from harmonium.data.shards import Shards
 
     kind = kind_to_learn(entry, estimator, data)
     given = {name: value for name, value in told.items() if value not in (None, [])}
@@ -134,7 +135,17 @@ def _rows(
         rows = kind.read(data, key)
         _set_columns(estimator, rows, classes, columns=told["columns"], unknown=told["unknown"])
         return rows
-    return kind.read(data, key) if classes else kind.stream(data, key)
+    rows = kind.read(data, key) if classes else kind.stream(data, key)
+    if isinstance(rows, Shards):
+        _check_out_of_core(estimator, classes)
+    return rows
+
+
+def _check_out_of_core(estimator: Any, classes: bool) -> None:
+    """``ValueError`` where rows out of core cannot be learned from."""
+    if classes or type(estimator).__name__ != "RBM":
+        what = "--labels" if classes else f"a {type(estimator).__name__}"
+        raise ValueError(f"DATA: {what} wants rows in memory; rows out of core are for --model rbm")
 
 
 def _weights(path: str, rows: Any) -> Any:
@@ -167,9 +178,13 @@ def _set_columns(
     """
     from harmonium.apps.cli.columns import read_columns
     from harmonium.data.schema import Schema
+    from harmonium.data.shards import Shards
 
     if columns and estimator.visible != "auto":
         raise ValueError("--columns and --set visible=... say both what columns are; give one")
+    if isinstance(frame, Shards):
+        _check_out_of_core(estimator, classes)
+        frame = frame.shown() if columns or unknown is not None else None
     visible: Any = read_columns(columns, frame) if columns else estimator.visible
     if unknown not in (None, "error", "missing"):
         raise ValueError(f"--unknown must be error or missing, got {unknown!r}")

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
+from harmonium.data.shards import States
 from harmonium.data.tables import Table, dense_rows
 from harmonium.units.base import Units
 
@@ -35,7 +36,7 @@ _FOLLOWED, _FASTEST = 0.125, 1.0
 
 
 def stiffness(
-    table: Table,
+    table: Table | States,
     weights: NDArray[np.float64] | None,
     rate: float,
     observed: NDArray[np.bool_] | None = None,
@@ -47,10 +48,8 @@ def stiffness(
     Where cells are not `observed`, columns keep their variance, and what two of them share counts
     as far as both are known together: a lower bound, if cells are lost at random.
     """
-    usable = np.arange(table.shape[0]) if weights is None else np.flatnonzero(weights)
     most = min(_MOST_ROWS, max(_FEWEST_ROWS, _MOST_VALUES // max(table.shape[1], 1)))
-    if len(usable) > most:
-        usable = np.sort(np.random.default_rng(0).choice(usable, most, replace=False))
+    usable = _looked_at(table.shape[0], weights, most)
     share = np.full(len(usable), 1.0) if weights is None else weights[usable]
     share = (share / share.sum()).astype(np.float32)
     rows: Any = table[usable] if sparse.issparse(table) else dense_rows(table, usable)
@@ -72,21 +71,30 @@ def stiffness(
 
 
 def followed_rate(
-    table: NDArray[Any],
+    table: Table | States,
     weights: NDArray[np.float64] | None,
     units: Units,
     observed: NDArray[np.bool_] | None = None,
 ) -> float:
     """The rate at which the largest curvature of the units' statistics is 1/8, at most 1: chains
     of tables were seen to follow 1/6 of them and more."""
-    usable = np.arange(len(table)) if weights is None else np.flatnonzero(weights)
-    if len(usable) > _MOST_ROWS:
-        usable = np.sort(np.random.default_rng(0).choice(usable, _MOST_ROWS, replace=False))
-    statistics = units.statistics(torch.from_numpy(table[usable].astype(np.float64))).numpy()
+    usable = _looked_at(table.shape[0], weights, _MOST_ROWS)
+    rows = dense_rows(table, usable).astype(np.float64)
+    statistics = units.statistics(torch.from_numpy(rows)).numpy()
     own = None if weights is None else weights[usable]
     known = None if observed is None else np.repeat(observed[usable], units.widths, axis=1)
     curvature = stiffness(statistics, own, 1.0, known)
     return min(_FASTEST, _FOLLOWED / max(curvature, _FOLLOWED / _FASTEST))
+
+
+def _looked_at(n: int, weights: NDArray[np.float64] | None, most: int) -> NDArray[np.int64]:
+    """The rows that count, or at `most` so many of them, the same ones each time."""
+    usable = None if weights is None else np.flatnonzero(weights)
+    n_usable = n if usable is None else len(usable)
+    if n_usable <= most:
+        return np.arange(n) if usable is None else usable
+    chosen = np.random.default_rng(0).choice(n_usable, most, replace=False)
+    return np.sort(chosen if usable is None else usable[chosen])
 
 
 def _known_deviations(

@@ -19,6 +19,7 @@ from harmonium.data.tables import Table, has_holes
 from harmonium.models.answers import answer
 from harmonium.models.blocks import by_rows
 from harmonium.models.codec import ValueCodec
+from harmonium.models.out_of_core import by_blocks
 from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import SummedOut
 from harmonium.models.rbm.energy import RBMEnergy
@@ -111,6 +112,7 @@ class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted)
         )
         return found.reshape(len(found) // n_each, n_each, *found.shape[1:]).mean(1)
 
+    @by_blocks()
     def transform(self, X: Any) -> NDArray[np.float64]:
         """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``, or E[h given
         v] of hidden units of another kind; of a row with holes the mean over 20 draws of what may

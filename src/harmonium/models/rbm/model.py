@@ -17,20 +17,21 @@ from harmonium.compute.device import device_for
 from harmonium.contract.checks import check_ranges
 from harmonium.contract.words import ColumnKinds
 from harmonium.data.schema import Schema
-from harmonium.data.sequences.alignment import Alignment
-from harmonium.data.tables import Table, check_sample_weight, check_states, has_holes
+from harmonium.data.tables import check_sample_weight
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.learning.record import Observer
-from harmonium.learning.rows import n_rows_of, row_source
+from harmonium.learning.rows import n_rows_of
+from harmonium.learning.sharded import source_of
 from harmonium.models.frames import is_wanted
+from harmonium.models.out_of_core import opened
 from harmonium.models.rbm.attributes import Attributes
 from harmonium.models.rbm.conditional import attributes_given_rows
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.given import given_parameters
 from harmonium.models.rbm.plan import RBMParameters, plan_for, prior_for
-from harmonium.models.rbm.questions import Questions
 from harmonium.models.rbm.ranges import RANGES
+from harmonium.models.rbm.rows import Reading
 from harmonium.models.rbm.start import (
     Start,
     base_bias_of,
@@ -38,20 +39,13 @@ from harmonium.models.rbm.start import (
     check_learner,
     fit_energy,
 )
-from harmonium.models.reading import (
-    keep_names,
-    layout_of,
-    read_holes,
-    reading_of,
-    running_rows,
-    weights_of,
-)
+from harmonium.models.reading import running_rows, weights_of
 from harmonium.units.hidden import HIDDEN
 
 __all__ = ["RBM"]
 
 
-class RBM(Questions):
+class RBM(Reading):
     """P(v) = sum over h of exp((v'Wh + b'v + c'h) / T) / Z, learned by maximum likelihood.
 
     Parameters
@@ -174,7 +168,8 @@ class RBM(Questions):
     # -- learning ------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from rows of 0 and 1, ``(n_samples, n_features)``; arrays may be memory-mapped.
+        """Learn from rows of 0 and 1, ``(n_samples, n_features)``; arrays may be memory-mapped, and
+        rows out of core: all that :class:`~harmonium.Shards` takes, without `y`.
 
         With `y`, a column of labels or a table (frame, dict of columns, array) of yes/no
         attributes, learn P(x, y): a label is one variable of as many states, an attribute
@@ -198,6 +193,7 @@ class RBM(Questions):
         """:meth:`fit`, each of the `observers` being shown a
         :class:`~harmonium.learning.record.Look` whenever the fit looks at itself."""
         self.check_parameters()
+        X = opened(X, y, sample_weight)
         table, observed = self._read_rows(X)
         weights = check_sample_weight(weights_of(X, sample_weight), table)
         self._attributes = None
@@ -218,25 +214,6 @@ class RBM(Questions):
         self._keep_result(result)
         return self
 
-    def _read_rows(self, X: Any) -> tuple[Table, NDArray[np.bool_] | None]:
-        """Rows to learn from as states, and which cells of them are known; None: all."""
-        self._layout = None
-        if is_wanted(X, self.visible):
-            self._layout, table, observed = layout_of(X, self.visible, self.missing)
-            self.n_features_in_ = table.shape[1] + len(self._layout.schema.left_out)
-            keep_names(self, X)
-            return table, observed
-        if self.missing != "at-random":
-            raise ValueError(f"missing={self.missing!r} is for frames, got an array of 0 and 1")
-        blanks = has_holes(X)
-        table = check_states(self, X, reset=True, blanks=blanks)
-        return read_holes(table) if blanks else (table, None)
-
-    def reading_parameters(self, X: Any) -> dict[str, Any]:
-        """Constructor parameters by which a model fitted to some of the rows of `X` reads all of
-        them: the schema of a frame, and the columns in which being missing is a state."""
-        return reading_of(X, self.visible, self.missing) if is_wanted(X, self.visible) else {}
-
     #: What `partial_fit` goes on from; None until it is called, and after `fit`.
     _running: RunningFit | None = None
 
@@ -244,7 +221,8 @@ class RBM(Questions):
         """One pass over these rows at a constant learning rate, from where the model stands.
 
         Chains persist between calls; nothing is held out and nothing averaged. `y` is ignored. Of
-        an alignment calls share columns and alphabet; each is weighed by itself.
+        an alignment calls share columns and alphabet; each is weighed by itself. Rows out of core
+        are checked before, in one more pass.
         """
         self.check_parameters()
         if self.discriminative:
@@ -253,6 +231,7 @@ class RBM(Questions):
                 f"{self.discriminative!r}; use fit"
             )
         first = not hasattr(self, "components_")
+        X = opened(X, None, sample_weight)
         X = running_rows(X, is_wanted(X, self.visible), None if first else self._layout, first)
         if first:
             self._attributes = None
@@ -264,10 +243,7 @@ class RBM(Questions):
                 f"{len(self.components_)} hidden units; partial_fit goes on with them, fit starts "
                 "anew"
             )
-        if isinstance(X, Alignment):
-            table = self._read_rows(X)[0]
-        else:
-            table = check_states(self, X, reset=first)
+        table = self._read_running(X, first)
         weights = check_sample_weight(weights_of(X, sample_weight), table)
         check_learner(self.learner, self._units().sizes, HIDDEN[self.hidden](self.n_components))
         wanted = replace(asked(RBMParameters, vars(self)), validation_fraction=0.0)
@@ -277,7 +253,7 @@ class RBM(Questions):
             self._running = begin_running(wanted, table, start, known)
         elif known is not None:
             self._running.energy.set_parameters(known.parameters())
-        rows = row_source(table, start.device, weights)
+        rows = source_of(table, start.device, weights)
         n_rows = n_rows_of(rows)
         energy = self._running.energy
         assert isinstance(energy, RBMEnergy)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.energy import Chains, Generator
+from harmonium.data.shards import States
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
@@ -22,7 +23,8 @@ from harmonium.learning.learners.base import Learner
 from harmonium.learning.learners.hybrid import Conditional, Hybrid
 from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.record import FitResult, Observer
-from harmonium.learning.rows import RowSource, Split, n_rows_of, row_source
+from harmonium.learning.rows import RowSource, Split, n_rows_of
+from harmonium.learning.sharded import source_of, split_of
 from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.rbm.blank import blank_energy, initial_bias
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, followed_rate, stiffness
@@ -77,7 +79,7 @@ class Start:
 
 def fit_energy(
     wanted: RBMParameters,
-    table: Table,
+    table: Table | States,
     weights: NDArray[np.float64] | None,
     start: Start,
     observers: Sequence[Observer] = (),
@@ -85,7 +87,7 @@ def fit_energy(
     """Learn from a checked table; the result's parameters are the best seen. Of rows with
     unknown cells the likelihood of what is known counts."""
     checkpoint, streams = opened(wanted.checkpoint, wanted.random_state)
-    rows = row_source(table, start.device, weights, start.observed)
+    rows = source_of(table, start.device, weights, start.observed)
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
     n_rows = n_rows_of(rows)
@@ -96,7 +98,7 @@ def fit_energy(
     blank = partial(blank_energy, hidden, start.units, base, start.device)
     energy = blank(streams.noise)
     generator = generator_for(start.device, streams.noise)
-    split = Split.drawn(rows, plan.n_held, streams.split)
+    split = split_of(rows, plan.n_held, streams.split)
     if start.given is None and energy.hidden.separate:
         wanted, plan = tried(wanted, Ground(rows, split, plan, blank, streams.seeds))
     n_kept = n_rows - plan.n_held
@@ -161,18 +163,18 @@ def _begun(
 
 
 def _followed(
-    wanted: RBMParameters, table: Table, weights: NDArray[np.float64] | None, start: Start
+    wanted: RBMParameters, table: Table | States, weights: NDArray[np.float64] | None, start: Start
 ) -> float | None:
     """The rate that chains follow, of tables of labels and bins; None where none is looked for."""
     if wanted.learning_rate != "auto" or not is_grouped(start.units):
         return None
-    return followed_rate(np.asarray(table), weights, start.units, start.observed)
+    return followed_rate(table, weights, start.units, start.observed)
 
 
 def _paced(
     wanted: RBMParameters,
     plan: Plan,
-    table: Table,
+    table: Table | States,
     weights: NDArray[np.float64] | None,
     start: Start,
 ) -> Plan:
@@ -198,10 +200,12 @@ def _paired(
     sides = (energy.n_variables, energy.n_hidden)
     if not may_pair(n_kept, n_held, sides, wanted.time_limit):
         return False
-    return begin_paired(energy, rows.read(split.kept).x, rows.read(split.held).x, seed)
+    return begin_paired(energy, rows.read(split.kept[:]).x, rows.read(split.held).x, seed)
 
 
-def _is_stiff(table: Table, weights: NDArray[np.float64] | None, start: Start, rate: float) -> bool:
+def _is_stiff(
+    table: Table | States, weights: NDArray[np.float64] | None, start: Start, rate: float
+) -> bool:
     """Whether plain chains could not follow steps of this rate."""
     if not isinstance(start.units, Bernoulli):
         return False
@@ -209,7 +213,7 @@ def _is_stiff(table: Table, weights: NDArray[np.float64] | None, start: Start, r
 
 
 def begin_running(
-    wanted: RBMParameters, table: Table, start: Start, energy: RBMEnergy | None
+    wanted: RBMParameters, table: Table | States, start: Start, energy: RBMEnergy | None
 ) -> RunningFit:
     """A running fit of fresh chains, from `energy` or, for None, from nothing learned."""
     source = random_generator(wanted.random_state)

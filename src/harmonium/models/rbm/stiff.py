@@ -21,6 +21,7 @@ from harmonium.contract.energy import Energy, Generator, Metric, Parameters
 from harmonium.learning.ascent import Gaussian
 from harmonium.learning.plan import Plan
 from harmonium.learning.rows import Batch, RowSource, Split
+from harmonium.learning.sharded import in_random_order
 from harmonium.learning.watch import N_PARTICLES, Likelihood
 from harmonium.models.rbm.summed_start import MOST_UNITS, SummedStart, summed_start
 from harmonium.models.rbm.weighted import Weighted
@@ -107,7 +108,7 @@ def rows_to_sum(
     n_visible = rows.read(kept[:1]).x.shape[1]
     n = min(len(kept), most, max(_FEWEST_ROWS, _MOST_VALUES // n_visible))
     if split.kept_weights is None:
-        index = generator.permutation(kept)[:n]
+        index = in_random_order(kept, n, generator)
     else:
         index = kept[systematic_resampling(split.kept_weights, n, generator)]
     batch = rows.read(index)

@@ -1,0 +1,219 @@
+"""Learning from rows out of core: shuffled by piece, and then within a window.
+
+A round goes through the pieces (row groups) in a fresh order; of that stream so many rows as fit
+a window are in memory at a time, and batches are drawn from the window without replacement, until
+it is used up. Every row comes once a round. Rows of one batch are from the pieces of one window:
+where rows of a piece are alike (a table that was sorted) batches vary more than those of a whole
+shuffle, the less the more pieces a window has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harmonium.compute.random import generator_state, restore_generator
+from harmonium.data.shards import States
+from harmonium.data.tables import Table
+from harmonium.learning.checkpoint import State
+from harmonium.learning.rows import Batch, Batches, RowSource, Split, row_source
+
+__all__ = [
+    "AllBut",
+    "Sharded",
+    "Windows",
+    "all_of",
+    "batches_of",
+    "in_random_order",
+    "source_of",
+    "split_of",
+]
+
+#: Bytes of states in a window, and the fewest rows there are in one.
+WINDOW_BYTES, _FEWEST = 2**26, 1000
+
+
+class Sharded(RowSource):
+    """Rows of shards; those asked for by number are read wherever they lie."""
+
+    def __init__(self, table: States, device: torch.device) -> None:
+        self.n_rows, self.weights = len(table), None
+        self.table, self.device = table, device
+
+    def read(self, index: NDArray[np.int64]) -> Batch:
+        return Batch(torch.from_numpy(self.table[index].astype(np.float32)).to(self.device))
+
+    def digest(self, into: Any) -> None:
+        """By what is stored, and in which pieces: these are what is shuffled."""
+        self.table.shards.digest(into)
+
+    @property
+    def window_rows(self) -> int:
+        """Rows of a window."""
+        row = self.table.shape[1] * self.table.dtype.itemsize
+        return max(_FEWEST, WINDOW_BYTES // max(row, 1))
+
+
+class AllBut:
+    """The numbers 0 .. n - 1, but for those `without`, which rise; as an array, but not kept."""
+
+    def __init__(self, n: int, without: NDArray[np.int64]) -> None:
+        self._n, self.without = n, without
+        self._gaps = without - np.arange(len(without))
+
+    def __len__(self) -> int:
+        return self._n - len(self.without)
+
+    def __getitem__(self, chosen: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+        if isinstance(chosen, slice):
+            chosen = np.arange(*chosen.indices(len(self)))
+        return np.asarray(chosen + np.searchsorted(self._gaps, chosen, side="right"))
+
+
+class Windows:
+    """An endless stream of equally sized batches of the rows that are not held out, as
+    :class:`~harmonium.learning.rows.Batches`; see above for their order."""
+
+    def __init__(
+        self,
+        rows: Sharded,
+        without: NDArray[np.int64],
+        batch_size: int,
+        generator: np.random.Generator,
+        *,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if batch_size % world:
+            raise ValueError(f"batch_size must be a multiple of {world} ranks, got {batch_size}")
+        self.rows, self.without, self.batch_size = rows, without, batch_size
+        self.generator, self.rank, self.world = generator, rank, world
+        self._round()
+
+    def _round(self) -> None:
+        self.order = self.generator.permutation(self.rows.table.shards.n_pieces)
+        self._open(0)
+
+    def _open(self, taken: int) -> None:
+        """Stand in the round's stream behind the first rows, of which so many were `taken`."""
+        self._stream = self._blocks(taken)
+        self._left: tuple[int, NDArray[Any]] | None = None
+        self.taken = self.until = taken  # before the window, and behind it
+        self._window = np.empty((0, self.rows.table.shape[1]), self.rows.table.dtype)
+        self._places = np.arange(0)
+        self._before = generator_state(self.generator)
+        self.position = 0
+
+    def _blocks(self, taken: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        shards = self.rows.table.shards
+        for k in self.order:
+            n = shards.piece_rows(int(k))
+            if taken < n:
+                yield from self.rows.table.piece(int(k), taken)
+            taken = max(taken - n, 0)
+
+    def _slide(self) -> None:
+        """To the next window that has rows; to the next round where there is none."""
+        while self.position == len(self._places):
+            if self.until == self.rows.n_rows:
+                self._round()
+            self.taken, self._before = self.until, generator_state(self.generator)
+            self._fill()
+            self._places = self.generator.permutation(len(self._window))
+            self.position = 0
+
+    def _fill(self) -> None:
+        """Read the next window, but for rows held out."""
+        wanted = min(self.rows.window_rows, self.rows.n_rows - self.until)
+        self._window = np.empty((0, 0))  # let go before there is another
+        window = np.empty((wanted, self.rows.table.shape[1]), self.rows.table.dtype)
+        n = 0
+        while wanted:
+            start, block = next(self._stream) if self._left is None else self._left
+            part, rest = block[:wanted], block[wanted:]
+            self._left = (start + len(part), rest) if len(rest) else None
+            low, high = np.searchsorted(self.without, [start, start + len(part)])
+            kept = np.delete(part, self.without[low:high] - start, axis=0)
+            window[n : n + len(kept)] = kept
+            n += len(kept)
+            wanted -= len(part)
+            self.until += len(part)
+        self._window = window[:n]
+
+    def __next__(self) -> Batch:
+        parts, missing = [], self.batch_size
+        while missing:
+            self._slide()
+            places = self._places[self.position : self.position + missing]
+            parts.append(self._window[places])
+            self.position += len(places)
+            missing -= len(places)
+        x = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        own = x[self.rank :: self.world]
+        return Batch(torch.from_numpy(own.astype(np.float32)).to(self.rows.device))
+
+    def state(self) -> State:
+        facts = {"taken": self.taken, "position": self.position, "before": self._before}
+        return State({"order": torch.from_numpy(self.order)}, facts)
+
+    def restore(self, state: State) -> None:
+        self.order = state.tensors["order"].cpu().numpy()
+        restore_generator(self.generator, state.facts["before"])
+        self._open(state.facts["taken"])
+        if state.facts["position"]:
+            self._slide()
+        self.position = state.facts["position"]
+
+
+def source_of(
+    table: Table | States,
+    device: torch.device,
+    weights: NDArray[np.float64] | None = None,
+    observed: NDArray[np.bool_] | None = None,
+) -> RowSource:
+    """:func:`~harmonium.learning.rows.row_source`, of rows out of core too."""
+    if isinstance(table, States):
+        return Sharded(table, device)
+    return row_source(table, device, weights, observed)
+
+
+def split_of(rows: RowSource, n_held: int, generator: np.random.Generator) -> Split:
+    """:meth:`Split.drawn`; of rows out of core without a list of all that are learned from."""
+    if not isinstance(rows, Sharded):
+        return Split.drawn(rows, n_held, generator)
+    held = np.sort(generator.choice(rows.n_rows, n_held, replace=False))
+    return Split(_as_array(AllBut(rows.n_rows, held)), held)
+
+
+def all_of(rows: RowSource) -> Split:
+    """All rows that count to learn from."""
+    if not isinstance(rows, Sharded):
+        return Split(rows.usable(), np.arange(0), rows.usable_weights())
+    return Split(_as_array(AllBut(rows.n_rows, np.arange(0))), np.arange(0))
+
+
+def _as_array(numbers: AllBut) -> Any:
+    """To type checkers what it stands for."""
+    return numbers
+
+
+def batches_of(
+    rows: RowSource, split: Split, batch_size: int, generator: np.random.Generator
+) -> Batches | Windows:
+    """Batches of the rows of `split` to learn from."""
+    if isinstance(rows, Sharded):
+        return Windows(rows, split.held, batch_size, generator)
+    return Batches(rows, split.kept, batch_size, generator, split.kept_weights)
+
+
+def in_random_order(
+    kept: NDArray[np.int64] | AllBut, n: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """`n` of the rows to learn from."""
+    if isinstance(kept, AllBut):
+        return kept[generator.choice(len(kept), n, replace=False)]
+    return generator.permutation(kept)[:n]

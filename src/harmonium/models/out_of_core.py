@@ -1,0 +1,104 @@
+"""Rows out of core to learn from, and questions about them a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from inspect import signature
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from harmonium.compute.random import random_generator
+from harmonium.data.shards import Shards, States, is_shards
+from harmonium.data.tables import check_values
+from harmonium.models.frames import Layout
+
+__all__ = ["by_blocks", "opened", "states_of"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Sparse rows that are dense together.
+_SPARSE_ROWS = 2048
+
+
+def opened(X: Any, y: Any, sample_weight: Any) -> Any:
+    """Rows to learn from: those out of core as :class:`~harmonium.data.shards.Shards`, others as
+    they are. ``ValueError`` for what cannot stand beside rows out of core."""
+    if not is_shards(X):
+        return X
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None:
+            raise ValueError(f"{name} must be None for rows out of core; read them into memory")
+    return Shards.of(X)
+
+
+def states_of(shards: Shards, layout: Layout | None) -> States:
+    """The rows as states of the variables of a `layout`; without, they hold 0 and 1."""
+    if layout is None:
+        return States(shards, _binary, shards.shape[1], 2)
+    names = [column.name for column in layout.columns]
+
+    def encode(block: Any, start: int) -> NDArray[Any]:
+        states = layout.states(block)
+        lost = np.isnan(states)
+        if lost.any():
+            row, j = np.argwhere(lost)[0]
+            raise ValueError(
+                f"X: column {names[j]!r} is missing in row {start + row}; rows out of core are "
+                "learned from whole: say missing='informative', or fit to rows in memory"
+            )
+        return states
+
+    return States(shards, encode, len(names), max(layout.sizes))
+
+
+def _binary(block: Any, start: int) -> NDArray[Any]:
+    if not isinstance(block, np.ndarray):
+        raise TypeError(f"X must be arrays of 0 and 1 (.npy), got a {type(block).__name__}")
+    check_values(block, 2, start=start)
+    return block
+
+
+def by_blocks(*, of_sparse: bool = False) -> Callable[[F], F]:
+    """A question about rows that is put a block at a time where they are out of core, or, if
+    `of_sparse`, sparse: never more is dense, or in memory, than a block and all answers."""
+
+    def made(question: F) -> F:
+        draws = "random_state" in signature(question).parameters
+
+        @wraps(question)
+        def asked(self: Any, X: Any, *args: Any, **named: Any) -> Any:
+            if not (is_shards(X) or (of_sparse and sparse.issparse(X))):
+                return question(self, X, *args, **named)
+            if draws:  # one stream for all blocks
+                default = signature(question).parameters["random_state"].default
+                named["random_state"] = random_generator(named.get("random_state", default))
+            answers = (question(self, block, *args, **named) for block in _blocks(X))
+            if is_shards(X):
+                return _joined(list(answers))
+            return sparse.vstack([sparse.csr_array(one) for one in answers], format="csr")
+
+        return asked  # type: ignore[return-value]
+
+    return made
+
+
+def _blocks(X: Any) -> Iterator[Any]:
+    if is_shards(X):
+        yield from Shards.of(X).blocks()
+        return
+    rows = X.tocsr()
+    for start in range(0, max(rows.shape[0], 1), _SPARSE_ROWS):
+        yield rows[start : start + _SPARSE_ROWS].toarray()
+
+
+def _joined(answers: list[Any]) -> Any:
+    """The answers about all blocks: tables of Arrow's, or arrays."""
+    if not isinstance(answers[0], np.ndarray):
+        import pyarrow as pa
+
+        return pa.concat_tables(answers)
+    return np.concatenate(answers)

@@ -1,0 +1,88 @@
+"""The command line on rows out of core."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from tests.support.cli import run
+
+import harmonium as hm
+
+N = 1200
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("shards")
+    draw = np.random.default_rng(0)
+    kind = draw.integers(0, 2, N)
+    job = np.array(["cook", "smith"])[kind]
+    table = pa.table({"job": job, "pay": 10 * kind + draw.integers(0, 5, N)})
+    (place / "rows").mkdir()
+    for k in range(3):
+        part = table[400 * k : 400 * k + 400]
+        parquet.write_table(part, place / "rows" / f"{k}.parquet", row_group_size=100)
+    words = ["--seed", 0, "--quiet", "--set", "n_components=4", "--set", "n_updates=300"]
+    done = run("fit", place / "rows" / "*.parquet", "-o", place / "m", *words)
+    assert done.returncode == 0, done.stderr
+    assert "job" in done.stdout
+    return place, table
+
+
+def test_scores_are_written_shard_by_shard(folder):
+    place, table = folder
+    out = place / "scores.parquet"
+    done = run("score", place / "m", place / "rows" / "*.parquet", "-o", out, "--json")
+    assert done.returncode == 0, done.stderr
+    scores = parquet.read_table(out)["log_likelihood"].to_numpy()
+    model = hm.load(place / "m")
+    np.testing.assert_array_equal(scores, model.score_samples(table))
+    said = json.loads(done.stdout)
+    assert said["rows"] == N
+    assert said["mean_log_likelihood"] == pytest.approx(scores.mean(), rel=1e-12)
+    assert said["std_error"] == pytest.approx(scores.std(ddof=1) / N**0.5, rel=1e-9)
+    assert parquet.ParquetFile(out).metadata.num_row_groups == 12
+    done = run("score", place / "m", place / "rows", "-o", place / "scores.npy")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(place / "scores.npy")[:, 0], scores)
+
+
+def test_rows_are_filled_shard_by_shard(folder):
+    place, table = folder
+    holes = table.set_column(1, "pay", pa.array([None, *table["pay"].to_pylist()[1:]]))
+    (place / "holes").mkdir()
+    parquet.write_table(holes, place / "holes" / "0.parquet", row_group_size=500)
+    done = run("complete", place / "m", place / "holes", "-o", place / "filled.parquet")
+    assert done.returncode == 0, done.stderr
+    filled = parquet.read_table(place / "filled.parquet")
+    assert filled["pay"].null_count == 0
+    assert filled[1:].equals(table[1:])
+
+
+def test_columns_are_told_as_of_one_file(folder):
+    place, _ = folder
+    words = ["--seed", 0, "--quiet", "--set", "n_updates=50", "--columns", "pay=quantile"]
+    done = run("fit", place / "rows", "-o", place / "told", *words)
+    assert done.returncode == 0, done.stderr
+    assert hm.load(place / "told").schema_["pay"].kind == "quantile"
+
+
+@pytest.mark.parametrize("words", [["--labels", "labels.txt"], ["--model", "boltzmann"]])
+def test_what_is_not_learned_out_of_core_is_said(folder, words, monkeypatch):
+    place, _ = folder
+    monkeypatch.chdir(place)
+    (place / "labels.txt").write_text("a\n" * N)
+    done = run("fit", place / "rows" / "*.parquet", "-o", place / "no", *words)
+    assert done.returncode != 0
+    assert "wants rows in memory" in done.stderr
+
+
+def test_no_files_are_said(folder):
+    place, _ = folder
+    done = run("score", place / "m", place / "none*.parquet")
+    assert done.returncode != 0
+    assert "no file at" in done.stderr
