@@ -144,7 +144,7 @@ def check_same(rows: RowSource, split: Split, plan: Plan, energy: Energy, ranks:
     batch that does not go round. Of many rows some are compared, evenly spread."""
     if plan.batch_size < ranks.world:
         raise ValueError(
-            f"batch_size must be at least {ranks.world}, a row for each rank, got {plan.batch_size}"
+            f"batch_size must be at least {ranks.world}, one a rank, got {plan.batch_size}"
         )
     told = hashlib.sha256(repr((rows.n_rows, plan.batch_size, plan.n_chains)).encode())
     told.update(repr([(k, tuple(v.shape)) for k, v in energy.parameters().items()]).encode())
