@@ -7,6 +7,7 @@ only rank of one, for which nothing here costs anything.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -159,11 +160,11 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            why = str(error).strip().splitlines()
+            # Of gloo's and NCCL's words the first sentence, without the place in their sources.
+            why = re.sub(r"^\[.*?\]:? ", "", str(error).strip()).split(". ")[0]
             raise LostRankError(
                 f"rank {self.rank} of {self.world}: another rank is gone, so the job ends "
-                f"({why[-1] if why else 'no reason given'}); begun again with a checkpoint it "
-                "goes on from its last look"
+                f"({why}); begun again with a checkpoint it goes on from its last look"
             ) from error
 
     # -- random numbers of each rank's own ------------------------------------------------
