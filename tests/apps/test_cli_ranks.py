@@ -24,10 +24,10 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_ranks_fit_one_file_and_one_of_them_speaks(tmp_path: Path) -> None:
     rows = (np.random.default_rng(0).random((80, 5)) < 0.3).astype(np.uint8)
     np.save(tmp_path / "rows.npy", rows)
-    fit = ["fit", "rows.npy", "-o", "model", "--set", "n_components=3", "--set", "n_updates=60"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    fit = "fit rows.npy -o model --set n_components=3 --set n_updates=60 --seed 0 --quiet"
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "harmonium"]
-        + [*fit, "--seed", "0", "--quiet"],
+        [*torchrun, "-m", "harmonium", *fit.split()],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
