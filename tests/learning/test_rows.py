@@ -97,8 +97,12 @@ def test_ranks_share_out_every_batch() -> None:
     for _ in range(7):
         both = np.concatenate([first.next_index(), second.next_index()])
         assert sorted(both) == sorted(whole.next_index())
-    with pytest.raises(ValueError, match="multiple of 3 ranks"):
-        batches(12, 4, rank=0, world=3)
+    whole, *three = batches(12, 4), *(batches(12, 4, rank=r, world=3) for r in range(3))
+    parts = [each.next_index() for each in three]
+    assert [len(part) for part in parts] == [2, 1, 1]
+    assert sorted(np.concatenate(parts)) == sorted(whole.next_index())
+    with pytest.raises(ValueError, match="at least 5, one a rank, got 4"):
+        batches(12, 4, rank=0, world=5)
 
 
 def test_batches_go_on_where_they_stood() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from harmonium.compute.ranks import Ranks
 from harmonium.data.shards import Shards, States
 from harmonium.learning.rows import Batches, Split, row_source
 from harmonium.learning.sharded import (
@@ -108,7 +109,7 @@ def test_a_split_needs_no_list_of_all_rows(rows):
     split = split_of(rows, 12, generator())
     assert isinstance(split.kept, AllBut)
     assert sorted([*split.kept[:], *split.held]) == list(range(N))
-    assert isinstance(batches_of(rows, split, 5, generator()), Windows)
+    assert isinstance(batches_of(rows, split, 5, generator(), Ranks()), Windows)
     assert len(all_of(rows).kept) == N
 
 
@@ -119,6 +120,6 @@ def test_rows_in_memory_are_learned_from_as_they_were():
     np.testing.assert_array_equal(one.kept_weights, [1, 2, 1, 1])
     wanted = Split.drawn(rows, 2, generator())
     np.testing.assert_array_equal(other.kept, wanted.kept)
-    assert isinstance(batches_of(rows, other, 2, generator()), Batches)
+    assert isinstance(batches_of(rows, other, 2, generator(), Ranks()), Batches)
     index = in_random_order(np.arange(9), 4, generator())
     np.testing.assert_array_equal(index, generator().permutation(np.arange(9))[:4])

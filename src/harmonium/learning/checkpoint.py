@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from harmonium.compute.random import generator_state
+from harmonium.compute.ranks import Ranks
 from harmonium.contract.storage import ModelFileError, read_arrays, write_arrays
 from harmonium.contract.warning import warn_caller
 from harmonium.learning.plan import Streams
@@ -112,7 +113,8 @@ class Checkpoint:
         return lambda _: self.write(stage, parts)
 
     def write(self, stage: str, parts: Mapping[str, Part]) -> None:
-        """Put the parts' states into the file, whole or not at all.
+        """Put the parts' states into the file, whole or not at all; of several ranks the first one
+        does, when all have told what is theirs.
 
         Where that cannot be done (a full disk, say) a ``RuntimeWarning`` says so once, an older
         file stays, and the fit goes on.
@@ -123,6 +125,8 @@ class Checkpoint:
             for key, tensor in state.tensors.items():
                 arrays[f"{name}/{key}"] = tensor.detach().cpu().numpy().copy()
             facts[name] = state.facts
+        if Ranks.here().rank:
+            return
         about = {
             "fingerprint": self.fingerprint,
             "seeds": self._seeds,
@@ -164,11 +168,16 @@ class Checkpoint:
 def opened(
     path: str | PathLike[str] | None, random_state: Any
 ) -> tuple[Checkpoint | None, Streams]:
-    """The checkpoint at `path` (None for none), and the streams that the fit is to use."""
-    if path is None:
-        return None, Streams.drawn(random_state)
-    checkpoint = Checkpoint(path)
-    return checkpoint, checkpoint.streams(random_state)
+    """The checkpoint at `path` (None for none), and the streams that the fit is to use; of several
+    ranks those of the first, which alone reads the file."""
+
+    def read() -> tuple[Checkpoint | None, tuple[int, int, int, int]]:
+        checkpoint = None if path is None else Checkpoint(path)
+        drawn = Streams.drawn if checkpoint is None else checkpoint.streams
+        return checkpoint, drawn(random_state).seeds
+
+    checkpoint, seeds = Ranks.here().first(read)
+    return checkpoint, Streams.of(seeds)
 
 
 def _told(value: Any) -> str:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from harmonium.compute import draws
+from harmonium.compute.ranks import Ranks
 from harmonium.contract.energy import Chains, Energy, Generator
 from harmonium.contract.evidence import Evidence
 from harmonium.learning.checkpoint import State
@@ -50,9 +51,13 @@ class Fillings:
 
     ``observed (n_rows, n_variables)`` says which cells are known. Fillings begin at draws from
     the energy's base. Columns that are always known take no memory; others one byte a cell.
+    Of several `ranks` each fills its own rows, and all keep all fillings.
     """
 
-    def __init__(self, observed: Tensor, energy: Energy, generator: Generator) -> None:
+    def __init__(
+        self, observed: Tensor, energy: Energy, generator: Generator, ranks: Ranks | None = None
+    ) -> None:
+        self._ranks = Ranks() if ranks is None else ranks
         self.columns = (~observed).any(0).nonzero().reshape(-1)
         sizes = [energy.sizes[column] for column in self.columns.tolist()]
         kind = torch.uint8 if 0 < min(sizes) and max(sizes) <= 256 else energy.dtype
@@ -65,6 +70,7 @@ class Fillings:
         for part in torch.split(self.drawn, _ROWS_AT_ONCE):
             drawn = energy.base_sample(len(part), generator)
             part.copy_(drawn[:, self.columns].to(part.dtype))
+        self._ranks.copy([self.drawn])
 
     def fill(self, energy: Energy, batch: Batch, generator: Generator) -> Batch:
         """The batch with draws for what is unknown, moved under the energy's present parameters;
@@ -85,7 +91,10 @@ class Fillings:
                 if len(some):
                     rows[some] = move(energy, rows[some], free[some], generator)
             x[with_holes] = rows
-            self._keep(batch.index, x)
+        if len(with_holes) or self._ranks.world > 1:
+            kept = x[:, self.columns].to(self.drawn.dtype)
+            for index, drawn in self._ranks.each((batch.index, kept)):
+                self._keep(index, drawn)
         return Batch(x, batch.weight, batch.observed, batch.index)
 
     def put(self, batch: Batch) -> Tensor:
@@ -99,11 +108,10 @@ class Fillings:
         )
         return x
 
-    def _keep(self, index: np.ndarray, x: Tensor) -> None:
+    def _keep(self, index: np.ndarray, drawn: Tensor) -> None:
         rows, first = np.unique(index, return_index=True)  # of a row met twice, one filling stays
         there = torch.from_numpy(rows).to(self.drawn.device)
-        kept = x[torch.from_numpy(first).to(x.device)]
-        self.drawn[there] = kept[:, self.columns].to(self.drawn.dtype)
+        self.drawn[there] = drawn.to(there.device)[torch.from_numpy(first).to(there.device)]
 
     def state(self) -> State:
         return State({"drawn": self.drawn})

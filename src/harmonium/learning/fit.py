@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from harmonium.compute.progress import FitProgress
+from harmonium.compute.random import generator_state, restore_generator
+from harmonium.compute.ranks import Ranks
 from harmonium.compute.threads import SMALL_PRODUCT, one_thread
 from harmonium.contract.energy import Energy, Generator, Metric
+from harmonium.contract.warning import warn_caller
 from harmonium.learning.ascent import Ascent, Prior, are_finite
 from harmonium.learning.checkpoint import Checkpoint, Part
 from harmonium.learning.climb import Climb
@@ -20,6 +25,7 @@ from harmonium.learning.fillings import Fillings
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import Learner
 from harmonium.learning.learners.pseudo import Pseudo
+from harmonium.learning.parallel import Shared, WatchedByFirst, check_same
 from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.record import FitResult, Look, Observer, Record
 from harmonium.learning.rows import RowSource, Split, n_rows_of
@@ -64,18 +70,71 @@ def fit(
     Of rows with unknown cells the likelihood of what is known is climbed: the learner meets them
     filled (:class:`~harmonium.learning.fillings.Fillings`). Raises ``ValueError`` for these with
     a learner of pseudo-likelihood, whose terms have no such form.
+
+    In a process group of several ranks all of them call this with the same arguments, and learn
+    together (:mod:`harmonium.learning.parallel`); all have the same result. A learner whose chains
+    hang on each other runs on the first rank alone, with a ``RuntimeWarning``.
     """
+    if rows.observed is not None and isinstance(learner, Pseudo):
+        raise ValueError("learner='pseudo' cannot learn from rows with missing cells")
+    ranks = Ranks.here()
+    kept = _Kept(observers, checkpoint, beside)
+    run = partial(_run, ascent, rows=rows, split=split, streams=streams, generator=generator)
+    run = partial(run, watching=watching, kept=kept, verbose=0 if ranks.rank else verbose)
+    if ranks.world == 1:
+        return run(learner, plan=plan, ranks=ranks)
+    plan = ranks.same(plan)
+    check_same(rows, split, plan, ascent.energy, ranks)
+    if not learner.can_share:
+        if not ranks.rank:
+            warn_caller(
+                "a strongly correlated table is learned by chains that carry weights, which are "
+                f"not shared out: rank 0 fits alone, the other {ranks.world - 1} wait",
+                RuntimeWarning,
+            )
+        return ranks.first(lambda: run(learner, plan=plan, ranks=Ranks()))
+    ranks.copy(ascent.state().tensors.values())
+    shared = Shared(learner, ranks)
+    result = run(shared, plan=plan, ranks=ranks)
+    shared.rejoin()
+    return result
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Who is told of a run's looks, and what is kept of it where."""
+
+    observers: Sequence[Observer]
+    checkpoint: Checkpoint | None
+    beside: Mapping[str, Part] | None
+
+
+def _run(
+    ascent: Ascent,
+    learner: Learner,
+    *,
+    rows: RowSource,
+    split: Split,
+    plan: Plan,
+    streams: Streams,
+    generator: Generator,
+    watching: Watching | None,
+    kept: _Kept,
+    verbose: int,
+    ranks: Ranks,
+) -> FitResult:
     fillings = None
     if rows.observed is not None:
-        if isinstance(learner, Pseudo):
-            raise ValueError("learner='pseudo' cannot learn from rows with missing cells")
-        fillings = Fillings(rows.observed, ascent.energy, generator)
-    batches = batches_of(rows, split, plan.batch_size, streams.order)
+        fillings = Fillings(rows.observed, ascent.energy, generator, ranks)
+    batches = batches_of(rows, split, plan.batch_size, streams.order, ranks)
     watch = watch_of(rows, split, plan, watching, streams)
+    if watch is not None and ranks.world > 1:
+        watch = WatchedByFirst(watch, ranks)
     record = Record(ascent.energy.parameters(), watch)
-    trainer = Trainer(ascent, learner, batches, plan, generator, record, fillings)
-    told = list(observers)
-    if checkpoint is not None:
+    generator = ranks.own(generator)
+    trainer = Trainer(ascent, learner, batches, plan, generator, record, fillings, ranks)
+    told = list(kept.observers)
+    if kept.checkpoint is not None:
         parts: dict[str, Part] = {
             "ascent": ascent,
             "learner": learner,
@@ -84,10 +143,10 @@ def fit(
             "trainer": trainer,
             **({} if watch is None else {"watch": watch}),
             **({} if fillings is None else {"fillings": fillings}),
-            **(beside or {}),
+            **(kept.beside or {}),
         }
-        checkpoint.read("learning", parts, ascent.energy.device)
-        told.append(checkpoint.writer("learning", parts))
+        kept.checkpoint.read("learning", parts, ascent.energy.device)
+        told.append(kept.checkpoint.writer("learning", parts))
     small = _is_small(ascent.energy, plan)
     bar = _shown(plan.n_updates, plan.time_limit, verbose)
     with one_thread(trainer.fused or small), bar as show, torch.no_grad():
@@ -103,7 +162,11 @@ def climbed(
     beside: Mapping[str, Part] | None = None,
     verbose: int = 0,
 ) -> FitResult:
-    """Run a climb to its end, from what a `checkpoint` holds of this `stage` of the same fit."""
+    """Run a climb to its end, from what a `checkpoint` holds of this `stage` of the same fit.
+
+    Of several ranks the first one climbs, and all have what it reached: the sums that it takes are
+    over states as much as rows, and no step may differ between ranks.
+    """
     plan, watch = climb.plan, climb.record.watch
     told = list(observers)
     if checkpoint is not None:
@@ -115,8 +178,14 @@ def climbed(
         }
         checkpoint.read(stage, parts, climb.energy.device)
         told.append(checkpoint.writer(stage, parts))
-    with _shown(plan.n_iterations, plan.time_limit, verbose) as bar, torch.no_grad():
-        return climb.run([*bar, *told])
+
+    def run() -> FitResult:
+        with _shown(plan.n_iterations, plan.time_limit, verbose) as bar, torch.no_grad():
+            return climb.run([*bar, *told])
+
+    result = Ranks.here().first(run)
+    climb.energy.set_parameters(result.parameters)
+    return result
 
 
 def _is_small(energy: Energy, plan: Plan) -> bool:
@@ -164,11 +233,17 @@ class RunningFit:
     ) -> None:
         self.energy, self.metric, self.learner = energy, metric, learner
         self.source, self.generator = source, generator
+        self._ranks = ranks = Ranks.here()
+        self._parts = (learner, getattr(learner, "chains", None))
+        if ranks.world > 1:
+            ranks.copy([*energy.parameters().values(), *metric.tensors.values()])
+            restore_generator(source, ranks.same(generator_state(source)))
+            self.generator = ranks.own(generator)
+            self.learner = Shared(learner, ranks)
 
     def is_of(self, learner: str) -> bool:
         """Whether its learner, or the chains that this is made of, is the one of this name."""
-        parts = (self.learner, getattr(self.learner, "chains", None))
-        return any(isinstance(part, LEARNERS[learner]) for part in parts)
+        return any(isinstance(part, LEARNERS[learner]) for part in self._parts)
 
     def learn(self, rows: RowSource, plan: Plan, prior: Prior) -> int:
         """One pass over the rows, at the plan's rate throughout; returns the updates it took.
@@ -178,7 +253,7 @@ class RunningFit:
         """
         ascent = Ascent(self.energy, prior, self.metric)
         before, chains = ascent.state().copy(), self.learner.state().copy()
-        batches = batches_of(rows, all_of(rows), plan.batch_size, self.source)
+        batches = batches_of(rows, all_of(rows), plan.batch_size, self.source, self._ranks)
         n_updates = math.ceil(n_rows_of(rows) / plan.batch_size)
         fused = ascent.fused(self.learner)
         with (

@@ -286,7 +286,7 @@ class Batches:
     Each round visits every row once in a fresh order, or, where rows have weights, a number of
     times whose expectation is proportional to them (systematic resampling). A batch may span
     two rounds, so none is ever short and each row counts the same. Of several ranks with equal
-    generators each is given its own share of every batch.
+    generators each is given its own share of every batch; shares differ by one row at most.
     """
 
     def __init__(
@@ -300,8 +300,8 @@ class Batches:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        if batch_size % world:
-            raise ValueError(f"batch_size must be a multiple of {world} ranks, got {batch_size}")
+        if batch_size < world:
+            raise ValueError(f"batch_size must be at least {world}, one a rank, got {batch_size}")
         self.rows, self.chosen, self.batch_size = rows, chosen, batch_size
         self.generator = generator
         self.rank, self.world = rank, world

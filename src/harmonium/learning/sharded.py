@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from harmonium.compute.random import generator_state, restore_generator
+from harmonium.compute.ranks import Ranks
 from harmonium.data.shards import States
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import State
@@ -88,8 +89,8 @@ class Windows:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        if batch_size % world:
-            raise ValueError(f"batch_size must be a multiple of {world} ranks, got {batch_size}")
+        if batch_size < world:
+            raise ValueError(f"batch_size must be at least {world}, one a rank, got {batch_size}")
         self.rows, self.without, self.batch_size = rows, without, batch_size
         self.generator, self.rank, self.world = generator, rank, world
         self._round()
@@ -202,12 +203,13 @@ def _as_array(numbers: AllBut) -> Any:
 
 
 def batches_of(
-    rows: RowSource, split: Split, batch_size: int, generator: np.random.Generator
+    rows: RowSource, split: Split, batch_size: int, generator: np.random.Generator, ranks: Ranks
 ) -> Batches | Windows:
-    """Batches of the rows of `split` to learn from."""
+    """Batches of the rows of `split` to learn from, of several `ranks` this one's share."""
+    own = {"rank": ranks.rank, "world": ranks.world}
     if isinstance(rows, Sharded):
-        return Windows(rows, split.held, batch_size, generator)
-    return Batches(rows, split.kept, batch_size, generator, split.kept_weights)
+        return Windows(rows, split.held, batch_size, generator, **own)
+    return Batches(rows, split.kept, batch_size, generator, split.kept_weights, **own)
 
 
 def in_random_order(

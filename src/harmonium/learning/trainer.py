@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
-from harmonium.compute.random import generator_state, restore_generator
+from harmonium.compute.ranks import Ranks
 from harmonium.contract.energy import Generator, Parameters
 from harmonium.contract.stopping import StopReason
 from harmonium.learning.ascent import Ascent, are_finite, copied
@@ -34,6 +33,9 @@ class Trainer:
 
     A run that over-learns goes back to its best look once and lets the rate fall to zero from
     there, since what is best at a high rate still has its noise.
+
+    Of several `ranks` all run this loop, in step: `generator` is each one's own, the clock is the
+    first one's, and parameters are made the same once more before each look.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class Trainer:
         generator: Generator,
         record: Record,
         fillings: Fillings | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
+        self.ranks = Ranks() if ranks is None else ranks
         self.ascent, self.learner, self.batches = ascent, learner, batches
         self.plan, self.generator, self.record = plan, generator, record
         self.fillings = fillings
@@ -69,13 +73,17 @@ class Trainer:
 
     def run(self, observers: Sequence[Observer] = ()) -> FitResult:
         """Learn until done, out of time, over-fitting, diverging or interrupted."""
-        started = time.perf_counter() - self.seconds
+        with self.ranks.heeding():
+            return self._run(observers)
+
+    def _run(self, observers: Sequence[Observer]) -> FitResult:
+        started = self.ranks.now() - self.seconds
         reason = None
         try:
             if not self.update:
                 self.record.begin()
             while self.update < self.leg.last:
-                self.seconds = time.perf_counter() - started
+                self.seconds = self.ranks.now() - started
                 share = self.leg.share_of_time(self.seconds, self.plan.time_limit)
                 if share >= 1.0:
                     reason = StopReason.TIME_LIMIT
@@ -83,7 +91,7 @@ class Trainer:
                 rate = self.slowed * self.leg.rate_at(self.update, share)
                 self._step(rate)
                 if self.update >= self.next_look:
-                    self.seconds = time.perf_counter() - started
+                    self.seconds = self.ranks.now() - started
                     if (ended := self._look(rate, observers)) is not None:
                         reason = ended
                         break
@@ -91,7 +99,7 @@ class Trainer:
             reason = StopReason.INTERRUPTED
         if reason is None:
             reason = StopReason.OVERFITTING if self.leg.first else StopReason.DONE
-        self.seconds = time.perf_counter() - started
+        self.seconds = self.ranks.now() - started
         if reason in {StopReason.TIME_LIMIT, StopReason.INTERRUPTED} and self.update:
             self.record.look(self.update, self.average, self._facts(0.0))
         # About a tenth of what the fit has cost.
@@ -128,6 +136,7 @@ class Trainer:
 
     def _look(self, rate: float, observers: Sequence[Observer]) -> StopReason | None:
         """Judge the averaged model, and tell of it; why the run is over, or None."""
+        self.ranks.copy([*self.average.values(), *self.ascent.state().tensors.values()])
         look = self.record.look(self.update, self.average, self._facts(rate))
         if look is None:
             return self._set_back()
@@ -189,7 +198,7 @@ class Trainer:
             "averaged_from": self.averaged_from,
             "leg": self.leg.facts(),
             "at_best": (at_best := self.at_best.state()).facts,
-            "generator": generator_state(self.generator),
+            "generator": self.ranks.states_of(self.generator),
         }
         tensors = {f"average.{name}": value for name, value in self.average.items()}
         return State(tensors | {f"at_best.{k}": v for k, v in at_best.tensors.items()}, facts)
@@ -203,4 +212,4 @@ class Trainer:
         self.averaged_from = state.facts["averaged_from"]
         self.leg = Leg(**state.facts["leg"])
         self.at_best.restore(State(state.group("at_best"), state.facts["at_best"]))
-        restore_generator(self.generator, state.facts["generator"])
+        self.generator = self.ranks.restore(self.generator, state.facts["generator"])

@@ -15,6 +15,7 @@ while a model learns.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -85,6 +86,23 @@ class ReplicaState:
         rejections, trials = tensors["rejections"].cpu().numpy()
         betas = tensors["betas"].cpu().numpy()
         return cls(tensors["replicas"], betas, rejections, trials, int(tensors["parity"]))
+
+    def chains(self, chosen: slice) -> ReplicaState:
+        """Some of the sets of replicas, on the same ladder."""
+        sets = self.x.reshape(len(self.betas), self.n_chains, -1)[:, chosen]
+        return replace(self, x=sets.reshape(-1, self.x.shape[1]).clone())
+
+    @classmethod
+    def interleaved(cls, parts: Sequence[ReplicaState]) -> ReplicaState:
+        """Sets of several states in turn, on the ladder of the first: each rung takes over the
+        replicas of the nearest one of their own."""
+        first, n_variables = parts[0], parts[0].x.shape[1]
+        shape = (len(first.betas), sum(part.n_chains for part in parts), n_variables)
+        whole = first.x.new_empty(shape)
+        for i, part in enumerate(parts):
+            rungs = part.x.reshape(len(part.betas), part.n_chains, -1)
+            whole[:, i :: len(parts)] = rungs[_nearest(part.betas, first.betas)]
+        return replace(first, x=whole.reshape(-1, n_variables))
 
 
 @dataclass(frozen=True)
@@ -169,13 +187,18 @@ def _moved(state: ReplicaState) -> ReplicaState:
     old = state.betas
     betas = np.interp(np.linspace(0.0, barrier[-1], wanted), barrier, old)
     betas[0], betas[-1] = 0.0, 1.0
-    nearest = np.abs(old[None, :] - betas[:, None]).argmin(1)
-    nearest[-1] = len(old) - 1
     rungs = state.x.reshape(len(old), state.n_chains, -1)
     return replace(
         state,
-        x=torch.cat([rungs[rung] for rung in nearest.tolist()]),
+        x=torch.cat([rungs[rung] for rung in _nearest(old, betas)]),
         betas=betas,
         rejections=np.zeros(wanted - 1),
         trials=np.zeros(wanted - 1),
     )
+
+
+def _nearest(old: Array, betas: Array) -> list[int]:
+    """For each of the `betas` the rung of an old ladder that is nearest; the last for the last."""
+    nearest = np.abs(old[None, :] - betas[:, None]).argmin(1)
+    nearest[-1] = len(old) - 1
+    return [int(rung) for rung in nearest]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from harmonium.apps.cli import options
+from harmonium.apps.cli.ranks import on_ranks
 from harmonium.apps.facts import written_facts
 from harmonium.contract.registry import MODELS, Entry, by_command
 
@@ -98,13 +99,20 @@ def fit(
     chosen = _chosen(known, {"n_levels": levels, "random_state": seed, "missing": missing}, entry)
     estimator.set_params(verbose=0 if quiet else 1, **chosen, **_set(known, set_))
     told = {"columns": columns, "unknown": unknown, "alphabet": alphabet, "max_gaps": max_gaps}
-    rows = _rows(entry, estimator, data, key, labels is not None, told)
-    weight = None if weights is None else _weights(weights, rows)
-    if labels is not None:
-        _fit_classes(estimator, rows, read_labels(labels, labels_key), out, weight)
-        return
-    y = None if attributes is None else read_attributes(attributes, labels_key)
-    _keep(estimator.fit(rows, y, *([] if weight is None else [weight])), entry, out)
+    with on_ranks(entry) as writes:
+        if not writes:
+            estimator.set_params(verbose=0)
+        rows = _rows(entry, estimator, data, key, labels is not None, told)
+        weight = None if weights is None else _weights(weights, rows)
+        if labels is not None:
+            target = read_labels(labels, labels_key)
+            _fit_classes(estimator, rows, target, out if writes else None, weight)
+            return
+        y = None if attributes is None else read_attributes(attributes, labels_key)
+        fitted = estimator.fit(rows, y, *([] if weight is None else [weight]))
+        if writes:
+            _keep(fitted, entry, out)
+        _tell_interrupted([fitted])
 
 
 def _rows(
@@ -217,7 +225,6 @@ def _keep(fitted: Any, entry: Entry, out: str) -> None:
     schema = getattr(fitted, "schema_", None)
     if schema is not None:
         print(f"columns:\n{schema}")
-    _tell_interrupted([fitted])
 
 
 def _tell_interrupted(fitted: list[Any]) -> None:
@@ -270,10 +277,11 @@ def _set(known: Collection[str], words: list[str] | None) -> dict[str, Any]:
     return parameters
 
 
-def _fit_classes(estimator: Any, rows: Any, labels: Any, out: str, weight: Any) -> None:
+def _fit_classes(estimator: Any, rows: Any, labels: Any, out: str | None, weight: Any) -> None:
     from harmonium.questions.classify import BayesClassifier
 
     classifier = BayesClassifier(estimator).fit(rows, labels, weight)
-    classifier.save(out)
+    if out is not None:
+        classifier.save(out)
     print(f"{out}: {len(classifier.classes_)} classes of {len(labels)} rows")
     _tell_interrupted(classifier.estimators_)

@@ -16,6 +16,7 @@ from harmonium.apps.cli.fit import fit
 from harmonium.apps.cli.models import models
 from harmonium.apps.cli.odd import odd
 from harmonium.apps.cli.play import play
+from harmonium.apps.cli.ranks import check_command
 from harmonium.apps.cli.sample import sample
 from harmonium.apps.cli.serve import serve
 
@@ -38,6 +39,7 @@ def _tell_version(asked: bool) -> None:
 
 @app.callback()
 def _common(
+    ctx: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -46,6 +48,7 @@ def _common(
     ] = False,
 ) -> None:
     """What stands before the commands; the text of the help is the app's own."""
+    check_command(ctx.invoked_subcommand)
 
 
 for _command in (

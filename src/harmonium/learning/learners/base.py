@@ -23,7 +23,12 @@ __all__ = ["ChainLearner", "Learner"]
 
 class Learner(ABC):
     """Half of an update: expectations under data and model. The other half is the step
-    (:meth:`harmonium.learning.ascent.Ascent.step`), so that ranks can average in between."""
+    (:meth:`harmonium.learning.ascent.Ascent.step`), so that ranks can average in between.
+
+    The tensors of its :meth:`state` have a chain a row, so that ranks can share them out."""
+
+    #: Whether chains can be shared out to ranks: what each does hangs on no other chain.
+    can_share = True
 
     @classmethod
     @abstractmethod

@@ -57,6 +57,9 @@ class Hybrid(Learner):
     conditional: Conditional
     share: float
 
+    def __post_init__(self) -> None:
+        self.can_share = self.learner.can_share
+
     @classmethod
     def start(cls, energy: Energy, plan: Plan, generator: Generator) -> Self:
         """There is no hybrid of nothing: it is made of a learner that has started."""

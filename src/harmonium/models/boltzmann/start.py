@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from harmonium.compute.random import generator_for, random_generator
+from harmonium.compute.ranks import Ranks
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import Checkpoint, opened
 from harmonium.learning.climb import ClimbPlan
@@ -67,8 +68,9 @@ def fit_energy(
     began = time.perf_counter()
     with torch.no_grad():
         cross_validated(ground, start)
+    ground.precision = Ranks.here().same(ground.precision)
     if wanted.learner == "pseudo":
-        return fit_pseudo(ground, start, checkpoint, observers)
+        return _pseudo(ground, start, checkpoint, observers)
     if wanted.learner == "exact":
         return _exact(ground, start, checkpoint, observers)
     energy = ground.blank(start)
@@ -98,6 +100,20 @@ def fit_energy(
         checkpoint=checkpoint,
         verbose=wanted.verbose,
     )
+    energy.set_parameters(result.parameters)
+    return result, energy
+
+
+def _pseudo(
+    ground: Ground, start: Start, checkpoint: Checkpoint | None, observers: Sequence[Observer]
+) -> tuple[FitResult, BoltzmannEnergy]:
+    """Every variable's regression, on the first of several ranks alone."""
+
+    def work() -> FitResult:
+        return fit_pseudo(ground, start, checkpoint, observers)[0]
+
+    result = Ranks.here().first(work)
+    energy = ground.blank(start)
     energy.set_parameters(result.parameters)
     return result, energy
 

@@ -47,6 +47,8 @@ class Weighted(Learner):
     log_weights: Tensor
     log_masses: Tensor
     n_gibbs: int = 1
+    # Steps go as far as the weights of all chains together allow.
+    can_share = False
 
     @classmethod
     def start(cls, energy: Energy, plan: Plan, generator: Generator) -> Self:
