@@ -232,6 +232,21 @@ def test_a_pruned_chain_that_never_ends(tmp_path: Path) -> None:
     assert_normalised(hm.NGram.from_arpa(path).prune(0.1), 2)
 
 
+def test_chains_without_longer_n_grams(tmp_path: Path) -> None:
+    """A file may promise a length and hold none of it; a chain may have single words alone."""
+    path = tmp_path / "m.arpa"
+    path.write_text(
+        "\\data\\\nngram 1=4\nngram 2=1\nngram 3=0\n\n\\1-grams:\n-1 <unk>\n0 <s> 0\n"
+        "-1 </s>\n-0.1 a 0\n\n\\2-grams:\n-0.2 <s> a 0\n\n\\3-grams:\n\n\\end\\\n"
+    )
+    for model in (hm.NGram.from_arpa(path), hm.NGram(1).fit([["a", "a", "b"]])):
+        assert_normalised(model.prune(0.0), 1)
+        assert_normalised(model.quantise(), 1)
+        mixed = hm.NGram.interpolate([model, model], [0.5, 0.5])
+        assert_normalised(mixed, 1)
+        assert sum(model.prune(1e9).n_ngrams_) == model.n_ngrams_[0]
+
+
 def test_wrong_pruning_is_refused() -> None:
     model = hm.NGram(3).fit(random_texts(1))
     mixed = hm.NGram.interpolate([model], [1.0])

@@ -174,6 +174,8 @@ def test_engines_count_the_same(model: hm.NGram, engine: str) -> None:
     other = hm.NGram(3, engine=engine).fit(TEXTS)
     assert other.n_ngrams_ == model.n_ngrams_
     np.testing.assert_array_equal(other.score_samples(TEXTS), model.score_samples(TEXTS))
+    for name, array in model.to_state()[0].items():  # all that a model's file holds
+        np.testing.assert_array_equal(other.to_state()[0][name], array)
 
 
 def test_long_texts_move_to_the_disk(model: hm.NGram, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def without(trie: Trie, kept: NDArray[np.bool_]) -> tuple[Trie, NDArray[np.int64
     """The chain of the n-grams `kept` (see :func:`closed`), normalised; and each node's new
     number, -1 where it is gone."""
     number = np.where(kept, np.cumsum(kept) - 1, -1)
-    sizes = np.add.reduceat(kept.astype(np.int64), trie.level_starts[:-1])
+    sizes = np.diff(np.concatenate([[0], np.cumsum(kept)])[trie.level_starts])
     sizes = sizes[: np.flatnonzero(sizes)[-1] + 1]  # without lengths that have no n-grams left
     fewer = Trie(
         trie.word[kept],
