@@ -119,3 +119,9 @@ def test_sparse_rows_are_filled_a_block_at_a_time():
         assert sparse.issparse(found)
         wanted = model.complete(X, how=how, random_state=0)
         np.testing.assert_array_equal(found.toarray(), wanted)
+
+
+def test_what_wants_rows_in_memory_says_so(model, folder):
+    for X in (str(folder), hm.Shards(folder)):
+        with pytest.raises(ValueError, match="wanted a table in memory"):
+            hm.BoltzmannMachine().fit(X)

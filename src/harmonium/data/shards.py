@@ -187,12 +187,22 @@ class States:
     def piece(self, k: int, first: int = 0) -> Iterator[tuple[int, NDArray[Any]]]:
         """As :meth:`Shards.piece`."""
         for start, block in self.shards.piece(k, first):
-            try:
-                states = self._encode(block, start)
-            except ValueError as error:
-                where = f"in {len(block)} rows from {self.shards.where(start)}"
-                raise ValueError(f"{error} ({where})") from None
-            yield start, states.astype(self.dtype)
+            yield start, self._encoded(block, start)
+
+    def _encoded(self, block: Any, start: int) -> NDArray[Any]:
+        try:
+            return self._encode(block, start).astype(self.dtype)
+        except ValueError as error:
+            where = f"in {len(block)} rows from {self.shards.where(start)}"
+            raise ValueError(f"{error} ({where})") from None
+
+    def _some(self, block: Any, start: int, index: NDArray[np.int64]) -> NDArray[Any]:
+        """Rows of a block alone, which is quicker; what is wrong with one is said by its number
+        in the whole block."""
+        try:
+            return self._encode(_rows(block, index), start).astype(self.dtype)
+        except ValueError:
+            return self._encoded(block, start)[index]
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """All rows in order."""
@@ -205,9 +215,10 @@ class States:
         found = np.empty((len(numbers), self.shape[1]), self.dtype)
         rising = numbers[order]
         for k, low, high, begin in self.shards.places(rising):
-            for start, states in self.piece(k, int(rising[low]) - begin):
-                stop = low + int(np.searchsorted(rising[low:high], start + len(states)))
-                found[order[low:stop]] = states[rising[low:stop] - start]
+            for start, block in self.shards.piece(k, int(rising[low]) - begin):
+                stop = low + int(np.searchsorted(rising[low:high], start + len(block)))
+                if low < stop:
+                    found[order[low:stop]] = self._some(block, start, rising[low:stop] - start)
                 low = stop
                 if low == high:
                     break

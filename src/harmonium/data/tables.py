@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from harmonium.data.missing import is_missing
+from harmonium.data.shards import is_shards
 
 __all__ = [
     "Table",
@@ -66,6 +67,11 @@ def check_states(
 
     Raises ``ValueError`` naming the first bad value, ``TypeError`` for what is no table at all.
     """
+    if is_shards(X):
+        raise ValueError(
+            f"X: wanted a table in memory, got {type(X).__name__}; hm.RBM learns from rows out of "
+            "core, energy models score, transform, complete and correct them"
+        )
     X = _without_tensors(X)  # frames keep their columns' names until they are checked
     table = validate_data(
         estimator,

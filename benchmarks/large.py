@@ -1,0 +1,174 @@
+"""Rows out of core and sparse rows: what memory they take above the interpreter, and what time.
+
+    python -m benchmarks.large [--gigabytes 4] [--rows 1000000]
+
+Wants disk for the table, of `gigabytes` at a byte a cell (arrays) and at eight bytes a number
+(Parquet, whose file is smaller). Each case runs in a process of its own; its peak is beside that
+of the same process after a small fit and a score. Time of an update out of core is beside that of
+the same fit of 20,000 of the rows in memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import harmonium as hm
+
+WIDTH, COLUMNS = 800, 50
+UPDATES = 2000
+
+
+def _peak() -> float:
+    """Peak of memory so far, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _bits(draw: np.random.Generator, n: int) -> np.ndarray:
+    packed = np.frombuffer(draw.bytes(n * WIDTH // 8), dtype=np.uint8)
+    rows = np.unpackbits(packed).reshape(n, WIDTH)
+    rows[:, 1::2] &= rows[:, ::2]
+    return rows
+
+
+def _frame(draw: np.random.Generator, n: int) -> Any:
+    import pyarrow as pa
+
+    group = draw.integers(0, 3, n)
+    columns: dict[str, Any] = {}
+    for j in range(COLUMNS):
+        if j % 2:
+            columns[f"n{j}"] = np.round(draw.normal(20 * group, 10)).astype(np.int64)
+        else:
+            columns[f"c{j}"] = np.array(["low", "mid", "high"])[
+                (group + draw.integers(0, 2, n)) % 3
+            ]
+    return pa.table(columns)
+
+
+def _write(kind: str, folder: Path, gigabytes: float) -> float:
+    """The table in shards; its size at the bytes a cell above, GiB."""
+    from pyarrow import parquet
+
+    draw, size, k = np.random.default_rng(0), 0, 0
+    while size < gigabytes * 2**30:
+        if kind == "arrays":
+            rows = _bits(draw, 200_000)
+            np.save(folder / f"{k:04d}.npy", rows)
+            size += rows.nbytes
+        else:
+            parquet.write_table(_frame(draw, 200_000), folder / f"{k:04d}.parquet")
+            size += 200_000 * COLUMNS * 8
+        k += 1
+    return size / 2**30
+
+
+def _out_of_core(kind: str, folder: str) -> dict[str, float]:
+    draw = np.random.default_rng(1)
+    make = _bits if kind == "arrays" else _frame
+    settings: dict[str, Any] = {"n_components": 100, "n_updates": UPDATES, "random_state": 0}
+    settings |= {"weight_decay": 1e-3, "smoothing": 1e-3, "learning_rate": 0.05}
+    model, rows = hm.RBM(**settings), make(draw, 20_000)
+    in_memory = _seconds(partial(model.fit, rows))
+    model.score(rows)
+    del rows
+    before, shards = _peak(), hm.Shards(folder)
+    through = _seconds(lambda: [None for _ in shards.blocks()])
+    fit = _seconds(lambda: model.fit(shards))
+    n_scored = min(len(shards), 200_000)
+    files = sorted(Path(folder).iterdir())[: max(1, n_scored // 200_000)]
+    score = _seconds(lambda: [model.score_samples(one) for one in files])
+    return {
+        "rows": len(shards),
+        "a pass, s": through,
+        "fit in memory, s": in_memory,
+        "fit, s": fit,
+        "rows scored a second": 200_000 * len(files) / score,
+        "peak above, MiB": _peak() - before,
+    }
+
+
+def _sparse(n: int) -> dict[str, float]:
+    """Rows of 2,000 columns with ten ones each, and the same fit of dense rows."""
+    from scipy import sparse
+
+    draw, width = np.random.default_rng(0), 2000
+    settings: dict[str, Any] = {"n_components": 100, "n_updates": UPDATES, "random_state": 0}
+    model = hm.RBM(**settings)
+    few = (draw.random((20_000, width)) < 0.005).astype(np.uint8)
+    dense = _seconds(partial(model.fit, few))
+    model.score(few[:2000])
+    del few
+    before = _peak()
+    places = np.sort(draw.integers(0, width, (n, 10), dtype=np.int32), axis=1)
+    ends = np.arange(0, 10 * n + 1, 10)
+    X = sparse.csr_array((np.ones(10 * n, np.uint8), places.ravel(), ends), shape=(n, width))
+    X.sum_duplicates()
+    X.data[:] = 1
+    with tempfile.TemporaryDirectory() as folder:
+        model.set_params(checkpoint=f"{folder}/fit")
+        fit = _seconds(lambda: model.fit(X))
+    score = _seconds(lambda: model.score_samples(X))
+    holes = X.astype(np.float64)
+    holes.data[::1001] = np.nan
+    complete = _seconds(lambda: model.complete(holes))
+    return {
+        "rows": n,
+        "fit of 20,000 dense rows, s": dense,
+        "fit, s": fit,
+        "rows scored a second": n / score,
+        "rows completed a second": n / complete,
+        "peak above, MiB": _peak() - before,
+    }
+
+
+def _in_a_process(*words: object) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.large", *map(str, words)]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gigabytes", type=float, default=4.0)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--case", nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.case:
+        kind, what = given.case
+        found = _sparse(int(what)) if kind == "sparse" else _out_of_core(kind, what)
+        print(json.dumps(found))
+        return
+    for kind in ("arrays", "parquet"):
+        with tempfile.TemporaryDirectory() as folder:
+            size = _write(kind, Path(folder), given.gigabytes)
+            found = _in_a_process("--case", kind, folder)
+        print(f"-- {kind}, {size:.1f} GiB")
+        _show(found)
+    print("-- sparse rows, 2,000 columns, ten ones a row")
+    _show(_in_a_process("--case", "sparse", given.rows))
+
+
+def _show(found: dict[str, float]) -> None:
+    for name, value in found.items():
+        print(f"{name:<28} {value:12,.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
