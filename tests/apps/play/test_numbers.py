@@ -296,3 +296,14 @@ def test_the_generator_is_even_and_seeded(ask: Ask) -> None:
     counts = np.histogram(draws, bins=50, range=(0, 1))[0]
     assert ((counts - 400) ** 2 / 400).sum() < 120  # chi-square, 49 degrees: below 1e-5 by chance
     assert abs(np.corrcoef(draws[1:], draws[:-1])[0, 1]) < 0.04
+
+
+@pytest.mark.parametrize("critic", ["liked", "disliked"])
+def test_codes_are_written_as_they_are_read(critic: str, tmp_path: Path) -> None:
+    path = Path(chains.__file__).parent / "critics" / f"{critic}.gz"
+    codes = chains.read_codes(path)
+    assert {len(gram) for gram in codes} == {1, 2, 3}
+    assert 0 <= min(codes.values()) <= max(codes.values()) <= 255
+    chains.write_codes(codes, tmp_path / "again.gz")
+    assert chains.read_codes(tmp_path / "again.gz") == codes
+    assert path.stat().st_size < 60_000

@@ -59,7 +59,7 @@ def latents() -> dict[str, Any]:
         (8, 8),
         unseen[first],
         model.score_samples(unseen),
-        what="real digits, unseen in learning,",
+        what="unseen real digits",
         begin=3,
         pack=eight_bits,
     )
