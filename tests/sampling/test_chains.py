@@ -23,6 +23,7 @@ from harmonium.sampling.annealing import annealed_importance_sampling
 from harmonium.sampling.gibbs import run_chains
 from harmonium.sampling.tempering import ReplicaExchange, ReplicaState
 from harmonium.units.base import Units
+from harmonium.units.mixed import Mixed
 
 N = 20_000
 N_SWEEPS = 15
@@ -232,8 +233,9 @@ def test_every_energy_and_every_kind_of_unit_is_among_them() -> None:
                 import_module(module.name)
     energies = [small_energy(name).energy for name in MAKERS]
     assert {type(energy) for energy in energies} == _below(Energy)
-    units = {type(energy.units) for energy in energies if hasattr(energy, "units")}
-    assert units == _below(Units)
+    layers = [energy.units for energy in energies if hasattr(energy, "units")]
+    beside = [part for layer in layers if isinstance(layer, Mixed) for part in layer.parts]
+    assert {type(units) for units in (*layers, *beside)} == _below(Units)
 
 
 def _below(parent: type) -> set[type]:
