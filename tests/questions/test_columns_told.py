@@ -47,7 +47,7 @@ def test_labels_by_substitution_and_by_holes_agree(model, people):
 def test_masses_of_a_number_sum_to_one(model, people):
     column = model.schema_["pay"]
     step = column.resolution
-    width = max(step, 0.02 * column.centres().std())
+    width = max(step, column.grain)
     grid = np.arange(column.low - 5 * width, column.high + 5 * width, width)
     rows = {"job": ["cook"] * len(grid), "pay": grid.tolist(), "ok": [True] * len(grid)}
     mass = np.exp(cell_log_proba(model, rows)[:, model.schema_.names.index("pay")])

@@ -12,6 +12,15 @@ How: TypeAlias = Literal["mode", "mean", "sample"]
 #: What columns are: looked at, one kind for all, or kinds and categories by column; a Schema is a
 #: mapping to type checkers.
 ColumnKinds: TypeAlias = (
-    Literal["auto", "bernoulli", "categorical", "ordinal", "count", "quantile", "identifier"]
+    Literal[
+        "auto",
+        "bernoulli",
+        "categorical",
+        "ordinal",
+        "count",
+        "quantile",
+        "gaussian",
+        "identifier",
+    ]
     | Mapping[str, Any]
 )

@@ -71,7 +71,7 @@ def by_blocks(*, of_sparse: bool = False) -> Callable[[F], F]:
 
         @wraps(question)
         def asked(self: Any, X: Any, *args: Any, **named: Any) -> Any:
-            if not (is_shards(X) or (of_sparse and sparse.issparse(X))):
+            if not (_is_out_of_core(self, X) or (of_sparse and sparse.issparse(X))):
                 return question(self, X, *args, **named)
             if draws:  # one stream for all blocks
                 default = signature(question).parameters["random_state"].default
@@ -84,6 +84,12 @@ def by_blocks(*, of_sparse: bool = False) -> Callable[[F], F]:
         return asked  # type: ignore[return-value]
 
     return made
+
+
+def _is_out_of_core(model: Any, X: Any) -> bool:
+    """Whether `X` are rows out of core to the model: to one of sequences a word is a sequence."""
+    family = getattr(getattr(model, "schema_", None), "family", None)
+    return is_shards(X) and not (isinstance(X, str) and family is not None)
 
 
 def _blocks(X: Any) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from tests.support.rbm_oracle import RBMOracle, random_rbm
 
 import harmonium as hm
 from harmonium.learning import fit as learning
-from harmonium.learning import watch
+from harmonium.learning import sharded, watch
 from harmonium.learning.ascent import Ascent, Moments
 from harmonium.learning.rows import Batches
 
@@ -155,12 +155,12 @@ def test_rows_held_out(n_rows, n_held, monkeypatch):
     """Those that are watched are not learned from: a tenth, at most 2,000."""
     learned = []
 
-    class Seen(learning.Batches):
-        def __init__(self, rows, chosen, *rest):
+    class Seen(Batches):
+        def __init__(self, rows, chosen, *rest, **named):
             learned.append(len(chosen))
-            super().__init__(rows, chosen, *rest)
+            super().__init__(rows, chosen, *rest, **named)
 
-    monkeypatch.setattr(learning, "Batches", Seen)
+    monkeypatch.setattr(sharded, "Batches", Seen)
     X = np.random.default_rng(0).integers(0, 2, (n_rows, 3))
     quick(n_components=2, n_updates=1).fit(X)
     assert learned == [n_rows - n_held]
