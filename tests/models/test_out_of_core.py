@@ -125,3 +125,5 @@ def test_what_wants_rows_in_memory_says_so(model, folder):
     for X in (str(folder), hm.Shards(folder)):
         with pytest.raises(ValueError, match="wanted a table in memory"):
             hm.BoltzmannMachine().fit(X)
+        with pytest.raises(ValueError, match="wanted images in memory"):
+            hm.GridMRF(n_levels=2).fit(X)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harmonium.data.pieces import ENDINGS, Piece, pieces_of_dataset, pieces_of_file, spilled
 
-__all__ = ["Shards", "States", "is_shards", "looks_like_shards"]
+__all__ = ["Shards", "States", "check_in_memory", "is_shards", "looks_like_shards"]
 
 #: Cells of one block; bounds memory, however many rows there are.
 _BLOCK_CELLS, _MOST_ROWS = 2**21, 2**16
@@ -31,6 +31,15 @@ def is_shards(X: Any) -> bool:
     if isinstance(X, str | PathLike | Shards):
         return True
     return _is_of(X, "pyarrow.dataset", "Dataset") or _is_of(X, "polars", "LazyFrame")
+
+
+def check_in_memory(X: Any, wanted: str) -> None:
+    """``ValueError`` for rows out of core, where only what is `wanted` in memory is learned."""
+    if is_shards(X):
+        raise ValueError(
+            f"X: wanted {wanted} in memory, got {type(X).__name__}; hm.RBM learns from rows out of "
+            "core, energy models score, transform, complete and correct them"
+        )
 
 
 def _is_of(X: Any, module: str, name: str) -> bool:

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from harmonium.data.missing import is_missing
-from harmonium.data.shards import is_shards
+from harmonium.data.shards import check_in_memory
 
 __all__ = [
     "Table",
@@ -67,11 +67,7 @@ def check_states(
 
     Raises ``ValueError`` naming the first bad value, ``TypeError`` for what is no table at all.
     """
-    if is_shards(X):
-        raise ValueError(
-            f"X: wanted a table in memory, got {type(X).__name__}; hm.RBM learns from rows out of "
-            "core, energy models score, transform, complete and correct them"
-        )
+    check_in_memory(X, "a table")
     X = _without_tensors(X)  # frames keep their columns' names until they are checked
     table = validate_data(
         estimator,

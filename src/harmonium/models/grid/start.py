@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harmonium.compute.random import random_generator
 from harmonium.data.patches import random_patches
+from harmonium.data.shards import check_in_memory
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.energy import GridEnergy, level_hats
@@ -100,6 +101,7 @@ def split_colours(
 ) -> tuple[Any, NDArray[np.float64] | None]:
     """Pictures with colours, in a stack or in a list of all of them, as their channels, each of
     which counts as much as the others; others as they are."""
+    check_in_memory(X, "images")
     shapes = [np.shape(image) for image in X]
     coloured = [len(shape) == 3 and shape[2] == 3 for shape in shapes]
     if not any(coloured):
