@@ -44,7 +44,7 @@ def with_finer_bins(decided: Mapping[str, T], cells: Mapping[str, Cells]) -> dic
         if share <= _TOLD and isinstance(column, Measured):
             values = cells[name].values
             widest = max(share, _NARROWEST) * float(np.nanstd(values))
-            found[name] = type(column).fit(name, values, widest)  # type: ignore[assignment]
+            found[name] = column.finer(values, widest)  # type: ignore[assignment]
     return found
 
 

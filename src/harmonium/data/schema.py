@@ -50,8 +50,9 @@ class Schema:
         handle_unknown: str = "error",
         family: Family | None = None,
     ) -> None:
-        self._decided, self._forms = dict(columns), dict(forms)
+        self._plain, self._forms = dict(columns), dict(forms)
         self._library, self._frame, self.family = library, frame, family
+        self._decided = self._plain if frame is None else with_finer_bins(self._plain, frame)
         self.handle_unknown = handle_unknown
 
     @classmethod
@@ -89,9 +90,8 @@ class Schema:
                 f"visible must be 'auto', one of {KINDS} or a dict of columns, got {visible!r}"
             )
         found = {name: decide(one, wanted.get(name), handle_unknown) for name, one in cells.items()}
-        decided = with_finer_bins(found, cells)
         forms = {name: one.form for name, one in cells.items()}
-        return cls(decided, forms, library, cells, handle_unknown)
+        return cls(found, forms, library, cells, handle_unknown)
 
     @property
     def handle_unknown(self) -> str:
@@ -114,8 +114,8 @@ class Schema:
                 "schema holds no frame any more; wanted Schema.infer(frame, "
                 f"visible={{{name!r}: {wanted!r}}})"
             )
-        self._decided[name] = decide(self._frame[name], wanted, self.handle_unknown)
-        self._decided = with_finer_bins(self._decided, self._frame)
+        self._plain[name] = decide(self._frame[name], wanted, self.handle_unknown)
+        self._decided = with_finer_bins(self._plain, self._frame)
 
     def refusal(self, name: Any) -> str:
         """What a question about a column that is not modelled is told: that it was left out, why

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Self
 
 import numpy as np
@@ -19,11 +18,11 @@ class Count(Measured):
     kind = "count"
 
     @classmethod
-    def fit(cls, name: str, values: Array, widest: float = math.inf) -> Self:
+    def fit(cls, name: str, values: Array) -> Self:
         broken = np.flatnonzero(~np.isnan(values) & (values != np.round(values)))
         if len(broken):
             row = int(broken[0])
             raise ValueError(
                 f"column {name!r}, row {row} is {values[row]}; kind 'count' wants whole numbers"
             )
-        return super().fit(name, values, widest)
+        return super().fit(name, values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Self
 
 import numpy as np
@@ -20,14 +19,24 @@ class Measured(Binned):
     best on held-out values."""
 
     @classmethod
-    def fit(cls, name: str, values: Array, widest: float = math.inf) -> Self:
-        """The column of `values` (NaN where missing); at least two must differ. Bins wider than
-        `widest` are cut in pieces."""
+    def fit(cls, name: str, values: Array) -> Self:
+        """The column of `values` (NaN where missing); at least two must differ."""
         x = known_values(name, cls.kind, values)
-        spread = float(x.std())
         resolution = resolution_of(x)
-        edges = halved(cut(x), x, widest)
-        marginal = fit_marginal(x, max(resolution or 0.0, CELL * spread))
+        marginal = fit_marginal(x, max(resolution or 0.0, CELL * float(x.std())))
+        return cls._cut(name, x, cut(x), marginal, resolution)
+
+    def finer(self, values: Array, widest: float) -> Self:
+        """The same column of the `values` it was fitted to, bins wider than `widest` in pieces."""
+        x = values[~np.isnan(values)]
+        edges = halved(self.edges, x, widest)
+        return self._cut(self.name, x, edges, self.marginal, self.resolution)
+
+    @classmethod
+    def _cut(
+        cls, name: str, x: Array, edges: Array, marginal: Marginal, resolution: float | None
+    ) -> Self:
+        """The column of known values `x` with these bins."""
         ends = np.concatenate([[-np.inf], edges, [np.inf]])
         # Bins too narrow to have a mass in float64 are joined to the next.
         edges = edges[marginal.mass(ends[:-1], ends[1:])[:-1] > 0]
