@@ -21,22 +21,15 @@ __all__ = ["Averaged", "Counted"]
 
 
 @dataclass
-class Counted(Learner):
-    """Another `learner`'s chains, against moments of the data that are known: nothing of a step's
-    noise is the data's. Batches are not looked at."""
+class _OfChains(Learner):
+    """Another learner's `chains`, which alone are state."""
 
     chains: ChainLearner
-    data: Parameters
 
     @classmethod
     def start(cls, energy: Energy, plan: Plan, generator: Generator) -> Self:
-        """There is none of no data: it is made of chains that have started, and moments."""
-        raise TypeError("Counted is made of another learner and the moments of the data")
-
-    def gradient(self, energy: Energy, batch: Batch, generator: Generator) -> Moments:
-        x = self.chains.advance(energy, batch, generator).x
-        equal = torch.full((len(x),), 1.0 / len(x), dtype=energy.dtype, device=energy.device)
-        return Moments(self.data, energy.moments(x, equal))
+        """There is none of its own: it is made of chains that have started."""
+        raise TypeError(f"{cls.__name__} is made of another learner, which has started")
 
     def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
         self.chains.begin_again(energy, batch, generator)
@@ -49,17 +42,24 @@ class Counted(Learner):
 
 
 @dataclass
-class Averaged(Learner):
+class Counted(_OfChains):
+    """Another `learner`'s chains, against moments of the data that are known: nothing of a step's
+    noise is the data's. Batches are not looked at."""
+
+    data: Parameters
+
+    def gradient(self, energy: Energy, batch: Batch, generator: Generator) -> Moments:
+        x = self.chains.advance(energy, batch, generator).x
+        equal = torch.full((len(x),), 1.0 / len(x), dtype=energy.dtype, device=energy.device)
+        return Moments(self.data, energy.moments(x, equal))
+
+
+@dataclass
+class Averaged(_OfChains):
     """Another learner's chains, with `n_hidden` hidden units that are not drawn but averaged over,
     given the rows and given the visible states of the chains (Rao-Blackwell)."""
 
-    chains: ChainLearner
     n_hidden: int
-
-    @classmethod
-    def start(cls, energy: Energy, plan: Plan, generator: Generator) -> Self:
-        """There is none of its own: it is made of chains that have started, and a number."""
-        raise TypeError("Averaged is made of another learner and a number of hidden units")
 
     def gradient(self, energy: Energy, batch: Batch, generator: Generator) -> Moments:
         assert isinstance(energy, BoltzmannEnergy)
@@ -68,12 +68,3 @@ class Averaged(Learner):
         x = self.chains.advance(energy, batch, generator).x
         equal = torch.full((len(x),), 1.0 / len(x), dtype=energy.dtype, device=energy.device)
         return Moments(data, hidden.moments(x, equal))
-
-    def begin_again(self, energy: Energy, batch: Batch, generator: Generator) -> None:
-        self.chains.begin_again(energy, batch, generator)
-
-    def state(self) -> State:
-        return self.chains.state()
-
-    def restore(self, state: State) -> None:
-        self.chains.restore(state)
