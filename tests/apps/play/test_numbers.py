@@ -16,7 +16,7 @@ import torch
 from tests.support.pages import asked
 
 import harmonium as hm
-from harmonium.apps.play import chains, models, write_play
+from harmonium.apps.play import chains, models
 from harmonium.apps.tour import digits
 from harmonium.apps.tour.steps.sampling import far_apart
 
@@ -29,13 +29,6 @@ const list = (x) => Array.from(x);
 """
 
 Ask = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("play") / "play.html"
-    write_play(path)
-    return path
 
 
 @pytest.fixture

@@ -48,13 +48,6 @@ const kept = async () => { await wait(600); return new URLSearchParams(location.
 Drive = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("play") / "play.html"
-    write_play(path)
-    return path
-
-
 @pytest.fixture
 def drive(page: Path, tmp_path: Path) -> Drive:
     def drive(script: str, **where: Any) -> Any:
