@@ -106,7 +106,8 @@ class LogZ:
     std_error : its standard error (0.0 when exact).
     method : ``"exact"``; ``"ais"`` annealed importance sampling; ``"raise"`` its reverse;
         ``"trajectory"`` particles that followed the fit; ``"trajectory_tempering"`` chains on
-        a ladder of models.
+        a ladder of models; ``"near_rows"`` draws near rows learned from, where they found more
+        than annealing.
     bound : :class:`Bound`: ``"exact"``; ``"lower"`` for AIS and particles (their mean is low,
         which flatters the log-likelihood); ``"none"`` where neither side is proved (RAISE from
         draws that are not exactly the model's; trajectory tempering; the higher of two estimates

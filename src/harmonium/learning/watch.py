@@ -19,12 +19,14 @@ from harmonium.learning.learners.pseudo import PseudoMoments
 from harmonium.learning.rows import Batch
 from harmonium.sampling.annealing import annealed_importance_sampling
 from harmonium.sampling.particles import Trajectory
+from harmonium.sampling.paths import raised
 from harmonium.sampling.seen import countable, log_weight_seen
 
 __all__ = [
     "N_PARTICLES",
     "Confirmation",
     "Likelihood",
+    "Near",
     "PseudoLikelihood",
     "Score",
     "Watch",
@@ -33,6 +35,9 @@ __all__ = [
 
 #: Makes a watch of the rows held out, some of those learned from, and randomness of its own.
 Watching: TypeAlias = "Callable[[Batch, Batch, np.random.Generator], Watch]"
+
+#: log Z by so many draws near rows.
+Near: TypeAlias = "Callable[[Energy, Batch, int], LogZ]"
 
 #: Particles that follow a model whose states cannot be summed at each look.
 N_PARTICLES = 500
@@ -43,6 +48,8 @@ _BRIDGE_STEPS, _AGAIN_STEPS = 40, 1000
 _FEW_EFFECTIVE, _LEAST_EFFECTIVE = 10.0, 2.0
 #: Two estimates are the same that differ by this share of the figure, at least of a nat.
 _SLACK = 0.02
+#: Draws near rows at a look, and at the end; and by how much they may raise log Z, in nats.
+_NEAR_AT_A_LOOK, _NEAR_AT_THE_END, _LOST = 1000, 10_000, 0.5
 #: Of rows of which too much is unknown to be summed exactly: how many are scored, and the
 #: annealed chains of each and their temperatures, at a look, and at the end.
 _MOST_ANNEALED, _N_CHAINS, _N_TEMPERATURES, _AT_THE_END = 300, 4, 40, 200
@@ -69,6 +76,8 @@ class Confirmation:
     std_error: float
     #: How far to trust it, as for log Z.
     status: Status
+    #: log Z of the model by draws near rows that it learned from, where that was asked.
+    near: LogZ | None = None
 
     def agrees(self, value: float, error: float) -> bool:
         """Whether another figure is the same within both errors; what cannot be told does."""
@@ -113,6 +122,9 @@ class Likelihood(Watch):
     unknown cells count by log P(what is known): exact where few states are free, else annealed,
     for which some of the rows stand for all. `weigh` gives log weights of whole rows where some of
     the energy's variables are in none of them, and are summed out.
+
+    `near` tells log Z by draws near rows. Where that is far above what particles found, they have
+    lost modes that the rows are in, and so have chains that learn: such a look cannot be.
     """
 
     def __init__(
@@ -125,8 +137,10 @@ class Likelihood(Watch):
         exact: bool,
         begin: Callable[[Energy, Generator], Trajectory] | None = None,
         weigh: Callable[[Energy, torch.Tensor], torch.Tensor] | None = None,
+        near: Near | None = None,
     ) -> None:
         self.energy = energy.to(energy.dtype)
+        self._near, self._seen, self._lost = near, shown, False
         self._weigh = weigh
         self.held, self.shown = _affordable(held, energy), _thinned(shown, _MOST_SHOWN)
         self.exact = exact
@@ -152,6 +166,7 @@ class Likelihood(Watch):
             figures["validation"] <= self.most[0] + slack
             and figures["train"] <= self.most[1] + slack
             and log_z.effective_chains >= _LEAST_EFFECTIVE
+            and not self._lost
         )
         return Score(figures, error, possible)
 
@@ -170,8 +185,13 @@ class Likelihood(Watch):
             )
         self.energy.set_parameters(parameters)
         value, error = self._mean_log_weight(self.held, _AT_THE_END)
+        near = self._near_rows(_NEAR_AT_THE_END)
+        log_z = raised(log_z, near)
         error = math.hypot(log_z.std_error, error)
-        return Confirmation(value - log_z.value, error, Status(log_z.status))
+        return Confirmation(value - log_z.value, error, Status(log_z.status), near)
+
+    def _near_rows(self, n_draws: int) -> LogZ | None:
+        return None if self._near is None else self._near(self.energy, self._seen, n_draws)
 
     def _mean_log_weight(
         self, rows: Batch, n_temperatures: int = _N_TEMPERATURES
@@ -202,6 +222,13 @@ class Likelihood(Watch):
             value = self.energy.exact_log_partition()
             assert value is not None
             return LogZ(value)
+        followed = self._followed(parameters)
+        self.energy.set_parameters(parameters)
+        found = raised(followed, self._near_rows(_NEAR_AT_A_LOOK))
+        self._lost = found.value > followed.value + _LOST
+        return found
+
+    def _followed(self, parameters: Parameters) -> LogZ:
         if self.trajectory is not None:
             followed = self.trajectory.advance(parameters, _BRIDGE_STEPS)
             if followed.effective_chains >= _FEW_EFFECTIVE:

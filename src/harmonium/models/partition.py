@@ -20,7 +20,16 @@ from harmonium.sampling.annealing import (
     reverse_annealing,
     reverse_summary,
 )
-from harmonium.sampling.paths import Annealing, Bases, Path, agreed, anneal, estimated, evened
+from harmonium.sampling.paths import (
+    Annealing,
+    Bases,
+    Path,
+    agreed,
+    anneal,
+    estimated,
+    evened,
+    raised,
+)
 
 __all__ = ["annealed", "annealed_back", "annealed_from_bases"]
 
@@ -68,7 +77,8 @@ def annealed(
     n_check = (max(1, n_steps // 10), max(1, 2 * n_steps // 5))
     lead = partial(anneal, n_chains=n_chains, generator=source)
     with threads_for(n_chains, energy):
-        return agreed(estimate, _from_clusters(bases, n_check, lead, source))
+        found = agreed(estimate, _from_clusters(bases, n_check, lead, source))
+    return raised(found, bases.near)
 
 
 def _bounded(steps: tuple[int, ...], n_cells: int) -> list[int]:
@@ -122,7 +132,7 @@ def annealed_from_bases(
             good = estimate.status == Status.OK and estimate.std_error <= _WANTED
             if good and n_steps in _COUNTING:
                 break
-    return agreed(estimate, check)
+    return raised(agreed(estimate, check), bases.near)
 
 
 def annealed_back(

@@ -32,7 +32,7 @@ from harmonium.contract.energy import Chains, Generator
 from harmonium.contract.estimates import Bound, LogZ, Status
 from harmonium.sampling.annealing import MIN_EFFECTIVE_CHAINS, log_mean_exp
 
-__all__ = ["Annealing", "Bases", "Path", "agreed", "anneal", "estimated", "evened"]
+__all__ = ["Annealing", "Bases", "Path", "agreed", "anneal", "estimated", "evened", "raised"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -69,6 +69,8 @@ class Bases(Protocol):
     """Paths to one model from several kinds of base, on one device."""
 
     device: torch.device
+    #: log Z by draws near rows that the model learned from, where that is known.
+    near: LogZ | None
 
     def own(self) -> Path:
         """From the base that the model has."""
@@ -223,3 +225,14 @@ def agreed(first: LogZ, check: LogZ) -> LogZ:
     stated = math.hypot((1.0 - share) * first.std_error, share * check.std_error)
     shown = math.sqrt(share * (1.0 - share)) * abs(apart)
     return replace(first, value=value, std_error=max(stated, shown))
+
+
+def raised(found: LogZ, near: LogZ | None) -> LogZ:
+    """The estimate, or one by draws near known rows where that is higher by more than their errors:
+    both fall short of log Z where they miss states."""
+    if near is None or not math.isfinite(near.value):
+        return found
+    if near.value <= found.value + 3.0 * math.hypot(found.std_error, near.std_error):
+        return found
+    few = near.status is not Status.OK
+    return replace(near, status=Status.MISSED_STATES if few else Status.OK)

@@ -107,7 +107,18 @@ class Fitted(CellQuestions):
         return joint_units(self._own_units(), self._attributes)
 
     def _bases(self) -> Bases:
-        return RBMBases(self.build_energy(torch.float32))
+        return RBMBases(self.build_energy(torch.float32), self._near_in_force())
+
+    #: log Z by draws near rows learned from, and the parameters that it belongs to.
+    _near: tuple[LogZ, str] | None = None
+
+    def _keep_near(self, near: LogZ | None) -> None:
+        self._near = None if near is None else (near, self._digest())
+
+    def _near_in_force(self) -> LogZ | None:
+        if self._near is None or self._near[1] != self._digest():
+            return None
+        return self._near[0]
 
     def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
         arrays = (
@@ -219,13 +230,14 @@ class Fitted(CellQuestions):
             "intercept_attributes": self.intercept_attributes_,
             **self._hidden_own,
         }
-        known = self.known_log_partition
+        known, near = self.known_log_partition, self._near_in_force()
         facts: dict[str, Any] = {
             "n_features_in": self.n_features_in_,
             "history": self.history_,
             "n_updates": self.n_updates_,
             "stop_reason": self.stop_reason_,
             "log_partition": None if known is None else vars(known),
+            "log_partition_near": None if near is None else vars(near),
             "attributes": None if self._attributes is None else self._attributes.facts(),
             "table": None if self._layout is None else self._layout.facts(),
             # Where a checkpoint lay, and which machine fitted, is no part of the model.
@@ -260,6 +272,7 @@ class Fitted(CellQuestions):
         self.n_updates_ = check_integer("n_updates", facts["n_updates"], 0)
         self.stop_reason_ = str(facts["stop_reason"])
         self._keep_log_partition(LogZ.from_facts(facts["log_partition"]))
+        self._keep_near(LogZ.from_facts(facts.get("log_partition_near")))
         if "feature_names_in" in facts:
             self.feature_names_in_ = np.array(facts["feature_names_in"], dtype=object)
 

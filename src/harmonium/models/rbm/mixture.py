@@ -14,6 +14,7 @@ from torch import Tensor
 from harmonium.compute import draws
 from harmonium.compute.random import systematic_resampling
 from harmonium.contract.energy import Chains, Generator
+from harmonium.contract.estimates import LogZ
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.space import uniform_states
 
@@ -70,10 +71,11 @@ class MixturePath:
 
 
 class RBMBases:
-    """What the estimate of log Z asks for: paths to one RBM from bases of several kinds."""
+    """What the estimate of log Z asks for: paths to one RBM from bases of several kinds, and what
+    draws `near` rows that it learned from have shown, if that is known."""
 
-    def __init__(self, energy: RBMEnergy) -> None:
-        self._energy = energy
+    def __init__(self, energy: RBMEnergy, near: LogZ | None = None) -> None:
+        self._energy, self.near = energy, near
         self.device = energy.device
         self.product_size = energy.product_size
 

@@ -211,6 +211,7 @@ class RBM(Reading):
             observers,
         )
         self._take(energy, result.parameters)
+        self._keep_near(None if result.confirmed is None else result.confirmed.near)
         self._keep_result(result)
         return self
 

@@ -16,7 +16,15 @@ from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.standardised import Standardised
 from harmonium.units.base import Units
 
-__all__ = ["RBMParameters", "ascent_of", "is_grouped", "metric_for", "plan_for", "prior_for"]
+__all__ = [
+    "FEW_ROWS",
+    "RBMParameters",
+    "ascent_of",
+    "is_grouped",
+    "metric_for",
+    "plan_for",
+    "prior_for",
+]
 
 #: Precision of the Gaussian prior on W behind weight_decay="auto".
 _PRIOR_PRECISION = 2.0
@@ -26,9 +34,9 @@ _LEAST_DECAY = 4e-4
 #: where held-out rows are not asked.
 _SMOOTHING = 3.0
 #: Fewer rows than this are learned at half the rate.
-_FEW_ROWS = 5000
+FEW_ROWS = 5000
 #: Updates of a fit; of few rows of labels and bins, which are over-learned before.
-_N_UPDATES, _FEW_UPDATES = 100_000, 15_000
+_N_UPDATES, _FEW_UPDATES = 100_000, 40_000
 #: Share of the rate that chains follow, for few rows.
 _SLOWER = 0.4
 #: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
@@ -68,9 +76,9 @@ def plan_for(wanted: RBMParameters, n_rows: int, followed: float | None = None) 
 
     n_held = n_held_of(wanted.validation_fraction, n_rows, _MOST_HELD)
     n_kept = n_rows - n_held
-    rate = 0.05 if n_kept < _FEW_ROWS else 0.1
+    rate = 0.05 if n_kept < FEW_ROWS else 0.1
     n_updates = _N_UPDATES
-    if followed is not None and n_kept < _FEW_ROWS:  # known before noise has averaged out
+    if followed is not None and n_kept < FEW_ROWS:  # known before noise has averaged out
         rate, n_updates = followed * _SLOWER, _FEW_UPDATES
     elif followed is not None:
         rate = followed

@@ -23,6 +23,7 @@ from harmonium.learning.plan import Plan
 from harmonium.learning.rows import Batch, RowSource, Split
 from harmonium.learning.sharded import in_random_order
 from harmonium.learning.watch import N_PARTICLES, Likelihood
+from harmonium.models.rbm.near import log_partition_near
 from harmonium.models.rbm.summed_start import MOST_UNITS, SummedStart, summed_start
 from harmonium.models.rbm.weighted import Weighted
 from harmonium.sampling.particles import Trajectory
@@ -162,7 +163,15 @@ class SummedWatching:
 
     def __call__(self, held: Batch, shown: Batch, generator: np.random.Generator) -> Likelihood:
         begin = None if self.exact else self._trajectory
-        return Likelihood(self.energy, held, shown, generator, exact=self.exact, begin=begin)
+        return Likelihood(
+            self.energy,
+            held,
+            shown,
+            generator,
+            exact=self.exact,
+            begin=begin,
+            near=log_partition_near,
+        )
 
     def _trajectory(self, private: Energy, generator: Generator) -> Trajectory:
         parameters = with_idle_units(self.start, private.parameters()["weights"].shape[1])

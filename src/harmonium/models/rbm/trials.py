@@ -23,7 +23,8 @@ from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.rows import RowSource, Split, n_rows_of
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.models.rbm.plan import RBMParameters, ascent_of, is_grouped, prior_for
+from harmonium.models.rbm.near import log_partition_near
+from harmonium.models.rbm.plan import FEW_ROWS, RBMParameters, ascent_of, is_grouped, prior_for
 from harmonium.units.base import Units
 from harmonium.units.space import LIMITS
 
@@ -35,6 +36,10 @@ _SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _FIRST = 2
 #: Updates of a run, as a share of the fit's, at most, and so few that nothing is told by them.
 _SHARE, _MOST, _FEWEST = 1 / 5, 3000, 300
+#: At most where rows are few: what a strong prior is good for shows late.
+_MOST_OF_FEW = 6000
+#: Nats by which a stronger prior may be behind in a run.
+_NEAR = 0.05
 #: Looks of a run at itself, which cost as much as many updates.
 _N_LOOKS = 8
 #: Held-out rows below which their figure is chance.
@@ -64,7 +69,7 @@ def _is_tried(wanted: RBMParameters, plan: Plan, units: Units) -> bool:
     """Whether runs say how strong the prior is: where that was left to us, of tables of labels
     and bins, in a fit that is long beside them."""
     free = wanted.weight_decay == "auto" or (wanted.smoothing == "auto" and bool(units.runs))
-    long = _n_updates(plan) >= _FEWEST and plan.n_held >= _FEWEST_HELD
+    long = _SHARE * plan.n_updates >= _FEWEST and plan.n_held >= _FEWEST_HELD
     return free and long and is_grouped(units) and wanted.learner in ("pcd", "pt")
 
 
@@ -76,7 +81,7 @@ def is_summed(energy: RBMEnergy) -> bool:
 def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
     """What is wanted, with the strengths that did best, and the plan for the time that is left.
 
-    Takes four to seven runs of up to 3,000 updates each.
+    Takes four to seven runs of up to 6,000 updates each.
     Ctrl-C ends the fit (``KeyboardInterrupt``): nothing has been learned yet that could be kept.
     """
     units = ground.blank(np.random.default_rng(0)).units
@@ -102,16 +107,18 @@ def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
 
 
 def _climbed(score: Callable[[float], float]) -> float:
-    """The strength from which no neighbour is better: up first, else down."""
+    """The strength from which no neighbour is better: up first, else down. A stronger one need
+    only come near, since it is the longer fit that learns more under it."""
     best = _FIRST
-    for step in (1, -1):
-        moved = False
-        while 0 <= best + step < len(_SMOOTHINGS):
-            if score(_SMOOTHINGS[best + step]) <= score(_SMOOTHINGS[best]):
-                break
-            best, moved = best + step, True
-        if moved:
-            break
+    most = score(_SMOOTHINGS[best])
+    while best + 1 < len(_SMOOTHINGS) and score(_SMOOTHINGS[best + 1]) > most - _NEAR:
+        best += 1
+        most = max(most, score(_SMOOTHINGS[best]))
+    if best > _FIRST:
+        return _SMOOTHINGS[best]
+    while best > 0 and score(_SMOOTHINGS[best - 1]) > most + _NEAR:
+        best -= 1
+        most = score(_SMOOTHINGS[best])
     return _SMOOTHINGS[best]
 
 
@@ -124,15 +131,16 @@ def _with(wanted: RBMParameters, decay: float, smoothing: float, n_rows: int) ->
     return wanted
 
 
-def _n_updates(plan: Plan) -> int:
-    return min(int(_SHARE * plan.n_updates), _MOST)
+def _n_updates(ground: Ground) -> int:
+    most = _MOST_OF_FEW if ground.n_kept < FEW_ROWS else _MOST
+    return min(int(_SHARE * ground.plan.n_updates), most)
 
 
 def _score(wanted: RBMParameters, ground: Ground) -> float:
     """The held-out figure of a short run, in nats."""
     streams = Streams.of(ground.seeds)
     limit = ground.plan.time_limit
-    n_updates = _n_updates(ground.plan)
+    n_updates = _n_updates(ground)
     plan = replace(
         ground.plan,
         n_updates=n_updates,
@@ -151,7 +159,7 @@ def _score(wanted: RBMParameters, ground: Ground) -> float:
         plan,
         streams=streams,
         generator=generator,
-        watching=partial(Likelihood, energy, exact=is_summed(energy)),
+        watching=partial(Likelihood, energy, exact=is_summed(energy), near=log_partition_near),
     )
     if result.reason is StopReason.INTERRUPTED:
         raise KeyboardInterrupt
