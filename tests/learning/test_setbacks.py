@@ -218,3 +218,19 @@ def test_no_rate_times_decay_is_too_large_for_one_step() -> None:
     step(torch.from_numpy(ROWS[:20]).float(), 1.0, generator(1))
     assert float((energy.weights - before / 51.0).abs().max()) <= 1.0
     assert float(energy.weights.abs().max()) < 0.1 * float(before.abs().max())
+
+
+def test_distinct_rows_share_a_probability_of_one() -> None:
+    """Two rows of three, each of them often: their mean may be as high as -log 2, though not where
+    a third that is seldom seen has as much."""
+    energy, plain = machine_of(2), torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    rows = Batch(plain, torch.tensor([50.0, 50.0, 1.0]))
+    watch = Likelihood(energy, rows, rows, generator(), exact=False)
+    exact = energy.exact_log_partition()
+    assert exact is not None
+    for log_z, possible in ((exact, True), (exact + math.log(0.76), True), (exact - 0.4, False)):
+        found = LogZ(log_z, 1e-9, "trajectory", effective_chains=400.0, n_chains=500)
+        watch._log_partition = lambda _, found=found: found  # type: ignore[method-assign]
+        score = watch.score(energy.parameters())
+        assert score.figures["validation"] < watch.most[0]
+        assert score.possible is possible

@@ -147,13 +147,15 @@ class Likelihood(Watch):
         self.generator = generator_for(energy.device, generator)
         self.trajectory: Trajectory | None = None
         self._begin, self._n_steps = begin, _BRIDGE_STEPS
+        #: Places of the distinct among both, where all of them is known.
+        self._distinct = _first_places(torch.cat([self.held.x, self.shown.x]))
         #: What the mean log-likelihoods of the two can be at most.
         self.most = (_most_likely(self.held), _most_likely(self.shown))
 
     def score(self, parameters: Parameters) -> Score:
         log_z = self._log_partition(parameters)
-        held, held_error = self._mean_log_weight(self.held)
-        shown, shown_error = self._mean_log_weight(self.shown)
+        (held, held_error), of_held = self._mean_log_weight(self.held)
+        (shown, shown_error), of_shown = self._mean_log_weight(self.shown)
         figures = {
             "validation": held - log_z.value,
             "train": shown - log_z.value,
@@ -167,6 +169,7 @@ class Likelihood(Watch):
             and figures["train"] <= self.most[1] + slack
             and log_z.effective_chains >= _LEAST_EFFECTIVE
             and not self._lost
+            and self._seen_share(of_held, of_shown) <= log_z.value + slack
         )
         return Score(figures, error, possible)
 
@@ -184,7 +187,7 @@ class Likelihood(Watch):
                 self.energy, n_chains=100, n_temperatures=n_steps, generator=self.generator
             )
         self.energy.set_parameters(parameters)
-        value, error = self._mean_log_weight(self.held, _AT_THE_END)
+        (value, error), _ = self._mean_log_weight(self.held, _AT_THE_END)
         near = self._near_rows(_NEAR_AT_THE_END)
         log_z = raised(log_z, near)
         error = math.hypot(log_z.std_error, error)
@@ -193,18 +196,26 @@ class Likelihood(Watch):
     def _near_rows(self, n_draws: int) -> LogZ | None:
         return None if self._near is None else self._near(self.energy, self._seen, n_draws)
 
+    def _seen_share(self, *log_weights: torch.Tensor | None) -> float:
+        """log of what all distinct rows weigh together, which Z is no less than."""
+        known = [one for one in log_weights if one is not None]
+        if len(known) < len(log_weights):
+            return -math.inf
+        return float(torch.logsumexp(torch.cat(known)[self._distinct].double(), 0))
+
     def _mean_log_weight(
         self, rows: Batch, n_temperatures: int = _N_TEMPERATURES
-    ) -> tuple[float, float]:
-        """The mean over rows, of what is known of them, and its standard error."""
+    ) -> tuple[tuple[float, float], torch.Tensor | None]:
+        """The mean over rows, of what is known of them, and its standard error; and the log weight
+        of each where all of it is known."""
         if rows.observed is None:
             weigh = self._weigh
             log_weights = (
                 self.energy.log_weight(rows.x) if weigh is None else weigh(self.energy, rows.x)
             )
             if rows.weight is None:
-                return float(log_weights.mean()), 0.0
-            return float(rows.shares().to(log_weights) @ log_weights), 0.0
+                return (float(log_weights.mean()), 0.0), log_weights
+            return (float(rows.shares().to(log_weights) @ log_weights), 0.0), log_weights
         log_weights, errors = log_weight_seen(
             self.energy,
             rows.x,
@@ -214,7 +225,7 @@ class Likelihood(Watch):
             n_temperatures=n_temperatures,
         )
         shares = rows.shares(torch.float64)
-        return float(shares @ log_weights), float((shares * errors).norm())
+        return (float(shares @ log_weights), float((shares * errors).norm())), None
 
     def _log_partition(self, parameters: Parameters) -> LogZ:
         if self.exact:
@@ -295,6 +306,13 @@ def _thinned(rows: Batch, most: int) -> Batch:
     index = torch.linspace(0, len(rows.x) - 1, most, device=rows.x.device).long()
     weight = None if rows.weight is None else rows.weight[index]
     return Batch(rows.x[index], weight, rows.observed[index])
+
+
+def _first_places(rows: torch.Tensor) -> torch.Tensor:
+    """Where each distinct row stands first, int64 ``(n_distinct,)``."""
+    _, place = torch.unique(rows, dim=0, return_inverse=True)
+    first = torch.full((int(place.max()) + 1,), len(rows), device=rows.device)
+    return first.scatter_reduce(0, place, torch.arange(len(rows), device=rows.device), "amin")
 
 
 def _most_likely(rows: Batch) -> float:

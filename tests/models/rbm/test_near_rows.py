@@ -1,0 +1,131 @@
+"""log Z by draws near known rows: unbiased, against sums over all states, and what it is for.
+
+A mode that chains never come to makes every likelihood too high, and no chain tells.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tests.support.hidden_oracle import random_layer
+from tests.support.rbm_oracle import random_rbm
+from tests.support.table_oracle import small_frame, small_model
+from tests.support.two_modes import second_mode_of
+
+import harmonium as hm
+from harmonium.contract.estimates import LogZ, Status
+from harmonium.learning.rows import Batch
+from harmonium.learning.watch import Likelihood
+from harmonium.models.rbm.near import log_partition_near
+from harmonium.sampling.paths import raised
+
+N_DRAWS = 20_000
+#: Standard errors off at a risk of 1e-5.
+LIMIT = 4.4
+
+
+def batch(rows: np.ndarray) -> Batch:
+    known = ~np.isnan(rows)
+    observed = None if known.all() else torch.from_numpy(known)
+    return Batch(torch.from_numpy(np.nan_to_num(rows)), None, observed)
+
+
+def off_by(model: hm.RBM, rows: np.ndarray) -> float:
+    """Standard errors from log Z by sums."""
+    energy = model.build_energy(torch.float64)
+    exact = energy.exact_log_partition()
+    found = log_partition_near(energy, batch(rows), N_DRAWS)
+    assert found.effective_chains > 500
+    assert found.status == "ok"
+    assert found.std_error < 0.1
+    return (found.value - exact) / found.std_error
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "gaussian", "relu", "drelu", "categorical"])
+def test_draws_near_rows_weigh_z_with_hidden_units_of_every_kind(kind):
+    model = hm.RBM.from_parameters(*random_rbm(6, 3, 0.6, seed=1), hidden=kind)
+    model._hidden_own = random_layer(kind, 3, seed=2)
+    rows = (np.random.default_rng(0).random((40, 6)) < 0.5).astype(float)
+    assert abs(off_by(model, rows)) < LIMIT
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_draws_near_rows_weigh_z_of_columns_of_every_kind(holes):
+    frame = small_frame()
+    model = small_model(frame)
+    rows = np.array(model._codec().read(frame.dropna()), dtype=float)[:200]
+    if holes:
+        rows[np.random.default_rng(0).random(rows.shape) < 0.3] = np.nan
+    assert abs(off_by(model, rows)) < LIMIT
+
+
+def test_rows_of_a_mode_bring_it_into_the_figure():
+    """Of half of all probability, none of which is near the other rows."""
+    model, _ = second_mode_of(0.5, 12, 3.0)
+    energy = model.build_energy(torch.float64)
+    truth = energy.exact_log_partition()
+    both, one = np.repeat([0.0, 1.0], 50)[:, None] * np.ones(12), np.zeros((100, 12))
+    found = log_partition_near(energy, batch(both), N_DRAWS)
+    assert abs(found.value - truth) < LIMIT * found.std_error
+    alone = log_partition_near(energy, batch(one), N_DRAWS)
+    assert alone.value == pytest.approx(truth - math.log(2.0), abs=0.1)
+
+
+def particles_at(value: float) -> LogZ:
+    return LogZ(value, 0.01, "trajectory", "lower", "ok", 400.0, 500, 40)
+
+
+def test_a_look_whose_particles_have_lost_a_mode_cannot_be(monkeypatch):
+    model, _ = second_mode_of(0.5, 12, 3.0)
+    energy = model.build_energy(torch.float32)
+    truth = model.log_partition("exact").value
+    rows = batch(np.repeat([0.0, 1.0], 50)[:, None].astype(np.float32) * np.ones(12, np.float32))
+    watch = Likelihood(
+        energy, rows, rows, np.random.default_rng(0), exact=False, near=log_partition_near
+    )
+    for value, possible in ((truth, True), (truth - 0.3, True), (truth - 1.0, False)):
+        monkeypatch.setattr(Likelihood, "_followed", lambda *_, v=value: particles_at(v))
+        score = watch.score(energy.parameters())
+        assert score.possible is possible
+        # What is told is never the flattering one.
+        assert score.figures["log_partition"] == pytest.approx(truth, abs=0.1)
+    confirmed = watch.confirm(energy.parameters(), 100)
+    assert confirmed is not None
+    assert confirmed.near is not None
+    assert confirmed.near.value == pytest.approx(truth, abs=0.1)
+
+
+def test_the_higher_of_two_that_fall_short_is_kept():
+    found = particles_at(3.0)
+    near = LogZ(5.0, 0.1, "near_rows", "lower", "ok", 50.0, 1000, 1)
+    assert raised(found, None) is found
+    assert raised(near, found) is near
+    assert raised(found, near) == near
+    few = LogZ(5.0, 0.1, "near_rows", "lower", "few_effective_chains", 2.0, 1000, 1)
+    assert raised(found, few).status is Status.MISSED_STATES
+    assert raised(found, LogZ(3.2, 0.1, "near_rows", "lower", "ok", 50.0, 1000, 1)) is found
+
+
+def test_a_fit_keeps_what_its_rows_show_for_its_parameters_alone(tmp_path, monkeypatch):
+    """Annealing that finds too little is raised, in the file's model too."""
+    random = np.random.default_rng(0)
+    first = random.normal(size=(200, 1))
+    frame = pd.DataFrame(first + random.normal(size=(200, 6)), columns=list("abcdef"))
+    settings = {"weight_decay": 0.01, "smoothing": 0.01, "n_updates": 200, "random_state": 0}
+    model = hm.RBM(60, **settings).fit(frame)
+    right = model.log_partition()
+    assert model.confirmed_.near.value == pytest.approx(right.value, abs=0.1)
+    model.save(tmp_path / "m.safetensors")
+    low = LogZ(right.value - 4.0, 0.01, "ais", "lower", "ok", 90.0, 100, 1000)
+    monkeypatch.setattr("harmonium.models.partition.estimated", lambda *_: low)
+    for one in (model, hm.load(tmp_path / "m.safetensors", hm.RBM)):
+        one._keep_log_partition(None)
+        found = one.log_partition()
+        assert (found.method, found.status) == ("near_rows", "ok")
+        assert found.value == pytest.approx(right.value, abs=0.1)
+    model.components_ *= 0.5
+    assert model.log_partition().method == "ais"
