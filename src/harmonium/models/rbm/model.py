@@ -64,7 +64,7 @@ class RBM(Reading):
     learner : where the gradient's model expectation comes from: ``"exact"`` enumeration
         (smaller side of at most 20 units), ``"cd"`` contrastive divergence, ``"pcd"``
         persistent chains, ``"pt"`` persistent chains with parallel tempering.
-    n_updates : gradient steps at most; ``"auto"`` is 100,000, and 15,000 for tables of labels and
+    n_updates : gradient steps at most; ``"auto"`` is 100,000, and 40,000 for tables of labels and
         numbers of fewer than 5,000 rows. Over-fitting ends a fit sooner.
     batch_size, n_chains : rows and chains a step; ``"auto"``.
     learning_rate : the rate at the start; it falls linearly to zero. ``"auto"`` is
