@@ -93,7 +93,7 @@ def test_settled_messages_among_strong_loops_are_not_believed() -> None:
 
 
 def test_messages_that_do_not_settle_say_so() -> None:
-    network = hm.MarkovNetwork.grid(3, 3, 1.0 - SAME, np.array([0.6, 0.4]))
+    network = hm.MarkovNetwork.grid(2, 2, 1.0 - SAME, np.array([0.6, 0.4]))
     assert network.loopy_marginals().status is Status.NOT_CONVERGED
     with pytest.warns(RuntimeWarning, match="not_converged"):
         assert np.isnan(network.marginals(method="loopy").std_error["1,1"]).all()

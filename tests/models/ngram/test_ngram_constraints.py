@@ -107,7 +107,8 @@ def test_draws_follow_the_posterior(smoothing):
         chi_square_p_value(np.bincount(indices, minlength=len(p)), np.full(len(p), 1 / len(p)))
         < ALPHA
     )
-    assert drawn[:50] == model.sample(20_000, **asked, length=(2, 6), random_state=1)[:50]
+    again = [model.sample(50, **asked, length=(2, 6), random_state=1) for _ in range(2)]
+    assert again[0] == again[1]
 
 
 def test_draws_without_end_follow_the_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +157,7 @@ def test_fillings_that_meet_constraints(smoothing):
         (best,) = model.complete([text], **asked)
         assert p[fillings.index(best)] == pytest.approx(p.max(), rel=1e-12)
         number = {tuple(one): i for i, one in enumerate(fillings)}
-        drawn = model.complete([text] * 2000, how="sample", **asked, random_state=0)
+        drawn = model.complete([text] * 1000, how="sample", **asked, random_state=0)
         assert_drawn_from(np.array([number[tuple(d)] for d in drawn]), p / p.sum())
     (left,) = model_of("add-k", 2).complete([["zz", None]], contains=["a"])
     assert left == ["zz", "a"]

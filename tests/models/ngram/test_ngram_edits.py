@@ -45,7 +45,7 @@ def test_the_best_and_draws_against_every_text(smoothing, order, noisy):
         (best,) = model.correct([noisy], noise=noise)
         assert p[CLEAN.index(best)] == pytest.approx(p.max(), rel=1e-10)
         number = {tuple(clean): i for i, clean in enumerate(CLEAN)}
-        drawn = model.correct([noisy] * 4000, noise=noise, how="sample", random_state=0)
+        drawn = model.correct([noisy] * 2000, noise=noise, how="sample", random_state=0)
         # Nine words or more are left out of the list; their share is below 1e-5.
         indices = np.array([number[tuple(d)] for d in drawn])
         assert_drawn_from(indices, p / p.sum())
