@@ -14,9 +14,8 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
-from typer.testing import CliRunner
-
 from tests.docs.test_snippets import shortened
+from typer.testing import CliRunner
 
 import harmonium as hm
 from harmonium.apps.cli.main import app
