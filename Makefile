@@ -40,7 +40,7 @@ test-slow: $(STAMP) system
 
 docs: $(STAMP)  ## the site, from nothing: examples are run, a warning is an error
 	rm -rf docs/_build docs/gallery docs/api/generated
-	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	$(ONE_THREAD) $(BIN)/python -m sphinx -j $(JOBS) -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
