@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 # Tests share out over processes, each on one thread: threads that wait would spin on the same cores.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 JOBS ?= $(shell nproc)
+# A file's tests stay in one process, so what a file fits for all of its tests is fitted once.
+SHARED := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: docs tour test coverage test-plain test-slow system lint type bench format clean
 
@@ -22,7 +24,7 @@ system:  ## what no wheel holds: Java for Spark, Chromium for the pages
 	sh tests/system_packages.sh
 
 test: $(STAMP) system
-	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -k "not array_api" -n $(JOBS) --durations=15 $(COUNTED)
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -k "not array_api" $(SHARED) --durations=15 $(COUNTED)
 	$(ONE_THREAD) SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -k array_api \
 	  tests/models/rbm/test_rbm_fit.py tests/questions/test_classify.py
 
@@ -38,7 +40,7 @@ test-slow: $(STAMP) system
 
 docs: $(STAMP)  ## the site, from nothing: examples are run, a warning is an error
 	rm -rf docs/_build docs/gallery docs/api/generated
-	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	$(ONE_THREAD) $(BIN)/python -m sphinx -j $(JOBS) -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

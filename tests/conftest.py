@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+
+#: Files that take longest. They begin, so that no process is left with one while others wait.
+LONG = [
+    "apps/tour/test_tour.py",
+    "learning/test_every_model.py",
+    "apps/report/test_report.py",
+    "learning/test_ranks.py",
+    "models/ngram/test_ngram_files.py",
+    "test_readme.py",
+    "docs/test_snippets.py",
+    "models/test_larger_than_memory.py",
+    "apps/play/test_numbers.py",
+    "apps/play/test_play.py",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    place = {here / name: i for i, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(LONG)))
 
 
 @pytest.fixture(scope="session")

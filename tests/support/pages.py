@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -79,42 +80,56 @@ addEventListener("load", async () => {
 </script>
 """
 
+#: Keeps what each frame of the window posts, by its number.
+_FRAMES = """<!doctype html><body><pre id=said>{}</pre><script>
+const said = {};
+addEventListener("message", (e) => {
+  const frames = [...document.querySelectorAll("iframe")];
+  said[frames.findIndex((frame) => frame.contentWindow === e.source)] = e.data;
+  document.getElementById("said").textContent = JSON.stringify(said);
+});
+</script>"""
+
 
 def _posted(
-    html: str, page: Path, folder: Path, width: int, fragment: str = ""
-) -> tuple[dict[str, Any], list[str]]:
-    """What a page posts to the frame it lies in, and what it logs; both files go to `folder`."""
+    html: str, page: Path, folder: Path, widths: Sequence[int], fragment: str = ""
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """What a page posts to the frames it lies in, side by side, and what it logs in all of them;
+    the files go to `folder`. Starting a browser takes longer than another frame."""
     browser = chromium()
     probed = folder / f"probed-{page.name}"
     probed.write_text(html, encoding="utf-8")
     frame = folder / f"frame-{page.name}"
-    frame.write_text(
-        "<!doctype html><body><pre id=said></pre><script>addEventListener('message', e => "
-        "document.getElementById('said').textContent = e.data)</script><iframe "
-        f"src='{probed.name}{fragment}' style='border:0;width:{width}px;height:900px'></iframe>",
-        encoding="utf-8",
+    frames = "".join(
+        f"<iframe src='{probed.name}{fragment}' "
+        f"style='border:0;flex:none;width:{width}px;height:900px'></iframe>"
+        for width in widths
     )
+    frame.write_text(f"{_FRAMES}<div style='display:flex'>{frames}</div>", encoding="utf-8")
     done = subprocess.run(
-        [browser, *_QUIET, f"--user-data-dir={folder / 'profile'}", "--window-size=1600,1000",
+        [browser, *_QUIET, f"--user-data-dir={folder / 'profile'}", "--window-size=1800,1000",
          "--dump-dom", frame.as_uri()],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     said = re.search(r'<pre id="said">(.*?)</pre>', done.stdout, re.DOTALL)
     assert said, done.stdout[:500]
-    assert said[1], f"the page never finished loading: {done.stderr[-2000:]}"
-    report: dict[str, Any] = json.loads(unescape(said[1]))
-    return report, re.findall(r"CONSOLE.*", done.stderr)
+    reports = json.loads(unescape(said[1]))
+    late = f"the page never finished loading: {done.stderr[-2000:]}"
+    assert sorted(reports) == [str(i) for i in range(len(widths))], late
+    return [json.loads(reports[key]) for key in sorted(reports)], re.findall(
+        r"CONSOLE.*", done.stderr
+    )
 
 
-def opened(page: Path, folder: Path, width: int) -> dict[str, Any]:
-    """What the probe saw in `page`, in a frame `width` pixels wide; works in `folder`.
+def opened(page: Path, folder: Path, *widths: int) -> list[dict[str, Any]]:
+    """What the probe saw in `page`, in frames so many pixels wide; works in `folder`.
 
-    ``console`` are the messages that the page's console logged.
+    ``console`` are the messages that the page's console logged, in any of them.
     """
     html = page.read_text(encoding="utf-8")
     assert "<head>" in html
-    report, console = _posted(html.replace("<head>", "<head>" + _PROBE, 1), page, folder, width)
-    return report | {"console": console}
+    reports, console = _posted(html.replace("<head>", "<head>" + _PROBE, 1), page, folder, widths)
+    return [report | {"console": console} for report in reports]
 
 
 def asked(page: Path, folder: Path, script: str, width: int = 1280, fragment: str = "") -> Any:
@@ -124,7 +139,7 @@ def asked(page: Path, folder: Path, script: str, width: int = 1280, fragment: st
     """
     html = page.read_text(encoding="utf-8")
     html = html.replace("<head>", "<head>" + _ASK.replace("%s", script), 1)
-    report, console = _posted(html, page, folder, width, fragment)
+    (report,), console = _posted(html, page, folder, [width], fragment)
     assert report["failures"] == []
     assert console == []
     return report["said"]
@@ -135,8 +150,8 @@ def assert_whole(page: Path, folder: Path) -> None:
     html = page.read_text(encoding="utf-8")
     outside = re.findall(r"""(?:src|href)=["'](?!data:|#|[\w-]+\.html)([^"']+)""", html)
     assert outside == [], "the page wants something from outside"
-    for width in (1280, 390):
-        report = opened(page, folder, width)
+    widths = (1280, 390)
+    for width, report in zip(widths, opened(page, folder, *widths), strict=True):
         assert report.pop("width") == width
         assert report.pop("headings") == 1
         assert report == {

@@ -56,7 +56,7 @@ def test_the_probe_sees_what_is_broken(tmp_path: Path) -> None:
         "<div style='width:2000px'>wide</div><script>missing()</script></body></html>",
         encoding="utf-8",
     )
-    seen = opened(page, tmp_path, 390)
+    (seen,) = opened(page, tmp_path, 390)
     assert seen["broken"] == 1
     assert seen["wide"] > 1000
     assert any("missing" in failure for failure in seen["failures"])

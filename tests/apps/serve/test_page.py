@@ -80,7 +80,7 @@ _TELL = "console.log('SHOWN' + JSON.stringify(shown));"
 
 @pytest.mark.parametrize("width", [390, 1400])
 def test_every_question_is_asked_and_its_answer_shown(tmp_path, width):
-    report = opened(canned_page(tmp_path, _TELL), tmp_path, width)
+    (report,) = opened(canned_page(tmp_path, _TELL), tmp_path, width)
     assert report["failures"] == []
     assert report["headings"] == 1
     said = [line for line in report["console"] if "SHOWN" in line]

@@ -79,11 +79,12 @@ def test_draws_follow_the_distribution(k: int) -> None:
     assert (held[:, 3] == 0).all()
 
 
-def test_draws_by_chains_follow_the_distribution() -> None:
+@pytest.mark.parametrize("n", [6_000, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_draws_by_chains_follow_the_distribution(n: int) -> None:
     """Seven variables have more joint states than are listed, and few enough to be summed."""
     model = hm.BoltzmannMachine.from_parameters(*given(3, 7, scale=0.4))
     X = states(3, 7)
-    drawn = model.sample(20_000, random_state=3).astype(int)
+    drawn = model.sample(n, random_state=3).astype(int)
     p = np.exp(model.score_samples(X))
     for i, j in itertools.combinations(range(7), 2):
         both = np.bincount(3 * drawn[:, i] + drawn[:, j], minlength=9)

@@ -130,11 +130,11 @@ def test_memory_that_is_too_small_is_made_do_with_in_slices():
 
 
 def test_slices_that_would_take_too_long_are_refused(monkeypatch):
-    network = hm.MarkovNetwork.grid(6, 6, n_states=3).set_params(max_memory=1e-5)
+    network = hm.MarkovNetwork.grid(6, 6, n_states=3).set_params(max_memory=2e-5)
     network.log_partition("exact")
     monkeypatch.setattr(exact_given, "_MOST_WORK", 1.0)
     with pytest.raises(ValueError, match=r"7 variables at once and .* GiB .*max_memory"):
-        hm.MarkovNetwork.grid(6, 6, n_states=3).set_params(max_memory=1e-5).log_partition("exact")
+        hm.MarkovNetwork.grid(6, 6, n_states=3).set_params(max_memory=2e-5).log_partition("exact")
 
 
 def test_zeros_decide_what_follows_from_what_is_known():

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::harmonium.models.ngram.smoothin
 
 LONGEST = 6
 EVERY = [list(t) for n in range(LONGEST + 1) for t in itertools.product("abc", repeat=n)]
+#: Their lines are those of the first, and counting them doubles the time of a long test.
+UNCOUNTED = [pytest.param(name, marks=pytest.mark.no_cover) for name in METHODS[1:]]
 ASKED = [
     {},
     {"contains": ["a b"]},
@@ -107,7 +109,8 @@ def test_draws_follow_the_posterior(smoothing):
         chi_square_p_value(np.bincount(indices, minlength=len(p)), np.full(len(p), 1 / len(p)))
         < ALPHA
     )
-    assert drawn[:50] == model.sample(20_000, **asked, length=(2, 6), random_state=1)[:50]
+    again = [model.sample(50, **asked, length=(2, 6), random_state=1) for _ in range(2)]
+    assert again[0] == again[1]
 
 
 def test_draws_without_end_follow_the_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +140,7 @@ def test_layers_worked_out_again_are_the_same(monkeypatch: pytest.MonkeyPatch) -
     assert (model.sample(200, **asked, random_state=0), model.complete(**asked)) == kept
 
 
-@pytest.mark.parametrize("smoothing", METHODS)
+@pytest.mark.parametrize("smoothing", [METHODS[0], *UNCOUNTED])
 def test_fillings_that_meet_constraints(smoothing):
     model, asked = model_of(smoothing, 3), {"contains": ["a b"], "ends_with": ["b"]}
     for text in (["a", None, None, "c", None], [None, None, "b"], [None] * 4):
@@ -156,12 +159,13 @@ def test_fillings_that_meet_constraints(smoothing):
         (best,) = model.complete([text], **asked)
         assert p[fillings.index(best)] == pytest.approx(p.max(), rel=1e-12)
         number = {tuple(one): i for i, one in enumerate(fillings)}
-        drawn = model.complete([text] * 2000, how="sample", **asked, random_state=0)
+        drawn = model.complete([text] * 1000, how="sample", **asked, random_state=0)
         assert_drawn_from(np.array([number[tuple(d)] for d in drawn]), p / p.sum())
     (left,) = model_of("add-k", 2).complete([["zz", None]], contains=["a"])
     assert left == ["zz", "a"]
 
 
+@pytest.mark.no_cover  # counting its lines, which others run, doubles its time
 def test_long_phrases_do_not_vanish() -> None:
     """P of a text of 400 words is below what a float holds."""
     model = model_of("kneser-ney", 3)

@@ -34,7 +34,14 @@ def likelihood(noisy, clean, noise, n_known):
 
 
 @pytest.mark.parametrize(("smoothing", "order"), [("kneser-ney", 3), ("mle", 2), ("add-k", 2)])
-@pytest.mark.parametrize("noisy", [["a", "b"], ["b", "b", "a"], []])
+@pytest.mark.parametrize(
+    "noisy",
+    [
+        ["a", "b"],
+        pytest.param(["b", "b", "a"], marks=pytest.mark.no_cover),  # twice as long, same lines
+        pytest.param([], marks=pytest.mark.no_cover),
+    ],
+)
 def test_the_best_and_draws_against_every_text(smoothing, order, noisy):
     model = hm.NGram(order, smoothing=smoothing).fit(random_texts(1, n=15, n_words=2))
     for noise in (hm.noise.Edits(0.2, 0.15, 0.1), hm.noise.Edits(delete=0.1)):
@@ -45,7 +52,7 @@ def test_the_best_and_draws_against_every_text(smoothing, order, noisy):
         (best,) = model.correct([noisy], noise=noise)
         assert p[CLEAN.index(best)] == pytest.approx(p.max(), rel=1e-10)
         number = {tuple(clean): i for i, clean in enumerate(CLEAN)}
-        drawn = model.correct([noisy] * 4000, noise=noise, how="sample", random_state=0)
+        drawn = model.correct([noisy] * 2000, noise=noise, how="sample", random_state=0)
         # Nine words or more are left out of the list; their share is below 1e-5.
         indices = np.array([number[tuple(d)] for d in drawn])
         assert_drawn_from(indices, p / p.sum())

@@ -103,6 +103,6 @@ def test_correction_is_the_best_of_all_texts(smoothing: str) -> None:
         weights = np.exp(np.array(list(scores.values())))
         number = {words: i for i, words in enumerate(scores)}
         drawn = model.correct(
-            [noisy] * 5000, noise=hm.noise.Replace(p), how="sample", random_state=0
+            [noisy] * 2500, noise=hm.noise.Replace(p), how="sample", random_state=0
         )
         assert_drawn_from(np.array([number[tuple(d)] for d in drawn]), weights / weights.sum())

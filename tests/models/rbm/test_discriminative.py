@@ -207,7 +207,7 @@ def test_classes_are_told_apart_better(digits) -> None:
     kept, held = order[:1200], order[1200:]
 
     def accuracy(d: float) -> float:
-        model = hm.RBM(100, n_updates=3000, discriminative=d, random_state=0).fit(X[kept], y[kept])
+        model = hm.RBM(100, n_updates=1500, discriminative=d, random_state=0).fit(X[kept], y[kept])
         said = np.array(model.attribute_classes_)[model.attribute_proba(X[held]).argmax(1)]
         return float(np.mean(said == y[held]))
 
