@@ -30,7 +30,8 @@ class NGram(Questions):
     """A chain over words: P(w1..wn) is a product of P(w_i given the `order` - 1 words before).
 
     Start and end of a text are part of the model: P(text) includes ``</s>``, first words are given
-    ``<s>``. Texts are strings, lists of tokens, or a :class:`harmonium.TextFile` of any size.
+    ``<s>``. Texts are strings, lists of tokens, or a :class:`harmonium.TextFile` of any size, for
+    which its path may stand.
 
     Parameters
     ----------
@@ -133,8 +134,8 @@ class NGram(Questions):
 
         Parameters
         ----------
-        X : iterable of str or of lists of str, or TextFile
-            Read once; a generator will do.
+        X : iterable of str or of lists of str, TextFile, or the path of what that reads
+            Read once; a generator will do. A path is that of a file, a folder or a glob of shards.
         y : ignored
         sample_weight : array of whole numbers, optional
             How often each text counts.
