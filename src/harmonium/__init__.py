@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from harmonium.data.schema import Schema as Schema
     from harmonium.data.sequences.alignment import Alignment as Alignment
     from harmonium.data.shards import Shards as Shards
-    from harmonium.data.texts import TextFile as TextFile
+    from harmonium.data.text_files import TextFile as TextFile
     from harmonium.models.boltzmann.model import BoltzmannMachine as BoltzmannMachine
     from harmonium.models.energy_model import EnergyModel as EnergyModel
     from harmonium.models.grid.model import GridMRF as GridMRF
@@ -52,7 +52,7 @@ _HOME = {entry.name: entry.home for entry in _MODELS} | {
     "ModelFileError": "contract.storage",
     "Schema": "data.schema",
     "Shards": "data.shards",
-    "TextFile": "data.texts",
+    "TextFile": "data.text_files",
     "expectation": "questions.expectation",
     "compare_missing": "questions.missingness",
     "load": "contract.storage",

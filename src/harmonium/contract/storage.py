@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from harmonium.contract.checks import check_flag
+from harmonium.contract.mapped import is_mapped, map_arrays
 from harmonium.contract.parameters import decoded, encoded, named
 from harmonium.contract.registry import by_name
 
@@ -150,9 +152,10 @@ def write_arrays(
 
 
 def read_arrays(
-    path: str | PathLike[str], kind: str
+    path: str | PathLike[str], kind: str, *, mapped: bool = False
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays and facts of a file that :func:`write_arrays` wrote; checks every byte.
+    """The arrays and facts of a file that :func:`write_arrays` wrote; checks every byte, but for
+    arrays that are `mapped`, which stay in the file.
 
     Raises :class:`ModelFileError` for anything else, ``FileNotFoundError`` where nothing is.
     """
@@ -162,7 +165,10 @@ def read_arrays(
     try:
         with safe_open(name, framework="numpy") as stream:
             header = dict(stream.metadata() or {})
-            arrays = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
+            keys = () if mapped else tuple(stream.keys())
+            arrays = {key: stream.get_tensor(key) for key in keys}
+        if mapped:
+            arrays = map_arrays(name)
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise ModelFileError(f"{name} is not a readable harmonium file: {error}") from error
     if header.get("format") != "harmonium":
@@ -174,9 +180,9 @@ def read_arrays(
     if header.get("kind") != kind:
         raise ModelFileError(f"{name} holds a {header.get('kind')!r}, wanted a {kind!r}")
     facts_text = header.get("facts", "")
-    if digest(arrays, facts_text) != header.get("sha256"):
+    if not mapped and digest(arrays, facts_text) != header.get("sha256"):
         raise ModelFileError(f"{name} was altered after it was written: its checksum differs")
-    # What follows is reached only by a file forged with a right digest.
+    # What follows is reached only by a file forged with a right digest, or mapped.
     try:
         facts = json.loads(facts_text)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -189,7 +195,7 @@ def read_arrays(
 def _check_numbers(arrays: dict[str, NDArray[Any]], cls: Any) -> None:
     """Raise ``ValueError`` where an array holds what no fitted model of this class has."""
     for key, array in arrays.items():
-        if array.dtype.kind != "f" or np.isfinite(array).all():
+        if array.dtype.kind != "f" or is_mapped(array) or np.isfinite(array).all():
             continue
         if np.isnan(array).any() and np.nan not in cls.may_hold:
             raise ValueError(f"{key} holds NaN; wanted numbers")
@@ -293,13 +299,20 @@ def save_model(model: Any, path: str | PathLike[str]) -> None:
 
 
 @overload
-def load(path: str | PathLike[str]) -> Any: ...
+def load(path: str | PathLike[str], *, mapped: bool = False) -> Any: ...
 @overload
-def load(path: str | PathLike[str], kind: type[Kind]) -> Kind: ...
-def load(path: str | PathLike[str], kind: Any = None) -> Any:
+def load(path: str | PathLike[str], kind: type[Kind], *, mapped: bool = False) -> Kind: ...
+def load(path: str | PathLike[str], kind: Any = None, *, mapped: bool = False) -> Any:
     """The model that ``model.save(path)`` wrote, ready to answer questions.
 
-    `kind` is the class that it must be of, such as ``hm.RBM``, which type checkers then know of.
+    Parameters
+    ----------
+    path : the file.
+    kind : the class that it must be of, such as ``hm.RBM``, which type checkers then know of.
+    mapped : leave arrays in the file, from where they are read when they are looked at, and shared
+        by all processes that do so. Of an :meth:`NGram.indexed` that takes no time, whatever its
+        size. Neither the checksum nor the numbers are checked, so this is for files that are
+        known to be whole, and that nobody writes over in place (``save`` puts a new file there).
 
     Raises
     ------
@@ -308,7 +321,7 @@ def load(path: str | PathLike[str], kind: Any = None) -> Any:
     FileNotFoundError
         There is no such file.
     """
-    arrays, facts = read_arrays(path, "model")
+    arrays, facts = read_arrays(path, "model", mapped=check_flag("mapped", mapped))
     model = _unpack(arrays, facts, os.fspath(path))
     if kind is not None and not isinstance(model, kind):
         raise ModelFileError(f"{path} holds a {type(model).__name__}, wanted a {kind.__name__}")

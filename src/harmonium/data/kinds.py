@@ -6,7 +6,7 @@ the model's measure. Commands and servers put every question through it and so k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harmonium.contract.registry import Entry, entry_of
 from harmonium.contract.storage import models_inside
-from harmonium.data.files import beside, read_named_rows, read_rows, write_rows, write_texts
+from harmonium.data.files import beside, read_named_rows, read_rows, write_rows
 from harmonium.data.frame_files import (
     FRAME_ENDINGS,
     as_arrow,
@@ -26,12 +26,12 @@ from harmonium.data.frame_files import (
     write_frame,
 )
 from harmonium.data.kind import Kind, check_key, one_column
-from harmonium.data.plain import as_values, columns_of, numbers, texts, values_of
+from harmonium.data.plain import as_values, columns_of, numbers, values_of
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.formats import is_sequence_file
 from harmonium.data.sequences.kind import Sequences
 from harmonium.data.shards import Shards, looks_like_shards
-from harmonium.data.texts import TextFile
+from harmonium.data.text_kind import Texts
 
 __all__ = [
     "KINDS",
@@ -45,7 +45,6 @@ __all__ = [
     "kind_to_learn",
 ]
 
-_TEXT_ENDINGS = (".txt", ".gz", ".text")
 #: Types of Arrow's that are numbers, or stand for 0 and 1, or for what is missing.
 _NUMBERS = frozenset(
     [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -276,49 +275,6 @@ class Images(Kind):
         import pyarrow as pa
 
         return pa.table({"image": [one.tolist() for one in np.asarray(answers)]})
-
-
-@dataclass(frozen=True)
-class Texts(Kind):
-    """Texts, one a line."""
-
-    what: ClassVar[str] = "texts"
-    endings: ClassVar[tuple[str, ...]] = (".txt", "-")
-
-    @classmethod
-    def of(cls, model: Any) -> Self:
-        return cls()
-
-    def read(self, path: str, key: str | None = None) -> Sequence[str]:
-        """A ``.txt`` file, plain or gzip, or ``-``, the standard input, in memory."""
-        return list(self.stream(path, key))
-
-    def stream(self, path: str, key: str | None = None) -> TextFile:
-        """The same, read once from beginning to end and never whole in memory."""
-        check_key(path, key)
-        if path != "-" and Path(path).suffix.lower() not in _TEXT_ENDINGS:
-            raise ValueError(f"DATA: texts come from .txt, .txt.gz or -, got {path!r}")
-        if path != "-" and not Path(path).is_file():
-            raise FileNotFoundError(f"DATA: no file at {path!r}")
-        return TextFile(path)
-
-    def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
-        write_texts(path, answers)
-
-    def take(self, values: Any) -> Any:
-        return texts(values)
-
-    def give(self, answers: Any) -> list[Any]:
-        # Of a model that learned from lists of tokens a text is one.
-        return [one if isinstance(one, str) else list(one) for one in answers]
-
-    def take_table(self, table: Any) -> Any:
-        return texts(one_column(table, "text"))
-
-    def give_table(self, answers: Any) -> Any:
-        import pyarrow as pa
-
-        return pa.table({"text": self.give(answers)})
 
 
 #: By the name that a model's row in the registry gives.

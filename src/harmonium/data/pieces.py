@@ -13,6 +13,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.data.arrow import arrow
 from harmonium.data.files import UNREADABLE, array_header
 from harmonium.data.frame_files import without_index
 
@@ -175,7 +176,7 @@ def pieces_of_file(path: str) -> list[Piece]:
 
 
 def _of_parquet(path: str) -> list[Piece]:
-    parquet = _library("pyarrow.parquet")
+    parquet = arrow("pyarrow.parquet")
     with parquet.ParquetFile(path) as file:
         names = tuple(without_index(file.schema_arrow.empty_table()).column_names)
         about = file.metadata
@@ -186,7 +187,7 @@ def _of_parquet(path: str) -> list[Piece]:
 
 
 def _of_arrow(path: str) -> list[Piece]:
-    pa = _library("pyarrow")
+    pa = arrow("pyarrow")
     with pa.OSFile(path) as source:
         file = pa.ipc.open_file(source)
         names = tuple(without_index(file.schema.empty_table()).column_names)
@@ -259,15 +260,3 @@ def _feed(path: str, into: Any, fed: set[str]) -> None:
     with open(path, "rb") as stream:
         while part := stream.read(_HASHED_AT_ONCE):
             into.update(part)
-
-
-def _library(name: str) -> Any:
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError:
-        raise ImportError(
-            "rows in .parquet and .arrow are read with pyarrow, which is not installed: "
-            "pip install 'harmonium[tables]'"
-        ) from None

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import sys
 import unicodedata
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from os import PathLike
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from harmonium.data.text_files import Column, Lines, TextFile, looks_like_texts
 
 __all__ = [
     "END_OF_TEXT",
@@ -24,20 +21,17 @@ __all__ = [
     "ORDINARY",
     "SEPARATOR",
     "Block",
-    "TextFile",
     "Tokenization",
     "Tokenizer",
     "blocks",
+    "opened",
     "tokenizer_for",
     "tokens_of",
 ]
 
 Tokenizer = Callable[[str], Sequence[str]]
 
-_BLOCK_BYTES = 2**23
 _BLOCK_TEXTS = 2**15
-#: Bytes of a text that are held at once; a small ``.gz`` can hold one without end.
-_LONGEST_LINE = 2**30
 
 # ASCII white space splits, as in KenLM and SRILM; other Unicode spaces are part of words.
 _SPACES = b" \t\r\v\f"
@@ -84,91 +78,6 @@ class Block:
     def name_at(self, position: int) -> str:
         """The text that the byte at `position` belongs to, as an error names it."""
         return f"{self.what} {self.first + self.data.count(self._end, 0, position)}"
-
-
-@dataclass(frozen=True)
-class TextFile:
-    """A file with a text a line, read block by block: never whole in memory.
-
-    Parameters
-    ----------
-    path : str
-        A text file, plain or gzip (``.gz``); ``"-"`` is the standard input.
-    errors : {"strict", "replace", "ignore"}
-        What to do with bytes that are not UTF-8: an error that names the line, or as in
-        ``bytes.decode``.
-    """
-
-    path: str | PathLike[str]
-    errors: str = "strict"
-
-    def __post_init__(self) -> None:
-        if self.errors not in ("strict", "replace", "ignore"):
-            raise ValueError(f"errors must be 'strict', 'replace' or 'ignore', got {self.errors!r}")
-        if str(self.path) != "-" and not Path(self.path).is_file():
-            raise FileNotFoundError(f"path: no file at {str(self.path)!r}")
-
-    @property
-    def n_bytes(self) -> int | None:
-        """How many bytes there are to read; None where that is not known beforehand."""
-        if str(self.path) == "-" or str(self.path).endswith(".gz"):
-            return None
-        return Path(self.path).stat().st_size
-
-    def open(self) -> IO[bytes]:
-        """The bytes, unpacked."""
-        if str(self.path) == "-":
-            return sys.stdin.buffer
-        if str(self.path).endswith(".gz"):
-            return gzip.open(self.path, "rb")  # type: ignore[return-value]
-        return Path(self.path).open("rb")
-
-    def blocks(self) -> Iterator[tuple[bytes, int]]:
-        """Blocks of whole lines, valid UTF-8, each with the number of its first line from 1."""
-        line = 1
-        with self.open() as stream:
-            rest: list[bytes] = []  # of a line that has not ended yet; joined once
-            while block := self._read(stream):
-                if line == 1 and not rest:
-                    block = block.removeprefix(b"\xef\xbb\xbf")
-                cut = block.rfind(b"\n") + 1
-                if cut:
-                    whole = b"".join([*rest, block[:cut]])
-                    rest = []
-                    yield self._valid(whole, line), line
-                    line += whole.count(b"\n")
-                rest.append(block[cut:])
-                if len(rest) * _BLOCK_BYTES > _LONGEST_LINE:
-                    raise ValueError(
-                        f"{self.path}, line {line}: a text of more than {_LONGEST_LINE:,} bytes; "
-                        "wanted a text a line"
-                    )
-            last = b"".join(rest)
-            if last:
-                yield self._valid(last + b"\n", line), line
-
-    def _read(self, stream: IO[bytes]) -> bytes:
-        try:
-            return stream.read(_BLOCK_BYTES)
-        except (EOFError, OSError, zlib.error) as error:
-            raise ValueError(f"{self.path}: cannot be read: {error}") from error
-
-    def _valid(self, block: bytes, line: int) -> bytes:
-        try:
-            block.decode("utf-8")
-            return block
-        except UnicodeDecodeError as error:
-            if self.errors != "strict":
-                return block.decode("utf-8", self.errors).encode("utf-8")
-            number = line + block.count(b"\n", 0, error.start)
-            raise ValueError(
-                f"{self.path}, line {number}: not UTF-8 ({error.reason}); "
-                "errors='replace' or 'ignore' reads it all the same"
-            ) from None
-
-    def __iter__(self) -> Iterator[str]:
-        for block, _ in self.blocks():
-            yield from block.decode("utf-8").split("\n")[:-1]
 
 
 def words(text: str, *, lowercase: bool = False) -> list[str]:
@@ -256,34 +165,60 @@ class Tokenization:
         return blocks(X, self.tokenizer, self.lowercase)
 
 
+def opened(X: Any) -> Any:
+    """`X`, or what reads the texts at the path that it is."""
+    return TextFile(X) if looks_like_texts(X) else X
+
+
 def blocks(X: Any, tokenizer: str | Tokenizer, lowercase: bool) -> Iterator[Block]:
     """The texts of `X` in blocks of bytes, ready for :meth:`.vocabulary.Vocabulary.encode`.
 
-    `X` is a :class:`TextFile` or an iterable of strings or of token lists; a single string or
-    anything else is refused.
+    `X` is a :class:`TextFile`, a path that it takes, or an iterable of strings or of token lists;
+    any other single string is refused.
     """
+    X = opened(X)
     split = tokenizer_for(tokenizer, lowercase)
     plain = tokenizer == "whitespace" and not lowercase
-    if isinstance(X, TextFile) and plain:
-        for data, line in X.blocks():
-            yield Block(data, _LINES, line, f"{X.path}, line")
+    if isinstance(X, TextFile):
+        for shard in X.shards():
+            yield from _of_shard(shard, split, plain)
         return
     if isinstance(X, str | bytes):
         raise ValueError(
-            "X must be an iterable of texts, got one string; wrap it in a list, "
-            "or use harmonium.TextFile(path) for a file"
+            "X must be an iterable of texts, got one string, which is no file, folder or glob; "
+            "wrap it in a list"
         )
     try:
         texts = iter(X)
     except TypeError:
         raise TypeError(f"X must be an iterable of texts, got {type(X).__name__}") from None
-    first = 1 if isinstance(X, TextFile) else 0
-    what = f"{X.path}, line" if isinstance(X, TextFile) else "X: text"
+    yield from _of_batches(_batches(texts), split, plain, 0, "X: text")
+
+
+def _of_shard(shard: Lines | Column, split: Tokenizer, plain: bool) -> Iterator[Block]:
+    if isinstance(shard, Column):
+        yield from _of_batches(shard.batches(), split, plain, 0, shard.what)
+    elif plain:
+        for data, line in shard.blocks():
+            yield Block(data, _LINES, line, shard.what)
+    else:
+        yield from _of_batches(_batches(iter(shard)), split, plain, 1, shard.what)
+
+
+def _batches(texts: Iterator[Any]) -> Iterator[list[Any]]:
     while batch := [text for _, text in zip(range(_BLOCK_TEXTS), texts, strict=False)]:
+        yield batch
+
+
+def _of_batches(
+    batches: Iterable[list[Any]], split: Tokenizer, plain: bool, first: int, what: str
+) -> Iterator[Block]:
+    """Blocks of texts, of which the first has the number `first`; errors call each `what`."""
+    for batch in batches:
         if plain and all(type(text) is str for text in batch):
             text, classes = _END.join(batch), _STRINGS
         else:
-            lists = [_checked(tokens_of(one, split), first + i) for i, one in enumerate(batch)]
+            lists = [_tokens(one, split, f"{what} {first + i}") for i, one in enumerate(batch)]
             text, classes = _END.join(map(_UNIT.join, lists)), _TOKENS
         if text.count(_END) != len(batch) - 1:
             number = next(i for i, one in enumerate(batch) if _END in "".join(one))
@@ -295,11 +230,13 @@ def blocks(X: Any, tokenizer: str | Tokenizer, lowercase: bool) -> Iterator[Bloc
         first += len(batch)
 
 
-def _checked(tokens: list[Any], number: int) -> list[str]:
+def _tokens(text: Any, split: Tokenizer, where: str) -> list[str]:
+    """The tokens of a text, each of which can be a word."""
+    tokens = tokens_of(text, split)
     for token in tokens:
         if not isinstance(token, str) or not token or _UNIT in token:
             raise ValueError(
-                f"X: text {number}: a token must be a string that is not empty and has no "
+                f"{where}: a token must be a string that is not empty and has no "
                 f"unit separator (U+001F), got {token!r}"
             )
     return tokens

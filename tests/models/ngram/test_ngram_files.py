@@ -8,6 +8,8 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -143,8 +145,8 @@ def test_a_line_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(arpa, "_LONGEST_LINE", 1_000_000)
     with pytest.raises(ValueError, match="line 1: a line of more than 1,000,000 bytes"):
         hm.NGram.from_arpa(path)
-    monkeypatch.setattr("harmonium.data.texts._BLOCK_BYTES", 2**16)
-    monkeypatch.setattr("harmonium.data.texts._LONGEST_LINE", 2**20)
+    monkeypatch.setattr("harmonium.data.text_files._BLOCK_BYTES", 2**16)
+    monkeypatch.setattr("harmonium.data.text_files._LONGEST_LINE", 2**20)
     path = path.rename(tmp_path / "endless.txt.gz")
     with pytest.raises(ValueError, match=r"line 1: a text of more than 1,048,576 bytes"):
         hm.NGram(2).fit(hm.TextFile(path))
@@ -169,9 +171,20 @@ def test_save_and_load(model: hm.NGram, tmp_path: Path) -> None:
         hm.load(tmp_path / "x.safetensors")
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "spark"])
-def test_engines_count_the_same(model: hm.NGram, engine: str) -> None:
-    other = hm.NGram(3, engine=engine).fit(TEXTS)
+@pytest.mark.parametrize("engine", ["memory", "duckdb", "spark"])
+def test_engines_count_the_same_out_of_shards(model: hm.NGram, engine: str, tmp_path: Path) -> None:
+    """Every kind of shard in one folder, and what else a folder may hold."""
+    parts = [TEXTS[:3], TEXTS[3:6], TEXTS[6:9], TEXTS[9:]]
+    (tmp_path / "0.txt").write_text("\n".join(parts[0]))  # no line break at the end
+    (tmp_path / "1.txt.gz").write_bytes(gzip.compress("\n".join([*parts[1], ""]).encode()))
+    with pa.output_stream(tmp_path / "2.txt.zst", compression="zstd") as stream:
+        stream.write("\n".join(parts[2]).encode())
+    table = pa.table({"number": range(len(parts[3])), "text": parts[3]})
+    pq.write_table(table, tmp_path / "3.parquet", row_group_size=2)
+    (tmp_path / "4.txt").write_text("")
+    for name in ("_SUCCESS", ".0.txt.crc", "_old.txt", "notes.md"):
+        (tmp_path / name).write_text("words of another kind")
+    other = hm.NGram(3, engine=engine).fit(tmp_path)
     assert other.n_ngrams_ == model.n_ngrams_
     np.testing.assert_array_equal(other.score_samples(TEXTS), model.score_samples(TEXTS))
     for name, array in model.to_state()[0].items():  # all that a model's file holds
@@ -206,7 +219,7 @@ def test_every_way_in_gives_the_same_model(model: hm.NGram, tmp_path: Path) -> N
 def test_blocks_are_only_a_detail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("\n".join(TEXTS))
     whole = hm.NGram(3).fit(TEXTS)
-    monkeypatch.setattr("harmonium.data.texts._BLOCK_BYTES", 7)
+    monkeypatch.setattr("harmonium.data.text_files._BLOCK_BYTES", 7)
     monkeypatch.setattr("harmonium.data.texts._BLOCK_TEXTS", 3)
     for texts in (TEXTS, hm.TextFile(tmp_path / "t.txt")):
         np.testing.assert_allclose(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import harmonium as hm
@@ -69,3 +70,31 @@ def test_words_keep_their_numbers_while_the_table_grows() -> None:
         model = hm.NGram(1, smoothing="mle").fit([words[:cut], words[cut:]])
         counted = {w: round(model.prob(w, ("1",)) * (len(words) + 2)) for w in wanted}
         assert counted == {w: words.count(w) for w in wanted}
+
+
+def test_numbers_out_of_core_leave_memory_and_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB is told of the memory that there is, spills, and what was counted is taken away."""
+    from harmonium.models.ngram.counting import engines
+
+    monkeypatch.setattr(engines, "memory_allowed", lambda: 2**29)
+    monkeypatch.setattr("harmonium.data.texts._BLOCK_TEXTS", 100)
+    draw = np.random.default_rng(0)
+    texts = [" ".join(map(str, row)) for row in draw.integers(0, 300, (1000, 20))]
+    with engines.Workspace("duckdb") as work:
+        folder = work._folder
+        assert folder is not None
+        limits = work._connection.raw_sql(
+            "select current_setting('memory_limit'), current_setting('temp_directory')"
+        ).fetchone()
+        assert limits == ("128.0 MiB", str(folder))
+        stored = work.store(np.arange(k, dtype=np.int32) for k in (3, 0, 5))
+        assert [one.tolist() for one in stored] == [[0, 1, 2], [], [0, 1, 2, 3, 4]]
+        assert not any(isinstance(one.base, np.memmap) for one in stored)
+        met = sorted(one.name for one in folder.iterdir())
+        stored.discard()
+        assert len(stored) == 0 < len(met)
+        assert not set(met) & {one.name for one in folder.iterdir()}
+    assert not folder.exists()
+    counted, other = (hm.NGram(3, engine=one).fit(texts) for one in ("memory", "duckdb"))
+    for name, array in counted.to_state()[0].items():
+        np.testing.assert_array_equal(other.to_state()[0][name], array)

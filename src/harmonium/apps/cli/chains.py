@@ -66,7 +66,7 @@ def mix(
 ) -> None:
     """One chain of words whose probabilities are a weighted mean of several chains'."""
     from harmonium.contract.storage import check_place
-    from harmonium.data.texts import TextFile
+    from harmonium.data.text_files import TextFile
 
     check_place(out, "--out")
     if (texts is None) == (weights is None):

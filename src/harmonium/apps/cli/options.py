@@ -73,7 +73,9 @@ Out = Annotated[
         "texts: .txt (printed without it); sequences: .fasta (printed without it)",
     ),
 ]
-Key = Annotated[str | None, typer.Option(help="which array of an .npz")]
+Key = Annotated[
+    str | None, typer.Option(help="which array of an .npz; of texts, which column of a table")
+]
 Shape = Annotated[str | None, typer.Option(help="HxW of a row seen as a picture")]
 Seed = Annotated[int | None, typer.Option(help="random seed")]
 Json = Annotated[bool, typer.Option("--json", help="the answer as JSON, null for no number")]

@@ -36,3 +36,5 @@ class Learned:
     changed: dict[str, float] = field(default_factory=dict)
     #: What its probabilities are rounded to, where they are.
     codes: Codes | None = None
+    #: Whether its file holds what walks along the n-grams need, too.
+    indexed: bool = False

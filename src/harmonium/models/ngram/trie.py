@@ -81,8 +81,11 @@ class Trie:
     @cached_property
     def targets(self) -> NDArray[np.int64]:
         """The state that each n-gram leads to: itself, or its link where it is too long."""
-        nodes = np.arange(len(self.word))
-        return np.where(nodes < self.n_contexts, nodes, self.link)
+        return self._led_to(slice(0, len(self.word)))
+
+    def _led_to(self, nodes: slice) -> NDArray[np.int64]:
+        numbers = np.arange(nodes.start, nodes.stop)
+        return np.where(numbers < self.n_contexts, numbers, self.link[nodes])
 
     @cached_property
     def most_probable(self) -> NDArray[np.float64]:
@@ -179,7 +182,7 @@ class Trie:
         while path[-1]:
             path.append(int(self.link[path[-1]]))
         every = self.level(1)
-        values, following = self.log_prob[every].copy(), self.targets[every].copy()
+        values, following = self.log_prob[every].copy(), self._led_to(every)
         # From the shortest context to the longest: what a longer one lists it says itself.
         for context in reversed(path[:-1]):
             if np.isnan(self.floor[context]):
@@ -188,7 +191,7 @@ class Trie:
                 values[:] = self.floor[context]
             children = slice(int(self.first_child[context]), int(self.first_child[context + 1]))
             values[self.word[children]] = self.log_prob[children]
-            following[self.word[children]] = self.targets[children]
+            following[self.word[children]] = self._led_to(children)
         if state < self.n_short(said):
             values[:] = self.unknown_context
         values[START] = -np.inf

@@ -31,14 +31,22 @@ class Vocabulary:
     """Words numbered from 0: ``<unk>``, ``<s>``, ``</s>``, then the others.
 
     ``blob`` (uint8) holds their UTF-8 bytes one after the other, ``offsets`` ``(n + 1,)`` int64
-    where each begins. :meth:`encode` with ``learn=True`` adds the words it meets.
+    where each begins. :meth:`encode` with ``learn=True`` adds the words it meets. `index` is that
+    of the same words, :attr:`index`; worked out where it is not given.
     """
 
-    def __init__(self, blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        blob: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        index: tuple[NDArray[np.uint64], NDArray[np.int32]] | None = None,
+    ) -> None:
         self._n_words = len(offsets) - 1
-        hashes = np.empty(self._n_words, dtype=np.uint64)
-        kernels.hash_words(blob, offsets, hashes)
-        self._table = Words(blob, offsets, hashes, _slots(hashes, self._n_words, len(offsets)))
+        if index is None:
+            hashes = np.empty(self._n_words, dtype=np.uint64)
+            kernels.hash_words(blob, offsets, hashes)
+            index = hashes, _slots(hashes, self._n_words, len(offsets))
+        self._table = Words(blob, offsets, *index)
 
     @classmethod
     def of(cls, words: Iterable[str] = ()) -> Vocabulary:
@@ -72,6 +80,11 @@ class Vocabulary:
     def offsets(self) -> NDArray[np.int64]:
         """Where each word begins in :attr:`blob`."""
         return self._table.offsets[: self._n_words + 1]
+
+    @property
+    def index(self) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+        """The hash of each word, and the open table of their numbers."""
+        return self._table.hashes[: self._n_words], self._table.slots
 
     @cached_property
     def words(self) -> list[str]:

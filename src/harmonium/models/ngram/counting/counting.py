@@ -7,13 +7,12 @@ word), always 64 bits whatever the order, and counting is one group-by of 64-bit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harmonium.data.texts import Block
-from harmonium.models.ngram.counting.engines import Keys, Workspace
+from harmonium.models.ngram.counting.engines import Keys, Numbers, Stored, Workspace
 from harmonium.models.ngram.trie import Counts, Levels
 from harmonium.models.ngram.vocabulary import END, N_MARKERS, START, UNKNOWN, Vocabulary
 
@@ -25,24 +24,27 @@ def read_words(
     work: Workspace,
     vocabulary: Vocabulary | None = None,
     progress: Callable[[int], None] | None = None,
-) -> tuple[list[NDArray[np.int32]], Vocabulary]:
+) -> tuple[Stored, Vocabulary]:
     """Word numbers of all blocks, and the vocabulary: learned where none is given."""
     learn = vocabulary is None
     known = Vocabulary.of() if vocabulary is None else vocabulary
-    parts = []
-    for block in blocks:
-        parts.append(work.keep(known.encode(block, learn=learn).copy()))
-        if progress is not None:
-            progress(len(block.data))
-    return parts, known
+
+    def numbers() -> Iterator[Numbers]:
+        for block in blocks:
+            yield known.encode(block, learn=learn).copy()
+            if progress is not None:
+                progress(len(block.data))
+
+    return work.store(numbers()), known
 
 
 def trim(
-    parts: list[NDArray[np.int32]], work: Workspace, vocabulary: Vocabulary, min_count: int
-) -> tuple[list[NDArray[np.int32]], Vocabulary]:
+    parts: Stored, work: Workspace, vocabulary: Vocabulary, min_count: int
+) -> tuple[Stored, Vocabulary]:
     """Words rarer than `min_count` become ``<unk>``; the others are numbered by frequency.
 
-    Frequent words first keeps what is looked up most often together in the cache.
+    Frequent words first keeps what is looked up most often together in the cache. `parts` are
+    discarded.
     """
     n_words = len(vocabulary)
     count = np.zeros(n_words, dtype=np.int64)
@@ -52,11 +54,13 @@ def trim(
     order = np.concatenate([np.arange(N_MARKERS), kept[np.argsort(-count[kept], kind="stable")]])
     number = np.full(n_words, UNKNOWN, dtype=np.int32)
     number[order] = np.arange(len(order), dtype=np.int32)
-    return [work.keep(number[part]) for part in parts], vocabulary.reordered(order)
+    trimmed = work.store(number[part] for part in parts)
+    parts.discard()
+    return trimmed, vocabulary.reordered(order)
 
 
 def count_levels(
-    parts: list[NDArray[np.int32]],
+    parts: Stored,
     n_words: int,
     order: int,
     work: Workspace,
@@ -69,7 +73,7 @@ def count_levels(
     n_texts = int(counts[START])
     levels = Levels(n_words)
     count = np.concatenate([[0], counts])
-    nodes = [work.keep(part + np.int32(1)) for part in parts]
+    nodes = work.store(part + np.int32(1) for part in parts)
     for level in range(2, order + 1):
         keys, level_count = work.group(
             _keys(before, part) for before, part in zip(nodes, parts, strict=True)
@@ -85,16 +89,17 @@ def count_levels(
         levels.add((keys >> np.uint64(32)).astype(np.int32), keys.astype(np.uint32).view(np.int32))
         count = np.concatenate([count, level_count])
         if level < order:
-            nodes = [
-                work.keep(_located(levels, before, part))
-                for before, part in zip(nodes, parts, strict=True)
-            ]
+            shorter = nodes
+            nodes = work.store(
+                _located(levels, before, part) for before, part in zip(shorter, parts, strict=True)
+            )
+            shorter.discard()
         if progress is not None:
             progress(level)
     return Counts(levels.trie(), count, n_texts, int(counts.sum()) - n_texts)
 
 
-def _keys(before: NDArray[np.int32], part: NDArray[np.int32]) -> Keys:
+def _keys(before: Numbers, part: Numbers) -> Keys:
     """(node of the context, word) of each position that has a context and is not a start."""
     valid = (part[1:] != START) & (before[:-1] >= 0)
     context = before[:-1][valid].astype(np.uint64)
@@ -103,9 +108,7 @@ def _keys(before: NDArray[np.int32], part: NDArray[np.int32]) -> Keys:
     return context
 
 
-def _located(
-    levels: Levels, before: NDArray[np.int32], part: NDArray[np.int32]
-) -> NDArray[np.int32]:
+def _located(levels: Levels, before: Numbers, part: Numbers) -> Numbers:
     """The node of the n-gram that ends at each position, -1 where there is none."""
     context = before[:-1].copy()
     context[part[1:] == START] = -1

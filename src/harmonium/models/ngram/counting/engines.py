@@ -6,9 +6,10 @@ machine, or on Spark; the keys travel as Parquet files in a temporary folder.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,21 +17,58 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Keys: TypeAlias = NDArray[np.uint64]
+from harmonium.compute.memory import memory_allowed
 
-__all__ = ["ENGINES", "Workspace"]
+Keys: TypeAlias = NDArray[np.uint64]
+Numbers: TypeAlias = NDArray[np.int32]
+
+__all__ = ["ENGINES", "Stored", "Workspace"]
 
 ENGINES = ("auto", "memory", "duckdb", "spark")
 
 #: Numbers (words, and the node of each) kept in memory before a count moves to the disk: 1.6 GB.
 _IN_MEMORY = 400_000_000
+#: DuckDB has one part in so many of the memory that there is, and at least so many bytes for each
+#: of its threads.
+_SHARE, _LEAST = 4, 2**27
+
+
+class Stored:
+    """Arrays of numbers one after the other, met in order as often as is wanted: in memory, or each
+    in a file, from which it is read when it is met."""
+
+    def __init__(self) -> None:
+        self._places: list[Numbers | Path] = []
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[Numbers]:
+        # Read, not mapped: pages of a mapped file count as the process's memory.
+        for place in self._places:
+            yield np.fromfile(place, dtype=np.int32) if isinstance(place, Path) else place
+
+    def add(self, array: Numbers, path: Path | None) -> None:
+        """One more, kept at `path`."""
+        if path is None:
+            self._places.append(array)
+        else:
+            array.tofile(path)
+            self._places.append(path)
+
+    def discard(self) -> None:
+        """Forget all, and take the files away."""
+        for place in self._places:
+            if isinstance(place, Path):
+                place.unlink()
+        self._places = []
 
 
 class Workspace(AbstractContextManager["Workspace"]):
     """Where the numbers of a count are kept and its keys are grouped, while the context is open.
 
     In memory; or, with ``engine="duckdb"`` or ``"spark"``, and with ``"auto"`` once there are too
-    many, in files of a temporary folder that are mapped, never read whole.
+    many, in files of a temporary folder.
     """
 
     def __init__(self, engine: str) -> None:
@@ -56,18 +94,16 @@ class Workspace(AbstractContextManager["Workspace"]):
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
-    def keep(self, array: NDArray[np.int32]) -> NDArray[np.int32]:
-        """`array`, or the same numbers mapped from a file."""
-        self._n_kept += len(array)
-        if self._folder is None and self._engine == "auto" and self._n_kept > _IN_MEMORY:
-            self._move_out("duckdb")
-        if self._folder is None or not len(array):
-            return array
-        self._n_files += 1
-        path = self._folder / f"{self._n_files}.npy"
-        np.save(path, array)
-        mapped: NDArray[np.int32] = np.load(path, mmap_mode="r")
-        return mapped
+    def store(self, arrays: Iterable[Numbers]) -> Stored:
+        """The `arrays`, each kept as it comes."""
+        stored = Stored()
+        for array in arrays:
+            self._n_kept += len(array)
+            if self._folder is None and self._engine == "auto" and self._n_kept > _IN_MEMORY:
+                self._move_out("duckdb")
+            self._n_files += 1
+            stored.add(array, self._folder and self._folder / f"{self._n_files}.i4")
+        return stored
 
     def group(self, parts: Iterable[Keys]) -> tuple[Keys, NDArray[np.int64]]:
         """The distinct keys in order, and how often each occurs."""
@@ -95,7 +131,13 @@ def _connect(engine: str, folder: str) -> Any:
             f"engine={engine!r} wants Ibis and PyArrow: pip install 'harmonium[cluster]'"
         ) from None
     if engine == "duckdb":
-        return ibis.duckdb.connect(temp_directory=folder)
+        most = memory_allowed() // _SHARE
+        return ibis.duckdb.connect(
+            temp_directory=folder,
+            memory_limit=f"{max(most, _LEAST) // 2**20}MiB",
+            threads=int(min(max(most // _LEAST, 1), os.cpu_count() or 1)),
+            preserve_insertion_order=False,
+        )
     try:
         from pyspark.sql import SparkSession
     except ImportError:
@@ -112,15 +154,17 @@ def _count(connection: Any, parts: Iterable[Keys], folder: Path) -> tuple[Keys, 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    keys = Path(tempfile.mkdtemp(dir=folder))
+    place = Path(tempfile.mkdtemp(dir=folder))
     for number, part in enumerate(parts):
         # Signed: Spark has no unsigned 64-bit numbers, and nodes stay below 2**31.
         table = pa.table({"key": part.view(np.int64)})
-        pq.write_table(table, keys / f"{number}.parquet")
-    rows = connection.read_parquet(str(keys / "*.parquet"))
+        pq.write_table(table, place / f"{number}.parquet")
+    rows = connection.read_parquet(str(place / "*.parquet"))
     expression = rows.group_by("key").aggregate(n=rows.count()).order_by("key")
     counted = expression.to_pyarrow()
+    shutil.rmtree(place)
+    # Of a chunked column a copy alone, since what was counted may be large.
     return (
-        counted["key"].to_numpy().astype(np.int64).view(np.uint64),
-        counted["n"].to_numpy().astype(np.int64),
+        np.asarray(counted["key"], dtype=np.int64).view(np.uint64),
+        np.asarray(counted["n"], dtype=np.int64),
     )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from harmonium.compute.progress import count_progress
-from harmonium.data.texts import TextFile, Tokenization
+from harmonium.data.text_files import TextFile
+from harmonium.data.texts import Tokenization, opened
 from harmonium.models.ngram import smoothing
 from harmonium.models.ngram.counting.counting import count_levels, read_words, trim
 from harmonium.models.ngram.counting.engines import Workspace
@@ -41,6 +42,7 @@ class Recipe:
 
 def learn(X: Any, sample_weight: Any, recipe: Recipe, *, shown: bool) -> Learned:
     """Count the texts of `X`, each as often as `sample_weight` says, and smooth the counts."""
+    X = opened(X)
     texts, lists = _kind(X)
     if sample_weight is not None:
         texts = _repeated(texts, sample_weight)

@@ -43,7 +43,13 @@ def pruned(learned: Learned, threshold: float | None, min_count: int | None) -> 
     }
     count = None if learned.count is None else learned.count[kept]
     return replace(
-        learned, trie=fewer, count=count, codes=None, changed=changed, training_perplexity=None
+        learned,
+        trie=fewer,
+        count=count,
+        codes=None,
+        changed=changed,
+        training_perplexity=None,
+        indexed=False,
     )
 
 

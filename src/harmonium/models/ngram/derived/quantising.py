@@ -36,7 +36,13 @@ def quantised(learned: Learned, bits: int) -> Learned:
         "relative entropy, nats a word": relative_entropy(trie, usage(trie), rounded, same),
     }
     return replace(
-        learned, trie=rounded, count=None, codes=codes, changed=changed, training_perplexity=None
+        learned,
+        trie=rounded,
+        count=None,
+        codes=codes,
+        changed=changed,
+        training_perplexity=None,
+        indexed=False,
     )
 
 
