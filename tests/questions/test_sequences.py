@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import harmonium as hm
-from harmonium.models.rbm import effective
+from harmonium.models import effective
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.questions import behind
 from harmonium.questions.sequences.contacts import coupling_scores, couplings_of
 from harmonium.sequences import (
     contact_map,
@@ -68,7 +69,7 @@ def test_effective_couplings_are_mixed_differences(name, scale, monkeypatch):
     source = np.random.default_rng(2)
     x = np.column_stack([source.integers(0, size, 6) for size in energy.sizes]).astype(float)
     rows = torch.from_numpy(x)
-    found = effective.effective_couplings(energy, rows)
+    found = effective.effective_couplings(behind(energy, rows))
     for i in range(len(energy.sizes)):
         for j in range(len(energy.sizes)):
             if i == j:
@@ -83,7 +84,7 @@ def test_effective_couplings_are_mixed_differences(name, scale, monkeypatch):
             own = found[i, j, : energy.sizes[i], : energy.sizes[j]]
             np.testing.assert_allclose(own, table, atol=1e-9 * max(1.0, scale) ** 2)
     monkeypatch.setattr(effective, "PLAIN_ONLY", True)
-    plain = effective.effective_couplings(energy, rows)
+    plain = effective.effective_couplings(behind(energy, rows))
     np.testing.assert_allclose(found, plain, atol=1e-9 * max(1.0, scale) ** 2)
 
 

@@ -14,6 +14,7 @@ import harmonium as hm
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.graph import edges_of
 from harmonium.models.boltzmann.hidden import Hidden, HiddenLikelihood
+from harmonium.questions.sequences.contacts import coupling_scores, couplings_of
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
 from harmonium.units.mixed import Mixed
@@ -111,6 +112,51 @@ def given_machine(n_hidden: int = 2, temperature: float = 1.0) -> hm.BoltzmannMa
     return hm.BoltzmannMachine.from_parameters(
         fields, couplings, n_components=n_hidden, temperature=temperature
     )
+
+
+@pytest.mark.parametrize("graph", ["complete", "semi-restricted"])
+def test_effective_couplings_are_mixed_differences_of_the_columns(graph: str) -> None:
+    """By the definition, from enumerated log P of the columns; contacts are told by them."""
+    model = given_machine(2, 2.0)
+    if graph != "complete":
+        pairs = model.couplings_ | {(3, 4): np.zeros((2, 2))}
+        edges = [pair for pair in pairs if pair != (3, 4)]
+        model = hm.BoltzmannMachine.from_parameters(
+            model.fields_, {pair: pairs[pair] for pair in edges}, n_components=2, temperature=2.0
+        )
+    v, _ = every(3)
+    log_p = model.score_samples(v).reshape(3, 3, 3)
+    rows = v[[0, 5, 5, 17]]
+    found = model.effective_couplings(rows)
+    for i, j in itertools.permutations(range(3), 2):
+        (rest,) = {0, 1, 2} - {i, j}
+        each = np.moveaxis(log_p, (rest, i, j), (0, 1, 2))[rows[:, rest]].mean(0)
+        wanted = each - each.mean(0) - each.mean(1)[:, None] + each.mean()
+        np.testing.assert_allclose(found[i, j], wanted, atol=1e-6)
+    assert not found[range(3), range(3)].any()
+    told = coupling_scores(couplings_of(model, rows), None)
+    wanted = {(i, j): found[i, j] for i, j in itertools.combinations(range(3), 2)}
+    np.testing.assert_array_equal(told, coupling_scores(wanted, None))
+    assert model.effective_couplings(n_rows=2).shape == (3, 3, 3, 3)
+
+
+def test_effective_couplings_without_hidden_units_are_the_couplings() -> None:
+    source = np.random.default_rng(8)
+    fields, couplings = [np.zeros(2)] * 3, {(0, 2): source.normal(size=(2, 2))}
+    model = hm.BoltzmannMachine.from_parameters(fields, couplings, temperature=0.5)
+    table = couplings[0, 2] / 0.5
+    wanted = table - table.mean(0) - table.mean(1)[:, None] + table.mean()
+    found = model.effective_couplings()
+    np.testing.assert_allclose(found[0, 2], wanted)
+    np.testing.assert_allclose(found[2, 0], wanted.T)
+    assert np.count_nonzero(found) == 8
+
+
+def test_effective_couplings_refuse_more_hidden_units_than_they_can_sum() -> None:
+    pairs = {(i, j): np.ones((2, 2)) for i, j in itertools.combinations(range(17), 2)}
+    model = hm.BoltzmannMachine.from_parameters([np.zeros(2)] * 17, pairs, n_components=15)
+    with pytest.raises(ValueError, match="15 coupled hidden units have too many joint states"):
+        model.effective_couplings()
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import harmonium as hm
-from harmonium.models.rbm import trials
+from harmonium.models.rbm import start, trials
 
 
 def _numbers(n: int, seed: int) -> pd.DataFrame:
@@ -74,6 +74,40 @@ def test_the_best_strength_is_found_from_where_the_search_begins(monkeypatch):
         assert kept[-1].smoothing * 180 == pytest.approx(wished)
         assert kept[-1].weight_decay * 180 == pytest.approx(2.0 if heavy else 0.2)
         assert len(tried) == len(set(tried))
+
+
+def test_labels_learn_at_the_rate_that_does_better(monkeypatch):
+    """Four times faster and at most at 1.5; the strengths are then tried at that rate."""
+    tried, kept = [], []
+
+    def score(wanted, ground):
+        tried.append((wanted.weight_decay * 180, ground.plan.rate))
+        return (1.0 if (tried[-1][1] > 1.0) == faster else 0.0) - tried[-1][0] / 10.0
+
+    def fit(ascent, learner, rows, split, plan, **more):
+        kept.append(plan.rate)
+        return learned(ascent, learner, rows, split, plan, **more)
+
+    learned = start.fit
+    monkeypatch.setattr(trials, "_score", score)
+    monkeypatch.setattr(start, "fit", fit)
+    letters = np.random.default_rng(0).integers(0, 3, (200, 4))
+    settings = {**SETTINGS, "n_updates": 1500, "visible": "categorical"}
+    for faster in (True, False):
+        tried.clear()
+        hm.RBM(**settings).fit(letters)
+        rates = [rate for _, rate in tried]
+        assert rates[1] == pytest.approx(min(4.0 * rates[0], 1.5))
+        assert kept[-1] == (rates[1] if faster else rates[0])
+        assert [decay for decay, _ in tried] == pytest.approx([0.2, 0.2, 2.0])
+        assert rates[2] == kept[-1]
+    tried.clear()
+    hm.RBM(**settings, learning_rate=0.1).fit(letters)
+    assert {rate for _, rate in tried} == {0.1}
+    for visible in ("auto", "gaussian"):
+        tried.clear()
+        hm.RBM(**SETTINGS, visible=visible).fit(_numbers(200, 0))
+        assert len({rate for _, rate in tried}) == 1
 
 
 def test_the_same_seed_finds_the_same_model_and_other_streams_are_untouched():

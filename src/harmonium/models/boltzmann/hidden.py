@@ -21,6 +21,7 @@ from harmonium.contract.energy import Energy, Evidence, Generator, Parameters
 from harmonium.contract.warning import warn_caller
 from harmonium.learning.climb import Objective
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
+from harmonium.models.effective import Behind
 from harmonium.sampling.seen import log_weight_seen
 from harmonium.units.space import states_of
 
@@ -77,19 +78,39 @@ class Hidden:
 
     def log_weights(self, rest: Tensor) -> Tensor:
         """Of every joint state, less that of all at 0: ``(n, n_joint)``."""
+        return self._joint_weights(self.inputs(rest))
+
+    def _joint_weights(self, inputs: Tensor) -> Tensor:
         between = self.energy.couplings[self.own, self.own]
         own = 0.5 * ((self.joint @ between) * self.joint).sum(1)
-        return torch.addmm(own, self.inputs(rest), self.joint.T)
+        return inputs @ self.joint.T + own
+
+    def log_partition(self, inputs: Tensor) -> Tensor:
+        """log of the sum of exp(inputs'h + h'J h / 2) over h, float64 ``(...)`` for inputs
+        ``(..., n_hidden)``."""
+        if not self.are_coupled:
+            return torch.nn.functional.softplus(inputs.double()).sum(-1)
+        return torch.logsumexp(self._joint_weights(inputs).double(), -1)
+
+    def behind(self, x: Tensor) -> Behind:
+        """These units behind rows ``x (n, n_visible)``, for the couplings that they bring about."""
+        energy = self.energy
+        wide = torch.nn.functional.pad(x.to(energy.device, energy.dtype), (0, self.n_hidden))
+        weights = energy.units.by_state(energy.couplings[:, self.own])[: self.n_visible]
+        return Behind(
+            wide[:, : self.n_visible],
+            self.inputs(wide),
+            weights,
+            self.log_partition,
+            len(self.joint) if self.are_coupled else self.n_hidden,
+            not self.are_coupled,
+        )
 
     def log_sum(self, x: Tensor) -> Tensor:
         """log of the sum of exp(log_weight) over the hidden units, float64 ``(n,)``."""
         parts = []
         for rest in self._blocks(x):
-            if self.are_coupled:
-                added = torch.logsumexp(self.log_weights(rest).double(), 1)
-            else:
-                added = torch.nn.functional.softplus(self.inputs(rest).double()).sum(1)
-            parts.append(self.energy.log_weight(rest) + added)
+            parts.append(self.energy.log_weight(rest) + self.log_partition(self.inputs(rest)))
         return torch.cat(parts)
 
     def _expected(self, rest: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -15,11 +15,14 @@ from torch import Tensor
 
 from harmonium.compute.device import device_for
 from harmonium.compute.random import generator_for, random_generator
+from harmonium.contract.checks import check_integer
 from harmonium.models.answers import answer
 from harmonium.models.blocks import by_rows
 from harmonium.models.boltzmann.fitted import Fitted
 from harmonium.models.boltzmann.hidden import Hidden
 from harmonium.models.boltzmann.rows import checked_hidden
+from harmonium.models.boltzmann.tables import slices, zero_sum
+from harmonium.models.effective import effective_couplings, rows_averaged_over
 from harmonium.models.question import blanks, weighed
 
 __all__ = ["Latents"]
@@ -92,3 +95,45 @@ class Latents(Fitted):
         free = np.full((len(hidden), codec.n_own), np.nan)
         question = weighed(blanks(np.hstack([free, hidden]), codec, how), codec, how)
         return self._filled(question, codec, "auto", random_state)
+
+    def effective_couplings(
+        self, X: Any = None, *, n_rows: int = 100, random_state: Any = 0
+    ) -> NDArray[np.float64]:
+        """Couplings between pairs of columns, those of their own and what hidden units bring about,
+        in nats and the zero-sum gauge: ``(n_columns, n_columns, k, k)``, k the most states of a
+        column; columns are numbered as in ``couplings_``.
+
+        The second mixed difference of log P(x) in two columns, the mean over rows: exact sums over
+        hidden units. `X` are whole rows to average over, of which `n_rows` are drawn; None draws
+        them from the model. Without hidden units these are the couplings, whatever the rows.
+
+        Costs rows * hidden units * pairs of columns * k^2 multiplications, and where hidden units
+        are coupled to each other their joint states in place of their number: ``ValueError`` for
+        more than 2**14.
+        """
+        check_is_fitted(self, "_tables")
+        check_integer("n_rows", n_rows, 1)
+        n, sizes = self._visible.n_columns, self._sizes_of()
+        where, most = slices(sizes), max(sizes[:n])
+        own = zero_sum(self._tables, sizes).couplings.astype(np.float64) / float(self.temperature)
+        found = np.zeros((n, n, most, most))
+        for i in range(n):
+            for j in range(n):
+                found[i, j, : sizes[i], : sizes[j]] = own[where[i], where[j]]
+        if not self._visible.n_hidden:
+            return found
+        hidden = Hidden(self.build_energy(torch.float64), self._visible.n_hidden)
+        if not hidden.is_summed:
+            raise ValueError(
+                f"effective_couplings: {self._visible.n_hidden} coupled hidden units have too many "
+                "joint states to sum over; wanted at most 14, or graph='semi-restricted'"
+            )
+        generator = random_generator(random_state)
+        x = rows_averaged_over(
+            X,
+            n_rows,
+            lambda: self.sample(n_rows, random_state=generator),
+            lambda rows: self._visible.whole(self, rows),
+            generator,
+        )
+        return found + effective_couplings(hidden.behind(x))

@@ -17,13 +17,21 @@ from harmonium.data.tables import dense_rows
 from harmonium.models.answers import answer, named
 from harmonium.models.blocks import by_rows
 from harmonium.models.drawing import drawn
+from harmonium.models.effective import Behind, effective_couplings, rows_averaged_over
 from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import SummedOut
-from harmonium.models.rbm.effective import effective_couplings
+from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.latents import N_FILLINGS, LatentQuestions
 from harmonium.models.scoring import FrameRows, log_weights_of_frame
 
 __all__ = ["Questions"]
+
+
+def behind(energy: RBMEnergy, x: Tensor) -> Behind:
+    """The hidden layer behind rows ``x (n, V)`` of states."""
+    x, layer = x.to(energy.device), energy.hidden
+    inputs, weights = energy.hidden_logits(x), energy.units.by_state(energy.weights)
+    return Behind(x, inputs, weights, layer.log_partition, inputs.shape[1], layer.binary)
 
 
 class Questions(LatentQuestions):
@@ -96,14 +104,14 @@ class Questions(LatentQuestions):
         if self._attributes is not None:
             raise ValueError("effective_couplings wants a model without attributes: fit without y")
         generator = random_generator(random_state)
-        rows = self.sample(n_rows, random_state=generator) if X is None else X
-        states = np.asarray(dense_rows(self._check(rows), slice(None)), dtype=np.float64)
-        if not len(states):
-            raise ValueError("X holds no rows; wanted some to average over")
-        if len(states) > n_rows:
-            states = states[generator.choice(len(states), n_rows, replace=False)]
-        energy = self.build_energy(torch.float64)
-        found = effective_couplings(energy, torch.from_numpy(states).to(energy.device))
+        x = rows_averaged_over(
+            X,
+            n_rows,
+            lambda: self.sample(n_rows, random_state=generator),
+            lambda rows: np.asarray(dense_rows(self._check(rows), slice(None))),
+            generator,
+        )
+        found = effective_couplings(behind(self.build_energy(torch.float64), x))
         if self._layout is None:
             return found
         places = np.argsort(self._layout.order)

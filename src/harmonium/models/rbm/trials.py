@@ -1,4 +1,5 @@
-"""How strong the prior on the weights of a table is best, by rows that are held out.
+"""How strong the prior on the weights of a table is best, and how fast labels alone are learned,
+by rows that are held out.
 
 Few rows know little of many levels and labels, and how little differs from table to table: a
 short run for each of some strengths says which. Runs differ in nothing else, their random numbers
@@ -26,6 +27,7 @@ from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.near import log_partition_near
 from harmonium.models.rbm.plan import FEW_ROWS, RBMParameters, ascent_of, is_grouped, prior_for
 from harmonium.units.base import Units
+from harmonium.units.hidden import HIDDEN
 from harmonium.units.space import LIMITS
 
 __all__ = ["Ground", "is_summed", "tried"]
@@ -34,6 +36,8 @@ __all__ = ["Ground", "is_summed", "tried"]
 _DECAYS = (0.2, 2.0)
 _SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _FIRST = 2
+#: How many times the rate that chains surely follow is tried of labels, and the fastest.
+_FASTER, _FASTEST = 4.0, 1.5
 #: Updates of a run, as a share of the fit's, at most, and so few that nothing is told by them.
 _SHARE, _MOST, _FEWEST = 1 / 5, 3000, 300
 #: At most where rows are few: what a strong prior is good for shows late.
@@ -66,11 +70,22 @@ class Ground:
 
 
 def _is_tried(wanted: RBMParameters, plan: Plan, units: Units) -> bool:
-    """Whether runs say how strong the prior is: where that was left to us, of tables of labels
-    and bins, in a fit that is long beside them."""
+    """Whether runs say how strong the prior is, or how fast labels are learned: where that was left
+    to us, of tables of labels and bins, in a fit that is long beside them."""
     free = wanted.weight_decay == "auto" or (wanted.smoothing == "auto" and bool(units.runs))
+    free = free or _is_paced(wanted, units)
     long = _SHARE * plan.n_updates >= _FEWEST and plan.n_held >= _FEWEST_HELD
     return free and long and is_grouped(units) and wanted.learner in ("pcd", "pt")
+
+
+def _is_paced(wanted: RBMParameters, units: Units) -> bool:
+    """Whether runs say how fast to learn: left to us, of labels alone, as sequences are, before
+    hidden units of 0 and 1; others have run away at such rates."""
+    told_apart = all(
+        size - width < 2 for size, width in zip(units.sizes, units.widths, strict=True)
+    )
+    labels = told_apart and not units.runs  # normal numbers are told by two statistics
+    return wanted.learning_rate == "auto" and labels and HIDDEN[wanted.hidden].binary
 
 
 def is_summed(energy: RBMEnergy) -> bool:
@@ -79,31 +94,41 @@ def is_summed(energy: RBMEnergy) -> bool:
 
 
 def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
-    """What is wanted, with the strengths that did best, and the plan for the time that is left.
+    """What is wanted, with the strengths that did best, and the plan for the time that is left, at
+    the rate that did best.
 
-    Takes four to seven runs of up to 6,000 updates each.
+    Takes three to seven runs of up to 6,000 updates each.
     Ctrl-C ends the fit (``KeyboardInterrupt``): nothing has been learned yet that could be kept.
     """
     units = ground.blank(np.random.default_rng(0)).units
     if not _is_tried(wanted, ground.plan, units):
         return wanted, ground.plan
     began = time.perf_counter()
-    found: dict[tuple[float | str, float | str], float] = {}
+    found: dict[tuple[float | str, float | str, float], float] = {}
 
     def score(decay: float, smoothing: float) -> float:
         one = _with(wanted, decay, smoothing, ground.n_kept)
-        key = (one.weight_decay, one.smoothing)
+        key = (one.weight_decay, one.smoothing, ground.plan.rate)
         if key not in found:
             found[key] = _score(one, ground)
         return found[key]
 
     best, smoothing = _DECAYS[0], _SMOOTHINGS[_FIRST]
+    if _is_paced(wanted, units):
+        slower, slow = ground, score(best, smoothing)
+        ground = replace(ground, plan=replace(ground.plan, rate=_faster(ground.plan.rate)))
+        if not score(best, smoothing) > slow:
+            ground = slower
     if wanted.smoothing == "auto" and units.runs:
         smoothing = _climbed(lambda one: score(best, one))
     if wanted.weight_decay == "auto":
         best = max(_DECAYS, key=lambda decay: score(decay, smoothing))
     plan = ground.plan.after(time.perf_counter() - began)
     return _with(wanted, best, smoothing, ground.n_kept), plan
+
+
+def _faster(rate: float) -> float:
+    return max(rate, min(_FASTER * rate, _FASTEST))
 
 
 def _climbed(score: Callable[[float], float]) -> float:

@@ -38,10 +38,9 @@ def contacts(
 
     Parameters
     ----------
-    model : a fitted model with ``couplings_`` (of columns with each other: what hidden units beside
-        them tell is not counted), or an RBM, by its
-        :meth:`~harmonium.RBM.effective_couplings`.
-    X : whole rows that an RBM's couplings are averaged over; None draws 100 from the model.
+    model : a fitted model with ``couplings_`` or, where it has hidden units, with
+        ``effective_couplings``: an RBM, a BoltzmannMachine.
+    X : whole rows that effective couplings are averaged over; None draws 100 from the model.
     gap : the state left out of the norm: ``"auto"`` is the alphabet's gap, for models of an
         :class:`~harmonium.Alignment`, and none else; a state's number, or None.
     correct : whether the correction is applied.
@@ -100,7 +99,7 @@ def _gap(model: Any, gap: int | str | None) -> int | None:
 def couplings_of(model: Any, X: Any = None, random_state: Any = 0) -> dict[tuple[int, int], Array]:
     """Couplings ``(k_i, k_j)`` of pairs of columns i < j, in whatever gauge the model has them."""
     own = getattr(model, "couplings_", None)
-    if own is None:
+    if own is None or getattr(model, "n_components", 0) > 0:
         effective = getattr(model, "effective_couplings", None)
         if effective is None:
             raise TypeError(
@@ -109,17 +108,13 @@ def couplings_of(model: Any, X: Any = None, random_state: Any = 0) -> dict[tuple
             )
         own = effective(X, random_state=random_state)
     if isinstance(own, Mapping):
-        n_columns = int(model.n_features_in_)
-        found = {pair: np.zeros((1, 1)) for pair in combinations(range(n_columns), 2)}
+        found = {pair: np.zeros((1, 1)) for pair in combinations(range(model.n_features_in_), 2)}
         for (i, j), table in own.items():
-            if max(i, j) >= n_columns:
-                continue  # hidden units come last
             table = np.asarray(table, dtype=np.float64)
             found[(min(i, j), max(i, j))] = table if i < j else table.T
         return found
     whole = np.asarray(own, dtype=np.float64)
-    n_columns = len(whole) - getattr(model, "n_components", 0) * hasattr(model, "couplings_")
-    return {pair: whole[pair] for pair in combinations(range(n_columns), 2)}
+    return {pair: whole[pair] for pair in combinations(range(len(whole)), 2)}
 
 
 def coupling_scores(
