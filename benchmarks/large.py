@@ -105,10 +105,38 @@ def _out_of_core(kind: str, folder: str) -> dict[str, float]:
     }
 
 
-def _sparse(n: int) -> dict[str, float]:
-    """Rows of 2,000 columns with ten ones each, and the same fit of dense rows."""
+def _ten_ones(draw: np.random.Generator, n: int, width: int) -> Any:
+    """Sparse rows with ten ones each, or nine where two fall together."""
     from scipy import sparse
 
+    places = np.sort(draw.integers(0, width, (n, 10), dtype=np.int32), axis=1)
+    ends = np.arange(0, 10 * n + 1, 10)
+    X = sparse.csr_array((np.ones(10 * n, np.uint8), places.ravel(), ends), shape=(n, width))
+    X.sum_duplicates()
+    X.data[:] = 1
+    return X
+
+
+def _updates(width: int) -> dict[str, float]:
+    """Time of the processor that updates and scores take, of sparse rows and of the same dense."""
+    n, found = 10_000, {"columns": float(width)}
+    X = _ten_ones(np.random.default_rng(0), n, width)
+    for name, rows in (("sparse", X), ("dense", X.toarray())):
+        for n_chains in (100, 10):
+            model = hm.RBM(100, n_chains=n_chains, learning_rate=0.05, random_state=0)
+            model.partial_fit(rows[:1000])  # compiles, and chooses the update's form
+            began = time.process_time()
+            model.partial_fit(rows)
+            per_update = 1e3 * 100 * (time.process_time() - began) / n
+            found[f"update, {name}, {n_chains} chains, ms"] = per_update
+        began = time.process_time()
+        model.free_energy(rows)
+        found[f"rows weighed a second, {name}"] = n / (time.process_time() - began)
+    return found
+
+
+def _sparse(n: int) -> dict[str, float]:
+    """Rows of 2,000 columns with ten ones each, and the same fit of dense rows."""
     draw, width = np.random.default_rng(0), 2000
     settings: dict[str, Any] = {"n_components": 100, "n_updates": UPDATES, "random_state": 0}
     model = hm.RBM(**settings)
@@ -117,11 +145,7 @@ def _sparse(n: int) -> dict[str, float]:
     model.score(few[:2000])
     del few
     before = _peak()
-    places = np.sort(draw.integers(0, width, (n, 10), dtype=np.int32), axis=1)
-    ends = np.arange(0, 10 * n + 1, 10)
-    X = sparse.csr_array((np.ones(10 * n, np.uint8), places.ravel(), ends), shape=(n, width))
-    X.sum_duplicates()
-    X.data[:] = 1
+    X = _ten_ones(draw, n, width)
     with tempfile.TemporaryDirectory() as folder:
         model.set_params(checkpoint=f"{folder}/fit")
         fit = _seconds(lambda: model.fit(X))
@@ -152,7 +176,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.case:
         kind, what = given.case
-        found = _sparse(int(what)) if kind == "sparse" else _out_of_core(kind, what)
+        counted = {"sparse": _sparse, "updates": _updates}
+        found = counted[kind](int(what)) if kind in counted else _out_of_core(kind, what)
         print(json.dumps(found))
         return
     for kind in ("arrays", "parquet"):
@@ -163,11 +188,14 @@ def main() -> None:
         _show(found)
     print("-- sparse rows, 2,000 columns, ten ones a row")
     _show(_in_a_process("--case", "sparse", given.rows))
+    for width in (2000, 20_000):
+        print(f"-- updates of rows of {width:,} columns with ten ones, 100 hidden units")
+        _show(_in_a_process("--case", "updates", width))
 
 
 def _show(found: dict[str, float]) -> None:
     for name, value in found.items():
-        print(f"{name:<28} {value:12,.1f}", flush=True)
+        print(f"{name:<34} {value:12,.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from harmonium.learning.fit import fit
 from harmonium.learning.learners.exact import Exact
 from harmonium.learning.learners.pseudo import Pseudo
 from harmonium.learning.plan import Plan, Streams, asked
-from harmonium.learning.rows import Batch, Batches, Memory, Split, row_source
+from harmonium.learning.rows import Batch, Batches, Split
+from harmonium.learning.sources import Memory, row_source
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm import start as start_module
 from harmonium.models.rbm.energy import RBMEnergy

@@ -10,16 +10,8 @@ import pytest
 import torch
 from scipy import sparse
 
-from harmonium.learning.rows import (
-    Batches,
-    Mapped,
-    Memory,
-    RowSource,
-    Sparse,
-    Split,
-    n_rows_of,
-    row_source,
-)
+from harmonium.learning.rows import Batches, RowSource, Split, n_rows_of
+from harmonium.learning.sources import Mapped, Memory, Sparse, row_source
 
 CPU = torch.device("cpu")
 TABLE = (np.random.default_rng(0).random((50, 7)) < 0.3).astype(np.uint8)

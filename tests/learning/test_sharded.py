@@ -10,7 +10,7 @@ import torch
 
 from harmonium.compute.ranks import Ranks
 from harmonium.data.shards import Shards, States
-from harmonium.learning.rows import Batches, Split, row_source
+from harmonium.learning.rows import Batches, Split
 from harmonium.learning.sharded import (
     AllBut,
     Sharded,
@@ -21,6 +21,7 @@ from harmonium.learning.sharded import (
     source_of,
     split_of,
 )
+from harmonium.learning.sources import row_source
 
 CPU = torch.device("cpu")
 N = 137

@@ -27,7 +27,8 @@ Generator: TypeAlias = np.random.Generator | torch.Generator
 Beta: TypeAlias = float | Tensor
 #: Parameters, or their gradient, by name.
 Parameters: TypeAlias = dict[str, Tensor]
-#: A whole update in one go, given the batch's rows, the rate and randomness.
+#: A whole update in one go, given the batch's rows, which may be of torch's COO layout where all
+#: that is in them is ones, the rate and randomness.
 FusedStep: TypeAlias = "Callable[[Tensor, float, Generator], None]"
 
 

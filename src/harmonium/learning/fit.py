@@ -263,7 +263,7 @@ class RunningFit:
             for _ in range(n_updates):
                 batch = next(batches)
                 if fused is not None:
-                    fused(batch.x, plan.rate, self.generator)
+                    fused(batch.rows, plan.rate, self.generator)
                     continue
                 moments = self.learner.gradient(self.energy, batch, self.generator)
                 ascent.step(moments, plan.rate)

@@ -21,7 +21,8 @@ from harmonium.compute.ranks import Ranks
 from harmonium.data.shards import States
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import State
-from harmonium.learning.rows import Batch, Batches, RowSource, Split, row_source
+from harmonium.learning.rows import Batch, Batches, RowSource, Split
+from harmonium.learning.sources import row_source
 
 __all__ = [
     "AllBut",
@@ -176,7 +177,7 @@ def source_of(
     weights: NDArray[np.float64] | None = None,
     observed: NDArray[np.bool_] | None = None,
 ) -> RowSource:
-    """:func:`~harmonium.learning.rows.row_source`, of rows out of core too."""
+    """:func:`~harmonium.learning.sources.row_source`, of rows out of core too."""
     if isinstance(table, States):
         return Sharded(table, device)
     return row_source(table, device, weights, observed)

@@ -21,7 +21,8 @@ import harmonium as hm
 from harmonium.learning.fillings import Fillings
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.plan import Plan
-from harmonium.learning.rows import Batch, Memory
+from harmonium.learning.rows import Batch
+from harmonium.learning.sources import Memory
 from harmonium.models.rbm.energy import RBMEnergy
 
 CPU = torch.device("cpu")
