@@ -58,13 +58,13 @@ class Batch:
 
 class RowSource(ABC):
     """Rows of states, numbered from 0; ``weights (n_rows,)`` say how many each counts for, with
-    1 as the largest; None: all alike. ``observed (n_rows, n_variables)``, bool, says which cells
-    are known; None: all."""
+    1 as the largest; None: all alike. ``holes`` are the columns in which some cells are not known,
+    in order; None: all are."""
 
     n_rows: int
     device: torch.device
     weights: NDArray[np.float64] | None
-    observed: Tensor | None = None
+    holes: Tensor | None = None
 
     @abstractmethod
     def read(self, index: NDArray[np.int64]) -> Batch:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from torch import Tensor
 
-from harmonium.data.sparse_rows import sparse_tensor
+from harmonium.data.sparse_rows import ones_of
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.rows import Batch, RowSource
 
@@ -41,24 +42,26 @@ class Memory(RowSource):
         self.n_rows, self.weights = len(kept), weights
         self._stored = torch.from_numpy(kept).to(device)
         self.device = device
+        self._observed: Tensor | None = None
         if observed is not None and not observed.all():
             self._stored[torch.from_numpy(~observed).to(device)] = 0
-            self.observed = torch.from_numpy(np.array(observed, dtype=bool)).to(device)
+            self._observed = torch.from_numpy(np.array(observed, dtype=bool)).to(device)
+            self.holes = (~self._observed).any(0).nonzero().reshape(-1)
 
     def read(self, index: NDArray[np.int64]) -> Batch:
         chosen = torch.from_numpy(index)
         if self.device.type != "cpu":
             chosen = chosen.to(self.device)
         batch = Batch(torch.index_select(self._stored, 0, chosen).float())
-        if self.observed is not None:
-            batch.observed, batch.index = torch.index_select(self.observed, 0, chosen), index
+        if self._observed is not None:
+            batch.observed, batch.index = torch.index_select(self._observed, 0, chosen), index
         return batch
 
     def digest(self, into: Any) -> None:
         _digest_of(into, "dense", self._stored.shape, self.weights)
-        if self.observed is not None:
+        if self._observed is not None:
             into.update(b"observed")
-            into.update(np.packbits(self.observed.cpu().numpy()))
+            into.update(np.packbits(self._observed.cpu().numpy()))
         for part in torch.split(self._stored, _rows_at_once(self._stored.shape[1])):
             into.update(_one_type(part.cpu().numpy()))
 
@@ -96,7 +99,7 @@ class Sparse(RowSource):
 
     def read(self, index: NDArray[np.int64]) -> Batch:
         if self._ones:
-            return Batch(sparse_tensor(self._table[index], torch.float32).to(self.device))
+            return Batch(ones_of(self._table, index).to(self.device))
         block = dense_rows(self._table, index)
         return Batch(torch.from_numpy(np.asarray(block, dtype=np.float32)).to(self.device))
 

@@ -81,9 +81,9 @@ class Case:
         memory = Memory(self.x, CPU, None, None if self.observed.all() else self.observed)
         everything = np.arange(len(self.x))
         batch = memory.read(everything)
-        if memory.observed is None:
+        if memory.holes is None:
             return batch
-        filler = Fillings(memory.observed, self.energy, source)
+        filler = Fillings(memory.n_rows, memory.holes, self.energy, source)
         batch = Batch(filler.put(batch), None, batch.observed, batch.index)
         for _ in range(n_rounds):
             batch = filler.fill(self.energy, memory.read(everything), source)
