@@ -1,18 +1,25 @@
 """Rows out of core and sparse rows: what memory they take above the interpreter, and what time.
 
     python -m benchmarks.large [--gigabytes 4] [--rows 1000000]
+    python -m benchmarks.large --proof 12 [--updates 2000]
 
 Wants disk for the table, of `gigabytes` at a byte a cell (arrays) and at eight bytes a number
 (Parquet, whose file is smaller). Each case runs in a process of its own; its peak is beside that
 of the same process after a small fit and a score. Time of an update out of core is beside that of
 the same fit of 20,000 of the rows in memory.
+
+The proof: so many gigabytes of rows of 0 and 1, a byte a cell, by processes that may not have more
+than 2 GiB of their own (``RLIMIT_DATA``). One fits them; another is killed when it has written a
+checkpoint, and a third goes on from it, to the same bits; that one scores the first shards.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -163,6 +170,48 @@ def _sparse(n: int) -> dict[str, float]:
     }
 
 
+#: What the processes of the proof may have.
+_ALLOWED = 2 * 2**30
+
+
+def _limited(folder: str, checkpoint: str, n_updates: int, n_scored: int) -> dict[str, float]:
+    """A fit of all rows within the limit, and scores of the first shards."""
+    resource.setrlimit(resource.RLIMIT_DATA, (_ALLOWED, _ALLOWED))
+    settings: dict[str, Any] = {"n_components": 100, "n_updates": n_updates, "random_state": 0}
+    model = hm.RBM(**settings, weight_decay=1e-3, learning_rate=0.05, checkpoint=checkpoint)
+    fit = _seconds(lambda: model.fit(folder))
+    files = sorted(Path(folder).glob("*.npy"))[:n_scored]
+    score = _seconds(lambda: [model.score_samples(one) for one in files])
+    bits = hashlib.sha256(np.ascontiguousarray(model.components_)).hexdigest()[:12]
+    return {
+        "fit, s": fit,
+        "scored shards, s": score,
+        "peak, MiB": _peak(),
+        "parameters": int(bits, 16),
+    }
+
+
+def _proof(gigabytes: float, n_updates: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows"
+        rows.mkdir()
+        size, n_scored = _write("arrays", rows, gigabytes), 5
+        print(f"-- {size:.1f} GiB of rows under {_ALLOWED / 2**30:.0f} GiB", flush=True)
+        cut = Path(folder) / "cut"
+        words = ["--limited", rows, cut, n_updates]
+        begun = subprocess.Popen([sys.executable, "-m", "benchmarks.large", *map(str, words), "0"])
+        while not cut.exists() and begun.poll() is None:
+            time.sleep(0.05)
+        begun.kill()
+        if begun.wait() != -signal.SIGKILL:
+            raise RuntimeError("the fit ended before it could be killed: give it more updates")
+        resumed = _in_a_process(*words, n_scored)
+        _show(resumed)
+        whole = _in_a_process("--limited", rows, Path(folder) / "whole", n_updates, 0)
+        same = whole["parameters"] == resumed["parameters"]
+        print(f"the same bits as without the kill: {same}", flush=True)
+
+
 def _in_a_process(*words: object) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.large", *map(str, words)]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
@@ -173,7 +222,17 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=4.0)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--case", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--proof", type=float, help="gigabytes of rows under 2 GiB")
+    parser.add_argument("--updates", type=int, default=UPDATES, help="of the proof's fits")
+    parser.add_argument("--limited", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.limited:
+        folder, checkpoint, n_updates, n_scored = given.limited
+        print(json.dumps(_limited(folder, checkpoint, int(n_updates), int(n_scored))))
+        return
+    if given.proof is not None:
+        _proof(given.proof, given.updates)
+        return
     if given.case:
         kind, what = given.case
         counted = {"sparse": _sparse, "updates": _updates}

@@ -98,6 +98,16 @@ class Shards:
         """`X` itself, or what reads it."""
         return X if isinstance(X, cls) else cls(X)
 
+    def share(self, rank: int, world: int) -> Self:
+        """The pieces of rank number `rank` of `world`: consecutive ones, about as many rows each.
+        They may be none, and their rows are numbered from 0."""
+        own = self._starts[:-1] * world // max(self.shape[0], 1) == rank
+        found = copy(self)
+        found._pieces = [piece for piece, mine in zip(self._pieces, own, strict=True) if mine]
+        found._starts = np.cumsum([0, *(piece.n_rows for piece in found._pieces)])
+        found.shape = (int(found._starts[-1]), self.shape[1])
+        return found
+
     def without(self, names: Sequence[str]) -> Self:
         """The same rows without these columns. ``ValueError`` for one that they lack, and where
         none would be left."""
