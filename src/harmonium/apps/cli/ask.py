@@ -11,7 +11,7 @@ import typer
 
 from harmonium.apps.answering import how_to_correct
 from harmonium.apps.cli import options
-from harmonium.apps.cli.ranks import check_shared_out, here, shared_log_z, shared_rows
+from harmonium.apps.cli.ranks import here, shared_log_z, shared_rows, writing
 
 __all__ = ["complete", "correct", "decode", "encode", "score"]
 
@@ -104,8 +104,7 @@ def complete(
             raise ValueError("--ranked goes with DATA, --key and --out alone")
         _ranked(fitted, kind, data, key, ranked, out)
         return
-    place, ranks = kind.check_out(out), here()
-    check_shared_out(place, ranks)
+    place, ranks = kind.check_out(out), writing(out)
     row_shape = options.row_shape(shape, kind.what, place)
     wanted = options.applying(
         fitted,
@@ -123,11 +122,9 @@ def complete(
         if not isinstance(kind, Images):
             raise ValueError(f"--mask does not apply to {kind.what}; blanks stand in the data")
         rows = kind.with_holes(rows, mask)
-    if isinstance(rows, Shards) and seed is not None:
-        asked["random_state"] = blocks.seeded(seed, ranks)
     fill = partial(fitted.complete, how=how or "mode", **asked)
     if isinstance(rows, Shards) and Path(place).suffix.lower() == ".parquet":
-        blocks.complete(fill, rows, kind, place, ranks)
+        blocks.complete(fill, rows, kind, place, ranks, seed)
     else:
         kind.write(place, fill(rows), row_shape)
 
@@ -193,9 +190,8 @@ def encode(
     from harmonium.apps.cli import blocks
     from harmonium.data.kinds import Rows, kind_of
 
-    ranks, place = here(), Rows().check_out(out)
+    place, ranks = Rows().check_out(out), writing(out)
     as_table = Path(place).suffix.lower() == ".parquet"
-    check_shared_out(place, ranks)
     fitted = options.load_answering(model, "inverse_transform", unknown)
     transform = options.hidden(fitted, model, "transform")
     rows = shared_rows(kind_of(fitted), data, key, ranks)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,8 +91,13 @@ def score(fitted: Any, rows: Any, out: str | None, ranks: Ranks) -> Scores:
     return Scores.together(ranks.each(found))
 
 
-def complete(fill: Callable[[Any], Any], rows: Any, kind: Any, place: str, ranks: Ranks) -> None:
-    """Rows out of core, filled, in a ``.parquet`` at `place`."""
+def complete(
+    fill: Callable[..., Any], rows: Any, kind: Any, place: str, ranks: Ranks, seed: int | None
+) -> None:
+    """Rows out of core, filled, in a ``.parquet`` at `place`; of a `seed` all blocks are filled by
+    one stream of random numbers."""
+    if seed is not None:
+        fill = partial(fill, random_state=seeded(seed, ranks))
     _write(place, (kind.give_table(fill(block)) for block in _blocks(rows, ranks)), ranks)
 
 
@@ -109,12 +115,11 @@ def encode(
     _write(place, (table(transform(block)) for block in _blocks(rows, ranks)), ranks)
 
 
-def seeded(seed: int | None, ranks: Ranks) -> Any:
-    """One stream of random numbers for all blocks, of several ranks each one's own; None without
-    a seed."""
+def seeded(seed: int, ranks: Ranks) -> Any:
+    """Random numbers of this rank's own."""
     from harmonium.compute.random import random_generator
 
-    return None if seed is None else ranks.own(random_generator(seed))
+    return ranks.own(random_generator(seed))
 
 
 def together(parts: list[Any]) -> Any:

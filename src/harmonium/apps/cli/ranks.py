@@ -14,7 +14,7 @@ from harmonium.contract.registry import Entry
 if TYPE_CHECKING:  # numpy is loaded where there is something to do
     from harmonium.compute.ranks import Ranks
 
-__all__ = ["check_shared_out", "here", "on_ranks", "share_command", "shared_log_z", "shared_rows"]
+__all__ = ["here", "on_ranks", "share_command", "shared_log_z", "shared_rows", "writing"]
 
 #: What several processes do together; all else would be done several times, into the same files.
 _SHARED = ("fit", "score", "sample", "complete", "encode")
@@ -88,10 +88,13 @@ def shared_rows(kind: Any, data: str, key: str | None, ranks: Ranks) -> Any:
     )
 
 
-def check_shared_out(out: str | None, ranks: Ranks) -> None:
-    """``ValueError`` where several ranks cannot write their parts of what is to be at `out`."""
+def writing(out: str | None) -> Ranks:
+    """:func:`here`; ``ValueError`` where several cannot write their parts of what is to be at
+    `out`."""
+    ranks = here()
     if ranks.world > 1 and Path(out or "").suffix.lower() != ".parquet":
         raise ValueError(f"--out must end in .parquet for torchrun, got {out!r}")
+    return ranks
 
 
 def shared_log_z(fitted: Any, ranks: Ranks) -> None:
