@@ -1,7 +1,7 @@
 """Rows out of core and sparse rows: what memory they take above the interpreter, and what time.
 
     python -m benchmarks.large [--gigabytes 4] [--rows 1000000]
-    python -m benchmarks.large --proof 12 [--updates 2000]
+    python -m benchmarks.large --proof 12 [--allowed 2] [--updates 2000]
 
 Wants disk for the table, of `gigabytes` at a byte a cell (arrays) and at eight bytes a number
 (Parquet, whose file is smaller). Each case runs in a process of its own; its peak is beside that
@@ -9,8 +9,9 @@ of the same process after a small fit and a score. Time of an update out of core
 the same fit of 20,000 of the rows in memory.
 
 The proof: so many gigabytes of rows of 0 and 1, a byte a cell, by processes that may not have more
-than 2 GiB of their own (``RLIMIT_DATA``). One fits them; another is killed when it has written a
-checkpoint, and a third goes on from it, to the same bits; that one scores the first shards.
+than `allowed` GiB of their own (``RLIMIT_DATA``). One is killed when it has written a checkpoint,
+a second goes on from it and scores the first shards, a third fits them without a break: the last
+two must end with the same bits.
 """
 
 from __future__ import annotations
@@ -170,13 +171,8 @@ def _sparse(n: int) -> dict[str, float]:
     }
 
 
-#: What the processes of the proof may have.
-_ALLOWED = 2 * 2**30
-
-
 def _limited(folder: str, checkpoint: str, n_updates: int, n_scored: int) -> dict[str, float]:
-    """A fit of all rows within the limit, and scores of the first shards."""
-    resource.setrlimit(resource.RLIMIT_DATA, (_ALLOWED, _ALLOWED))
+    """A fit of all rows, and scores of the first shards."""
     settings: dict[str, Any] = {"n_components": 100, "n_updates": n_updates, "random_state": 0}
     model = hm.RBM(**settings, weight_decay=1e-3, learning_rate=0.05, checkpoint=checkpoint)
     fit = _seconds(lambda: model.fit(folder))
@@ -191,12 +187,14 @@ def _limited(folder: str, checkpoint: str, n_updates: int, n_scored: int) -> dic
     }
 
 
-def _proof(gigabytes: float, n_updates: int) -> None:
+def _proof(gigabytes: float, allowed: float, n_updates: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows"
         rows.mkdir()
-        size, n_scored = _write("arrays", rows, gigabytes), 5
-        print(f"-- {size:.1f} GiB of rows under {_ALLOWED / 2**30:.0f} GiB", flush=True)
+        size, n_scored = _write("arrays", rows, gigabytes), 2
+        print(f"-- {size:.1f} GiB of rows under {allowed:g} GiB", flush=True)
+        bytes_allowed = int(allowed * 2**30)  # of all processes from here on
+        resource.setrlimit(resource.RLIMIT_DATA, (bytes_allowed, bytes_allowed))
         cut = Path(folder) / "cut"
         words = ["--limited", rows, cut, n_updates]
         begun = subprocess.Popen([sys.executable, "-m", "benchmarks.large", *map(str, words), "0"])
@@ -222,7 +220,8 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=4.0)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--case", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--proof", type=float, help="gigabytes of rows under 2 GiB")
+    parser.add_argument("--proof", type=float, help="gigabytes of rows")
+    parser.add_argument("--allowed", type=float, default=2.0, help="gigabytes of memory of theirs")
     parser.add_argument("--updates", type=int, default=UPDATES, help="of the proof's fits")
     parser.add_argument("--limited", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -231,7 +230,7 @@ def main() -> None:
         print(json.dumps(_limited(folder, checkpoint, int(n_updates), int(n_scored))))
         return
     if given.proof is not None:
-        _proof(given.proof, given.updates)
+        _proof(given.proof, given.allowed, given.updates)
         return
     if given.case:
         kind, what = given.case
