@@ -31,7 +31,8 @@ from harmonium.learning.ascent import Ascent, Gaussian
 from harmonium.learning.fit import fit
 from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.plan import Plan, Streams
-from harmonium.learning.rows import Memory, Split
+from harmonium.learning.rows import Split
+from harmonium.learning.sources import Memory
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import RBMEnergy
 

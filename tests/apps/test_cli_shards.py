@@ -86,3 +86,48 @@ def test_no_files_are_said(folder):
     done = run("score", place / "m", place / "none*.parquet")
     assert done.returncode != 0
     assert "no file at" in done.stderr
+
+
+def test_hidden_units_are_written_shard_by_shard(folder):
+    place, table = folder
+    done = run("encode", place / "m", place / "rows", "-o", place / "hidden.parquet")
+    assert done.returncode == 0, done.stderr
+    model, found = hm.load(place / "m"), parquet.read_table(place / "hidden.parquet")
+    assert found.column_names == list(model.get_feature_names_out())
+    hidden = np.stack([column.to_numpy() for column in found.columns], axis=1)
+    np.testing.assert_array_equal(hidden, model.transform(table))
+    assert parquet.ParquetFile(place / "hidden.parquet").metadata.num_row_groups == 12
+    done = run("encode", place / "m", place / "rows", "-o", place / "hidden.npy")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(place / "hidden.npy"), hidden)
+
+
+def test_labels_and_weights_are_columns_by_name(folder):
+    place, _ = folder
+    words = ["--quiet", "--seed", 0, "--set", "n_updates=20"]
+    done = run("fit", place / "rows", "-o", place / "both", *words, "--attributes", "job")
+    assert done.returncode == 0, done.stderr
+    model = hm.load(place / "both")
+    assert list(model.attribute_classes_) == ["cook", "smith"]
+    done = run("fit", place / "rows", "-o", place / "heavy", *words, "--weights", "pay")
+    assert done.returncode == 0, done.stderr
+    assert [column.name for column in hm.load(place / "heavy").schema_.columns] == ["job"]
+    done = run("fit", place / "rows", "-o", place / "no", *words, "--attributes", "job,nothing")
+    assert done.returncode == 2
+    assert "job,nothing" in done.stderr
+
+
+def test_blocks_are_filled_by_one_stream_of_random_numbers(folder):
+    """Rows that are alike are filled apart, in whichever block they stand."""
+    place, _ = folder
+    (place / "blank").mkdir()
+    blank = pa.table(
+        {"job": pa.array([None] * 400, pa.string()), "pay": pa.array([None] * 400, pa.int64())}
+    )
+    parquet.write_table(blank, place / "blank" / "0.parquet", row_group_size=100)
+    out = place / "blank.parquet"
+    words = ["--how", "sample", "--seed", 1]
+    done = run("complete", place / "m", place / "blank", "-o", out, *words)
+    assert done.returncode == 0, done.stderr
+    blocks = np.array(parquet.read_table(out)["job"].to_pylist()).reshape(4, 100)
+    assert len({tuple(block) for block in blocks}) == 4

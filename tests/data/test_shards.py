@@ -13,7 +13,8 @@ import pyarrow.dataset as ds
 import pytest
 from pyarrow import parquet
 
-from harmonium.data.shards import Shards, States, is_shards, looks_like_shards
+from harmonium.data.shards import Shards, is_shards, looks_like_shards
+from harmonium.data.states import States
 
 N = 1000
 RNG = np.random.default_rng(0)
@@ -193,3 +194,32 @@ def test_a_file_that_changes_while_it_is_read_is_found(tmp_path):
     parquet.write_table(TABLE[:100], tmp_path / "0.parquet")
     with pytest.raises(ValueError, match=r"0\.parquet', row group 0 has other rows than"):
         list(shards.piece(0))
+
+
+def test_a_hole_is_shown_wherever_it_is(tmp_path):
+    """Null or NaN, in columns of more values than are kept apart, in rows that are not drawn."""
+    n = 5000
+    numbers = np.arange(n, dtype=np.float64)
+    null = pa.array([None if k == 4990 else float(k) for k in range(n)])
+    numbers[4980] = np.nan
+    table = pa.table({"nan": numbers, "null": null, "whole": np.arange(n)})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=500)
+    shown = Shards(tmp_path / "a.parquet").shown(10)
+    assert shown["null"].null_count == 1
+    assert np.isnan(shown["nan"].to_numpy()).sum() == 1
+    assert shown["whole"].null_count == 0
+
+
+def test_columns_are_taken_out_by_name(tmp_path):
+    job = pa.array(["a", None, "b"] * 4).dictionary_encode()
+    table = pa.table({"x": np.arange(12), "job": job, "w": [1.5, None, 2.0] * 4})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=5)
+    shards = Shards(tmp_path / "a.parquet")
+    found, weights = shards.columns(["job", "w"])
+    assert found.tolist() == ["a", None, "b"] * 4
+    np.testing.assert_array_equal(weights, [1.5, np.nan, 2.0] * 4)
+    rest = shards.without(["job", "w"])
+    assert rest.names == ("x",)
+    assert rest.shape == (12, 1)
+    assert rest.head().column_names == ["x"]
+    assert shards.names == ("x", "job", "w")

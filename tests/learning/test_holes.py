@@ -21,7 +21,8 @@ from harmonium.learning.fit import fit
 from harmonium.learning.learners.exact import Exact
 from harmonium.learning.learners.pseudo import Pseudo
 from harmonium.learning.plan import Plan, Streams, asked
-from harmonium.learning.rows import Batch, Batches, Memory, Split, row_source
+from harmonium.learning.rows import Batch, Batches, Split
+from harmonium.learning.sources import Memory, row_source
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm import start as start_module
 from harmonium.models.rbm.energy import RBMEnergy
@@ -91,7 +92,7 @@ def largest_z(units: Any, n: int = 6000) -> float:
     rows = Memory(x, CPU, None, observed)
     source = generator(5)
     moved = energy.to(torch.float32)
-    filler = Fillings(rows.observed, moved, source)
+    filler = Fillings(rows.n_rows, rows.holes, moved, source)
     everything = np.arange(n)
     for _ in range(40):  # each row's filling is then a draw of its own
         batch = filler.fill(moved, rows.read(everything), source)
@@ -145,7 +146,7 @@ def test_fillings_are_draws_given_the_rest(few: int, monkeypatch: pytest.MonkeyP
     x = np.tile(np.array([1, 0, 1, 2], dtype=np.uint8), (n, 1))
     observed = np.tile([True, False, True, False], (n, 1))
     rows, source, moved = Memory(x, CPU, None, observed), generator(1), energy.to(torch.float32)
-    filler = Fillings(rows.observed, moved, source)
+    filler = Fillings(rows.n_rows, rows.holes, moved, source)
     for _ in range(30):
         batch = filler.fill(moved, rows.read(np.arange(n)), source)
     states = states_of(energy.sizes)
@@ -261,7 +262,7 @@ def test_base_rates_are_those_of_known_cells() -> None:
 def test_fillings_begin_again_at_the_base() -> None:
     energy = machine(UNITS["bits"])
     observed = torch.zeros((3000, 5), dtype=torch.bool)
-    filler = Fillings(observed, energy, generator())
+    filler = Fillings(len(observed), (~observed).any(0).nonzero().reshape(-1), energy, generator())
     filler.drawn.fill_(1)
     filler.begin_again(energy, generator(1))
     rates, p = filler.drawn.double().mean(0), torch.sigmoid(energy.base_bias)
@@ -271,7 +272,7 @@ def test_fillings_begin_again_at_the_base() -> None:
 def test_a_row_that_comes_twice_in_a_batch_keeps_one_of_its_fillings() -> None:
     energy = machine(UNITS["bits"]).to(torch.float32)
     rows = Memory(np.zeros((3, 5), np.uint8), CPU, None, np.zeros((3, 5), bool))
-    filler = Fillings(rows.observed, energy, generator())
+    filler = Fillings(rows.n_rows, rows.holes, energy, generator())
     batch = filler.fill(energy, rows.read(np.array([2, 0, 2, 2])), generator(1))
     assert torch.equal(filler.drawn[2].float(), batch.x[0])
     assert torch.equal(filler.drawn[0].float(), batch.x[1])
@@ -280,7 +281,7 @@ def test_a_row_that_comes_twice_in_a_batch_keeps_one_of_its_fillings() -> None:
 def test_columns_that_are_always_known_take_no_memory() -> None:
     observed = torch.ones((10, 5), dtype=torch.bool)
     observed[3, 4] = False
-    filler = Fillings(observed, machine(UNITS["bits"]), generator())
+    filler = Fillings(10, torch.tensor([4]), machine(UNITS["bits"]), generator())
     assert filler.drawn.shape == (10, 1)
     assert filler.drawn.dtype == torch.uint8
 

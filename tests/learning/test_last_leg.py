@@ -18,8 +18,9 @@ from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.leg import Leg
 from harmonium.learning.plan import Plan
 from harmonium.learning.record import Record
-from harmonium.learning.rows import Batches, Memory
+from harmonium.learning.rows import Batches
 from harmonium.learning.snapshot import Snapshot
+from harmonium.learning.sources import Memory
 from harmonium.learning.trainer import Trainer
 from harmonium.learning.watch import Confirmation, Score, Watch
 from harmonium.models.rbm.energy import RBMEnergy

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.ranks import ROWS, arrays, estimates, job, long_fit, rbm
+from tests.support.ranks import ANNEALED, ROWS, arrays, estimates, job, long_fit, rbm
 
 from harmonium.compute.ranks import Ranks
 
@@ -83,6 +83,15 @@ def test_a_checkpoint_of_two_ranks_goes_on_with_one_and_with_four(
     for name, array in found[0]["four"].items():
         if array.dtype.kind == "f":
             np.testing.assert_allclose(array, arrays(begun)[name], atol=0.2)
+
+
+def test_annealing_is_shared_out_and_all_have_the_estimate_of_all_chains(found: Found) -> None:
+    one, other = (each["log Z"] for each in found[:2])
+    assert one == other
+    assert one.n_chains == 61
+    exact = ANNEALED.log_partition("exact").value
+    assert one.value == pytest.approx(exact, abs=4.5 * one.std_error)  # a risk of 1e-5
+    assert one.std_error < 0.3
 
 
 def test_ctrl_c_in_one_rank_ends_all_at_the_same_update(found: Found) -> None:

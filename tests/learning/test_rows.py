@@ -10,16 +10,8 @@ import pytest
 import torch
 from scipy import sparse
 
-from harmonium.learning.rows import (
-    Batches,
-    Mapped,
-    Memory,
-    RowSource,
-    Sparse,
-    Split,
-    n_rows_of,
-    row_source,
-)
+from harmonium.learning.rows import Batches, RowSource, Split, n_rows_of
+from harmonium.learning.sources import Mapped, Memory, Sparse, row_source
 
 CPU = torch.device("cpu")
 TABLE = (np.random.default_rng(0).random((50, 7)) < 0.3).astype(np.uint8)
@@ -163,3 +155,21 @@ def test_a_row_that_counts_often_is_parted_as_its_copies_would_be(scale: float) 
         np.testing.assert_allclose(both, weights)
     else:  # no counts: about as many rows as weigh as much
         assert n_rows_of(rows) == 1
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+def test_sparse_rows_of_ones_stay_sparse(kind):
+    """Empty rows, rows asked for twice, no rows at all; what is not all ones is dense."""
+    dense = (generator().random((30, 7)) < 0.2).astype(np.uint8)
+    dense[4] = 0
+    table = sparse.csr_array(dense)
+    table.indices, table.indptr = table.indices.astype(kind), table.indptr.astype(kind)
+    for index in ([4], [29, 0, 4, 4, 7], []):
+        batch = row_source(table, CPU).read(np.array(index, dtype=np.int64))
+        assert batch.rows.is_sparse
+        np.testing.assert_array_equal(batch.x, dense[index])
+        assert not batch.rows.is_sparse
+    table.data[3] = 2
+    batch = row_source(table, CPU).read(np.arange(30))
+    assert not batch.rows.is_sparse
+    np.testing.assert_array_equal(batch.x, table.toarray())

@@ -19,7 +19,8 @@ from harmonium.learning.checkpoint import State
 from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.plan import Plan
 from harmonium.learning.record import FitResult, Record
-from harmonium.learning.rows import Batch, Batches, Memory
+from harmonium.learning.rows import Batch, Batches
+from harmonium.learning.sources import Memory
 from harmonium.learning.trainer import Trainer
 from harmonium.learning.watch import Confirmation, Likelihood, Score, Watch
 from harmonium.models.rbm.energy import RBMEnergy

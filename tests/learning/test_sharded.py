@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from harmonium.compute.ranks import Ranks
-from harmonium.data.shards import Shards, States
-from harmonium.learning.rows import Batches, Split, row_source
+from harmonium.data.shards import Shards
+from harmonium.data.states import States
+from harmonium.learning.rows import Batches, Split
 from harmonium.learning.sharded import (
     AllBut,
     Sharded,
@@ -21,6 +22,7 @@ from harmonium.learning.sharded import (
     source_of,
     split_of,
 )
+from harmonium.learning.sources import row_source
 
 CPU = torch.device("cpu")
 N = 137
@@ -65,18 +67,50 @@ def test_a_window_is_mixed(rows):
     assert (np.diff(found[:20]) != 1).any()
 
 
+@pytest.mark.parametrize("weights", [None, np.arange(N) % 3 / 2.0, (np.arange(N) == 70) * 1.0])
 @pytest.mark.parametrize("n", [0, 1, 4, 14, 15, 16, 31])
-def test_batches_go_on_bit_for_bit(rows, n):
+def test_batches_go_on_bit_for_bit(rows, n, weights):
     """At the start, within a window, at its end, at the round's, in the next round."""
     held = np.array([3, 50, 51])
-    one = Windows(rows, held, 9, generator())
+    one = Windows(rows, held, 9, generator(), weights)
     drawn(one, n) if n else None
     state = one.state()
     after = drawn(one, 40)
-    other = Windows(rows, held, 9, generator(5))
+    other = Windows(rows, held, 9, generator(5), weights)
     drawn(other, 3)
     other.restore(state)
     np.testing.assert_array_equal(drawn(other, 40), after)
+
+
+def test_rows_come_as_often_as_they_weigh(rows):
+    """Within one of its share in each window; over 50 rounds the mean is that share: at a risk
+    below 1e-5 (a window's size is rounded, at most half a row of standard deviation)."""
+    weights = np.random.default_rng(3).random(N) * (np.arange(N) % 4 > 0)
+    n = np.count_nonzero(weights)
+    windows = Windows(rows, np.arange(0), 10, generator(), weights)
+    counts = np.bincount(drawn(windows, 5 * n), minlength=N)
+    wanted = 50 * n * weights / weights.sum()
+    assert counts[weights == 0].sum() == 0
+    assert counts.sum() == 50 * n
+    spread = np.sqrt(50 * 0.25 * 2)  # of a row: its copies, and those of its window
+    assert (np.abs(counts - wanted) < 5.6 * spread).all()
+    assert np.corrcoef(counts, wanted)[0, 1] > 0.99
+
+
+def test_unknown_cells_are_told_apart_with_the_numbers_of_their_rows(rows):
+    table = States(rows.table.shards, lambda block, start: block, 1, 1000, np.array([0]))
+    beside = np.arange(N)[:, None] % 5
+    table = table.with_beside(beside, beside != 2, 5)
+    assert table.holes.tolist() == [0, 1]
+    source = source_of(table, CPU)
+    assert source.holes.tolist() == [0, 1]
+    for batch in (next(Windows(source, np.arange(0), 30, generator())), source.read(np.arange(40))):
+        numbers, label = batch.x.numpy().T
+        np.testing.assert_array_equal(numbers, batch.index)
+        np.testing.assert_array_equal(
+            batch.observed.numpy(), np.stack([numbers >= 0, numbers % 5 != 2], 1)
+        )
+        np.testing.assert_array_equal(label, np.where(numbers % 5 == 2, 0, numbers % 5))
 
 
 def test_ranks_share_out_each_batch(rows):

@@ -97,14 +97,19 @@ def test_a_table_is_gone_on_from(table, folder):
 
 
 def test_what_cannot_be_learned_is_said_before_any_work(table, folder, tmp_path):
-    with pytest.raises(ValueError, match="sample_weight must be None for rows out of core"):
-        hm.RBM(3).fit(folder, sample_weight=np.ones(N))
-    with pytest.raises(ValueError, match="y must be None for rows out of core"):
-        hm.RBM(3).fit(folder, np.ones(N))
+    for wrong in ({"y": "no"}, {"sample_weight": "no"}, {"y": ["job", "no"]}):
+        with pytest.raises(ValueError, match="X has no column 'no'; it has 'job', 'age'"):
+            hm.RBM(3).fit(folder, **wrong)
+    with pytest.raises(ValueError, match="column 'job' is asked for twice"):
+        hm.RBM(3).fit(folder, "job", "job")
+    with pytest.raises(ValueError, match="no column is left beside 'job', 'age', 'out', 'rare'"):
+        hm.RBM(3).fit(folder, ["job", "age", "out", "rare"])
+    with pytest.raises(ValueError, match="sample_weight"):
+        hm.RBM(3).fit(folder, sample_weight=np.ones(N - 1))
     age = [None if k == 2999 else a for k, a in enumerate(table["age"].to_pylist())]
     parquet.write_table(table.set_column(1, "age", pa.array(age)), tmp_path / "rows.parquet")
-    with pytest.raises(ValueError, match=r"'age' is missing in row 2999; .*rows\.parquet"):
-        hm.RBM(3).fit(tmp_path)
+    with pytest.raises(ValueError, match="partial_fit takes no missing cells"):
+        hm.RBM(3).partial_fit(tmp_path)
     model = hm.RBM(3, n_updates=50, missing="informative", random_state=0).fit(tmp_path)
     assert np.isfinite(model.score(tmp_path))
 
@@ -127,3 +132,80 @@ def test_what_wants_rows_in_memory_says_so(model, folder):
             hm.BoltzmannMachine().fit(X)
         with pytest.raises(ValueError, match="wanted images in memory"):
             hm.GridMRF(n_levels=2).fit(X)
+
+
+def whole_batches(n_rows: int, **more: object) -> dict[str, object]:
+    """Settings by which every step is exact and of all rows: nothing is left to chance but what is
+    drawn for missing cells."""
+    steps = {"learner": "exact", "n_updates": 8, "batch_size": n_rows, "validation_fraction": 0.0}
+    return {**steps, "random_state": 0, "learning_rate": 0.2, **more}
+
+
+@pytest.mark.parametrize("kind", ["plain", "label", "attributes", "discriminative", "weights"])
+def test_steps_of_all_rows_are_those_in_memory(table, folder, kind):
+    """Labels and weights by the names of their columns, in memory by themselves."""
+    asked: dict[str, object] = {}
+    given, settings, left = {}, {}, list(table.column_names)
+    if kind == "weights":
+        asked["sample_weight"], left = "age", ["job", "out", "rare"]
+        given["sample_weight"] = table["age"].to_numpy()
+        settings["batch_size"] = int(given["sample_weight"].sum())
+    elif kind == "attributes":
+        asked["y"], left = ["out", "rare"], ["job", "age"]
+        given["y"] = {name: table[name].to_numpy() for name in asked["y"]}
+    elif kind != "plain":
+        asked["y"], left = "job", ["age", "out", "rare"]
+        given["y"] = table["job"].to_numpy()
+        settings["discriminative"] = 0.5 * (kind == "discriminative")
+    model = hm.RBM(3, **whole_batches(N, **settings))
+    found = model.fit(folder, **asked).to_state()[0]
+    wanted = model.fit(table.select(left), **given).to_state()[0]
+    for name, value in wanted.items():
+        if value.dtype.kind == "f":
+            np.testing.assert_allclose(found[name], value, atol=2e-5, err_msg=name)
+        else:
+            np.testing.assert_array_equal(found[name], value)
+
+
+@pytest.fixture(scope="module")
+def holed(table: pa.Table) -> pa.Table:
+    """A tenth of the jobs and ages missing, and the label of some rows."""
+    rng = np.random.default_rng(1)
+    columns = {name: table[name].to_pylist() for name in ("job", "age", "out")}
+    lost = rng.random((N, 3)) < 0.1
+    for j, (name, values) in enumerate(columns.items()):
+        columns[name] = [None if gone else v for v, gone in zip(values, lost[:, j], strict=True)]
+    return pa.table({**columns, "n": rng.integers(0, 3, N)})
+
+
+def test_rows_with_holes_are_learned_as_in_memory(holed, tmp_path):
+    """Base rates are those of what is known, to the digit; what is learned differs by the noise
+    of fillings: held-out likelihoods of two fits are alike."""
+    for k, start in enumerate(range(0, N, 1500)):
+        parquet.write_table(holed[start : start + 1500], tmp_path / f"{k}.parquet")
+    settings = {"n_updates": 300, "learning_rate": 0.3, "random_state": 0}
+    model = hm.RBM(3, **settings).fit(tmp_path, "out", "n")
+    rows = holed.select(["job", "age"])
+    label = np.array(holed["out"].to_pylist(), dtype=object)
+    weights = holed["n"].to_numpy()
+    other = hm.RBM(3, **settings).fit(rows, label, weights)
+    np.testing.assert_allclose(model._base_bias, other._base_bias, atol=1e-5)
+    assert model.attribute_classes_ == other.attribute_classes_
+    seen = np.average(model.score_samples(rows), weights=weights)
+    assert seen == pytest.approx(np.average(other.score_samples(rows), weights=weights), abs=0.05)
+
+
+def test_arrays_with_holes_are_learned(tmp_path):
+    rng = np.random.default_rng(0)
+    X = (rng.random((600, 6)) < 0.3).astype(np.float32)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    X[:, 5] = 1.0
+    np.save(tmp_path / "a.npy", X)
+    settings = {"n_updates": 100, "random_state": 0}
+    model = hm.RBM(2, **settings).fit(tmp_path / "a.npy", np.arange(600) % 3)
+    other = hm.RBM(2, **settings).fit(X, np.arange(600) % 3)
+    np.testing.assert_allclose(model._base_bias, other._base_bias, atol=1e-5)
+    X[7, 2] = 3.0
+    np.save(tmp_path / "a.npy", X)
+    with pytest.raises(ValueError, match=r"X\[7, 2\] is 3.0; wanted 0 or 1 .*or NaN for a blank"):
+        hm.RBM(2).fit(tmp_path / "a.npy")

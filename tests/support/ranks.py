@@ -19,7 +19,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 import harmonium as hm
-from harmonium.compute.ranks import LostRankError, Ranks
+from harmonium.compute.ranks import LostRankError, Ranks, answering
 from harmonium.learning.checkpoint import Checkpoint
 from harmonium.learning.learners.exact import Exact
 from harmonium.learning.learners.persistent import Persistent
@@ -28,11 +28,15 @@ from harmonium.learning.plan import Plan
 from harmonium.learning.rows import Batch, Batches
 from harmonium.models.rbm.energy import RBMEnergy
 
-__all__ = ["ESTIMATES", "ROWS", "STATES", "arrays", "estimates", "fits", "job", "rbm"]
+__all__ = ["ANNEALED", "ESTIMATES", "ROWS", "STATES", "arrays", "estimates", "fits", "job", "rbm"]
 
 ROWS = (np.random.default_rng(0).random((90, 6)) < [[0.2], [0.8], [0.5]] * 30).astype(np.uint8)
 IMAGES = np.random.default_rng(1).integers(0, 2, (40, 4, 4))
 STATES = np.random.default_rng(2).integers(0, 2, (80, 3))
+#: A model whose log Z is a sum of 2**12 terms, but is annealed for all that.
+ANNEALED = hm.RBM.from_parameters(
+    np.random.default_rng(4).normal(0.0, 0.7, (14, 12)), np.zeros(14), np.zeros(12)
+)
 #: Gradients that are estimated at parameters that stay, and chains of each.
 ESTIMATES, N_CHAINS = 1500, 15
 
@@ -164,6 +168,9 @@ def two(rank: int, folder: Path) -> dict[str, Any]:
         for name in ("two", "one", "four"):
             (folder / name).write_bytes((folder / "cut").read_bytes())
     dist.barrier()
+    with answering():
+        settings = {"n_chains": 61, "n_temperatures": 300, "random_state": 0}
+        found["log Z"] = ANNEALED.log_partition("ais", **settings)
     found["whole"], found["resumed"] = arrays(long_fit(None)), arrays(long_fit(folder / "two"))
     found["interrupted"] = interrupted(rank)
     stiff = np.repeat(ROWS[:, :2], 50, axis=1)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,9 +26,12 @@ if TYPE_CHECKING:  # torch is loaded where ranks meet
 
     from harmonium.contract.energy import Generator
 
-__all__ = ["LostRankError", "Ranks", "asked_for", "joined_job"]
+__all__ = ["LostRankError", "Ranks", "answering", "asked_for", "joined_job"]
 
 T = TypeVar("T")
+
+#: Whether the ranks answer together: see :func:`answering`.
+_ANSWERING: ContextVar[bool] = ContextVar("answering", default=False)
 
 #: A rank that waits for another one's work, an annealed estimate say, waits this long.
 _PATIENCE = timedelta(days=1)
@@ -57,6 +61,18 @@ class Ranks:
         if not dist.is_available() or not dist.is_initialized():
             return cls()
         return cls(dist.get_rank(), dist.get_world_size())
+
+    @classmethod
+    def sharing(cls) -> Ranks:
+        """Those that answer together (:func:`answering`); outside of that this process alone."""
+        return cls.here() if _ANSWERING.get() else cls()
+
+    def share(self, n: int, name: str = "n") -> int:
+        """This rank's share of `n` things, which differ by one at most. ``ValueError``, with the
+        `name` of their number, where there are fewer than ranks."""
+        if n < self.world:
+            raise ValueError(f"{name} must be at least {self.world}, one a rank, got {n}")
+        return n // self.world + (self.rank < n % self.world)
 
     def first(self, work: Callable[[], T]) -> T:
         """What `work` gives rank 0, which alone does it; what it raises there, all raise."""
@@ -199,6 +215,18 @@ class Ranks:
         return self.own(generator) if self.rank >= len(states) else generator
 
 
+@contextmanager
+def answering() -> Iterator[Ranks]:
+    """While this lasts, the ranks of the process group that this process is in answer together:
+    chains of annealed estimates are shared out and their weights gathered. All ranks must ask the
+    same questions in the same order, or all wait."""
+    token = _ANSWERING.set(True)
+    try:
+        yield Ranks.here()
+    finally:
+        _ANSWERING.reset(token)
+
+
 # -- a job of the command line -----------------------------------------------------------------
 
 
@@ -214,7 +242,8 @@ def asked_for() -> int:
 def joined_job() -> Iterator[Ranks]:
     """In the process group that ``torchrun`` has named, while this lasts; alone without it.
 
-    On the GPU of this rank's number where there are any (NCCL), else on the CPU (gloo).
+    On the GPU of this rank's number where there are any (NCCL), else on the CPU (gloo). In a group
+    that is there already it joins no other.
     """
     if asked_for() == 1:
         yield Ranks()
@@ -222,6 +251,9 @@ def joined_job() -> Iterator[Ranks]:
     import torch
     import torch.distributed as dist
 
+    if dist.is_initialized():
+        yield Ranks.here()
+        return
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))

@@ -9,7 +9,7 @@ Latent variables, where there are any, are summed out of every weight: x is what
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,7 +27,8 @@ Generator: TypeAlias = np.random.Generator | torch.Generator
 Beta: TypeAlias = float | Tensor
 #: Parameters, or their gradient, by name.
 Parameters: TypeAlias = dict[str, Tensor]
-#: A whole update in one go, given the batch's rows, the rate and randomness.
+#: A whole update in one go, given the batch's rows, which may be of torch's COO layout where all
+#: that is in them is ones, the rate and randomness.
 FusedStep: TypeAlias = "Callable[[Tensor, float, Generator], None]"
 
 
@@ -46,6 +47,13 @@ class Chains:
     def select(self, index: Tensor) -> Chains:
         """The chains at `index` (a permutation, a mask or positions)."""
         return Chains(self.x[index], None if self.hidden is None else self.hidden[index])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Chains]) -> Chains:
+        """Chains side by side, in the order of the parts; their hidden states if all have some."""
+        hidden = [one.hidden for one in parts if one.hidden is not None]
+        x = torch.cat([one.x for one in parts])
+        return cls(x, torch.cat(hidden) if len(hidden) == len(parts) else None)
 
 
 class Energy(ABC):

@@ -6,7 +6,7 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +19,7 @@ __all__ = [
     "FRAME_ENDINGS",
     "as_arrow",
     "has_names",
+    "join_frames",
     "parquet_table",
     "read_frame",
     "without_index",
@@ -210,6 +211,21 @@ def write_frames(path: str, frames: Iterator[Any]) -> None:
                 file.write_table(frame.cast(first.schema))
 
     write_atomically(path, write)
+
+
+def join_frames(path: str, parts: Sequence[str]) -> None:
+    """Files of :func:`write_frames` as one, row group after row group, at `path`; `parts` go."""
+    from pyarrow import parquet
+
+    def groups() -> Iterator[Any]:
+        for part in parts:
+            with parquet.ParquetFile(part) as file:
+                for k in range(file.num_row_groups):
+                    yield file.read_row_group(k)
+
+    write_frames(path, groups())
+    for part in parts:
+        Path(part).unlink()
 
 
 def _cell(value: Any) -> str:

@@ -62,14 +62,13 @@ def _is_pictures(path: str) -> bool:
 class Rows(Kind):
     """Tables of numbers, a row a sample.
 
-    `names` are the columns of the model, where it gives them: a file with a line of the same
-    names may have them in any order, and answers get that line (but for names that are all
-    numbers, which would read as a row). `read_evidence` reads a file of what is known of a
-    network (``.evid``), a row with blanks.
+    `names` are the model's columns, if it gives them: a file with a line of them may have them in
+    any order, and answers get that line (but for names that are all numbers, which would read as a
+    row). `read_evidence` reads what is known of a network (``.evid``), a row with blanks.
     """
 
     what: ClassVar[str] = "rows"
-    endings: ClassVar[tuple[str, ...]] = (".npy", ".npz", ".csv", ".png")
+    endings: ClassVar[tuple[str, ...]] = (".npy", ".npz", ".csv", ".parquet", ".png")
 
     names: tuple[str, ...] = ()
     read_evidence: Callable[[str], Mapping[Any, int]] | None = None
@@ -108,10 +107,12 @@ class Rows(Kind):
         return np.asarray(images.reshape(len(images), -1))
 
     def write(self, path: str, answers: Any, shape: tuple[int, int] | None = None) -> None:
-        if Path(path).suffix.lower() == ".png":
+        if (ending := Path(path).suffix.lower()) == ".png":
             from harmonium.data.sheets import save_picture, tile
 
             save_picture(tile(answers, shape), path)
+        elif ending == ".parquet":
+            write_frame(path, self.give_table(answers))
         else:
             named = not all(name.strip("+-").isdecimal() for name in self.names)
             write_rows(path, np.asarray(answers), self.names if named else ())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from harmonium.data.pieces import ENDINGS, Piece, pieces_of_dataset, pieces_of_file, spilled
 
-__all__ = ["Shards", "States", "check_in_memory", "is_shards", "looks_like_shards"]
+__all__ = ["Shards", "check_in_memory", "is_shards", "looks_like_shards", "rows_of"]
 
 #: Cells of one block; bounds memory, however many rows there are.
 _BLOCK_CELLS, _MOST_ROWS = 2**21, 2**16
@@ -80,14 +81,15 @@ class Shards:
     def __init__(self, X: Any) -> None:
         self._pieces: list[Piece] = _pieces(X)
         first = self._pieces[0]
-        self.names = first.names
+        self.names: tuple[str, ...] = first.names
+        self._dropped: tuple[str, ...] = ()
         for piece in self._pieces:
             if (sorted(piece.names), piece.width) != (sorted(first.names), first.width):
                 raise ValueError(
                     f"X: {piece.where} has {_told(piece)}; {first.where} has {_told(first)}"
                 )
         self._starts = np.cumsum([0, *(piece.n_rows for piece in self._pieces)])
-        self.shape = (int(self._starts[-1]), first.width)
+        self.shape: tuple[int, int] = (int(self._starts[-1]), first.width)
         if not self.shape[0]:
             raise ValueError(f"X: {first.where} and those after it hold no rows")
 
@@ -95,6 +97,40 @@ class Shards:
     def of(cls, X: Any) -> Self:
         """`X` itself, or what reads it."""
         return X if isinstance(X, cls) else cls(X)
+
+    def share(self, rank: int, world: int) -> Self:
+        """The pieces of rank number `rank` of `world`: consecutive ones, about as many rows each.
+        They may be none, and their rows are numbered from 0."""
+        own = self._starts[:-1] * world // max(self.shape[0], 1) == rank
+        found = copy(self)
+        found._pieces = [piece for piece, mine in zip(self._pieces, own, strict=True) if mine]
+        found._starts = np.cumsum([0, *(piece.n_rows for piece in found._pieces)])
+        found.shape = (int(found._starts[-1]), self.shape[1])
+        return found
+
+    def without(self, names: Sequence[str]) -> Self:
+        """The same rows without these columns. ``ValueError`` for one that they lack, and where
+        none would be left."""
+        for name in names:
+            if name not in self.names:
+                raise ValueError(f"X has no column {name!r}; it has {self._told_names()}")
+        if not set(self.names) - set(names):
+            raise ValueError(f"X: no column is left beside {', '.join(map(repr, names))}")
+        found = copy(self)
+        found._dropped = (*self._dropped, *names)
+        found.names = tuple(name for name in self.names if name not in names)
+        found.shape = (self.shape[0], len(found.names))
+        return found
+
+    def columns(self, names: Sequence[str]) -> list[NDArray[Any]]:
+        """The values of these columns, None or NaN where missing: one pass, and all in memory."""
+        others = [name for name in self.names if name not in names]
+        shards = self.without(others) if others else self
+        parts = [[_values(block.column(name)) for name in names] for block in shards.blocks()]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _told_names(self) -> str:
+        return ", ".join(map(repr, self.names)) or "no names, its files are arrays"
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -127,6 +163,8 @@ class Shards:
         for block in self._pieces[k].blocks(self.block_rows):
             n = len(block)
             if first < n:
+                if self._dropped:
+                    block = block.drop_columns(list(self._dropped))
                 yield start + first, block[first:]
             first = max(first - n, 0)
             start += n
@@ -157,8 +195,14 @@ class Shards:
             for start, block in self.piece(k):
                 low, high = np.searchsorted(chosen, [start, start + len(block)])
                 picked = chosen[low:high] - start
-                parts.append(_rows(block, np.union1d(picked, met.new_rows(block, picked))))
+                parts.append(rows_of(block, np.union1d(picked, met.new_rows(block, picked))))
         return _stacked(parts)
+
+    def holes(self) -> NDArray[np.int64]:
+        """Columns of arrays in which a cell is NaN: one pass, none over whole numbers."""
+        if self.names or self.head().dtype.kind != "f":
+            return np.arange(0)
+        return np.flatnonzero(np.any([np.isnan(block).any(0) for block in self.blocks()], axis=0))
 
     def places(self, rising: NDArray[np.int64]) -> Iterator[tuple[int, int, int, int]]:
         """Of numbers of rows that are `rising`: which are in which piece, and the first row of
@@ -176,69 +220,12 @@ class Shards:
             piece.digest(into, fed)
 
 
-class States:
-    """Rows of shards as states, read when they are asked for by a slice or by numbers that rise.
-
-    `encode` makes float64 or whole states ``(n, width)`` of a block that begins at a given row,
-    and says what is wrong with it. `n_states` is the most of a column.
-    """
-
-    def __init__(
-        self, shards: Shards, encode: Callable[[Any, int], NDArray[Any]], width: int, n_states: int
-    ) -> None:
-        self.shards, self._encode = shards, encode
-        self.shape = (shards.shape[0], width)
-        self.dtype = np.dtype(np.uint8 if n_states <= 256 else np.int32)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def piece(self, k: int, first: int = 0) -> Iterator[tuple[int, NDArray[Any]]]:
-        """As :meth:`Shards.piece`."""
-        for start, block in self.shards.piece(k, first):
-            yield start, self._encoded(block, start)
-
-    def _encoded(self, block: Any, start: int) -> NDArray[Any]:
-        try:
-            return self._encode(block, start).astype(self.dtype)
-        except ValueError as error:
-            where = f"in {len(block)} rows from {self.shards.where(start)}"
-            raise ValueError(f"{error} ({where})") from None
-
-    def _some(self, block: Any, start: int, index: NDArray[np.int64]) -> NDArray[Any]:
-        """Rows of a block alone, which is quicker; what is wrong with one is said by its number
-        in the whole block."""
-        try:
-            return self._encode(_rows(block, index), start).astype(self.dtype)
-        except ValueError:
-            return self._encoded(block, start)[index]
-
-    def blocks(self) -> Iterator[NDArray[Any]]:
-        """All rows in order."""
-        for k in range(self.shards.n_pieces):
-            yield from (states for _, states in self.piece(k))
-
-    def __getitem__(self, chosen: slice | NDArray[np.int64]) -> NDArray[Any]:
-        numbers = np.arange(len(self))[chosen] if isinstance(chosen, slice) else np.asarray(chosen)
-        order = np.argsort(numbers, kind="stable")
-        found = np.empty((len(numbers), self.shape[1]), self.dtype)
-        rising = numbers[order]
-        for k, low, high, begin in self.shards.places(rising):
-            for start, block in self.shards.piece(k, int(rising[low]) - begin):
-                stop = low + int(np.searchsorted(rising[low:high], start + len(block)))
-                if low < stop:
-                    found[order[low:stop]] = self._some(block, start, rising[low:stop] - start)
-                low = stop
-                if low == high:
-                    break
-        return found
-
-
 class _Met:
     """What was met of each column so far."""
 
     def __init__(self) -> None:
         self._values: dict[str, set[Any]] = {}
+        self._holed: set[str] = set()
         self._range: dict[str, tuple[Any, Any]] = {}
 
     def new_rows(self, block: Any, picked: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -255,6 +242,11 @@ class _Met:
 
         values = self._values.setdefault(name, set())
         found: list[int] = []
+        if name not in self._holed:  # NaN too, in columns of however many values
+            hole = int(compute.index(compute.is_null(column, nan_is_null=True), True).as_py())
+            if hole >= 0:
+                self._holed.add(name)
+                found.append(hole)
         if len(values) <= _MOST_VALUES:
             unique = compute.unique(column.combine_chunks())
             new = [one for one in unique.to_pylist() if one not in values]
@@ -315,8 +307,16 @@ def _told(piece: Piece) -> str:
     return f"columns {', '.join(piece.names)}" if piece.names else f"{piece.width} columns"
 
 
-def _rows(block: Any, index: NDArray[np.int64]) -> Any:
+def rows_of(block: Any, index: NDArray[np.int64]) -> Any:
+    """These rows of a block of shards."""
     return block[index] if isinstance(block, np.ndarray) else block.take(index)
+
+
+def _values(column: Any) -> NDArray[Any]:
+    if str(column.type).startswith("dictionary"):  # whose missing cells become its last label
+        column = column.cast(column.type.value_type)
+    values: NDArray[Any] = column.to_numpy()
+    return values
 
 
 def _stacked(parts: list[Any]) -> Any:

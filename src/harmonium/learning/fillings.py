@@ -49,19 +49,24 @@ class Completed(Protocol):
 class Fillings:
     """A filling of each row's unknown cells, which stays from one visit to the next.
 
-    ``observed (n_rows, n_variables)`` says which cells are known. Fillings begin at draws from
-    the energy's base. Columns that are always known take no memory; others one byte a cell.
+    `columns` are those in which some of the `n_rows` rows have unknown cells. Fillings begin at
+    draws from the energy's base. Other columns take no memory; these one byte a cell.
     Of several `ranks` each fills its own rows, and all keep all fillings.
     """
 
     def __init__(
-        self, observed: Tensor, energy: Energy, generator: Generator, ranks: Ranks | None = None
+        self,
+        n_rows: int,
+        columns: Tensor,
+        energy: Energy,
+        generator: Generator,
+        ranks: Ranks | None = None,
     ) -> None:
         self._ranks = Ranks() if ranks is None else ranks
-        self.columns = (~observed).any(0).nonzero().reshape(-1)
+        self.columns = columns
         sizes = [energy.sizes[column] for column in self.columns.tolist()]
         kind = torch.uint8 if 0 < min(sizes) and max(sizes) <= 256 else energy.dtype
-        shape = (len(observed), len(self.columns))
+        shape = (n_rows, len(columns))
         self.drawn = torch.zeros(shape, dtype=kind, device=energy.device)
         self.begin_again(energy, generator)
 

@@ -75,7 +75,7 @@ def fit(
     together (:mod:`harmonium.learning.parallel`); all have the same result. A learner whose chains
     hang on each other runs on the first rank alone, with a ``RuntimeWarning``.
     """
-    if rows.observed is not None and isinstance(learner, Pseudo):
+    if rows.holes is not None and isinstance(learner, Pseudo):
         raise ValueError("learner='pseudo' cannot learn from rows with missing cells")
     ranks = Ranks.here()
     kept = _Kept(observers, checkpoint, beside)
@@ -124,8 +124,8 @@ def _run(
     ranks: Ranks,
 ) -> FitResult:
     fillings = None
-    if rows.observed is not None:
-        fillings = Fillings(rows.observed, ascent.energy, generator, ranks)
+    if rows.holes is not None:
+        fillings = Fillings(rows.n_rows, rows.holes, ascent.energy, generator, ranks)
     batches = batches_of(rows, split, plan.batch_size, streams.order, ranks)
     watch = watch_of(rows, split, plan, watching, streams)
     if watch is not None and ranks.world > 1:
@@ -263,7 +263,7 @@ class RunningFit:
             for _ in range(n_updates):
                 batch = next(batches)
                 if fused is not None:
-                    fused(batch.x, plan.rate, self.generator)
+                    fused(batch.rows, plan.rate, self.generator)
                     continue
                 moments = self.learner.gradient(self.energy, batch, self.generator)
                 ascent.step(moments, plan.rate)

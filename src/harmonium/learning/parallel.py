@@ -54,7 +54,7 @@ class Shared(Learner):
 
     def gradient(self, energy: Energy, batch: Batch, generator: Generator) -> Moments:
         found = self.learner.gradient(energy, batch, generator)
-        n_rows = len(batch.x)
+        n_rows = len(batch.rows)
         n_chains = self.n_chains or n_rows
         parts = [value * n_rows for value in found.data.values()]
         parts += [value * n_chains for value in found.model.values()]

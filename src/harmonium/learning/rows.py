@@ -1,4 +1,4 @@
-"""Rows to learn from, wherever they lie, and the order in which batches of them come."""
+"""Rows to learn from, parted from those held out, and the order in which batches of them come."""
 
 from __future__ import annotations
 
@@ -9,61 +9,62 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from torch import Tensor
 
 from harmonium.compute.random import generator_state, restore_generator, systematic_resampling
-from harmonium.data.tables import Table, are_counts, dense_rows
+from harmonium.data.tables import are_counts
 from harmonium.learning.checkpoint import State
 
 __all__ = [
     "Batch",
     "Batches",
-    "Mapped",
-    "Memory",
     "RowSource",
-    "Sparse",
     "Split",
     "n_rows_of",
-    "row_source",
 ]
-
-#: Bytes of rows that are read at once to be hashed.
-_HASHED_AT_ONCE = 2**24
 
 
 @dataclass(slots=True)
 class Batch:
     """Rows ``x (n, n_variables)`` on the energy's device; ``weight (n,)``, None: all alike.
 
+    ``rows`` are the same as they came: of 0 and 1 they may be sparse, of torch's COO layout, and
+    are made dense when ``x`` is asked for.
+
     ``observed`` is bool ``(n, n_variables)``: where False, a cell is not known and its number
     means nothing; None: all are known. ``index (n,)`` are the numbers of rows with such cells
     in their source.
     """
 
-    x: Tensor
+    rows: Tensor
     weight: Tensor | None = None
     observed: Tensor | None = None
     index: NDArray[np.int64] | None = None
 
+    @property
+    def x(self) -> Tensor:
+        if self.rows.is_sparse:
+            self.rows = self.rows.to_dense()
+        return self.rows
+
     def shares(self, dtype: torch.dtype | None = None) -> Tensor:
         """The weights, summing to one, in this or the rows' own precision."""
-        wanted = self.x.dtype if dtype is None else dtype
+        wanted = self.rows.dtype if dtype is None else dtype
         if self.weight is None:
-            n = len(self.x)
-            return torch.full((n,), 1.0 / n, dtype=wanted, device=self.x.device)
+            n = len(self.rows)
+            return torch.full((n,), 1.0 / n, dtype=wanted, device=self.rows.device)
         return (self.weight / self.weight.sum()).to(wanted)
 
 
 class RowSource(ABC):
     """Rows of states, numbered from 0; ``weights (n_rows,)`` say how many each counts for, with
-    1 as the largest; None: all alike. ``observed (n_rows, n_variables)``, bool, says which cells
-    are known; None: all."""
+    1 as the largest; None: all alike. ``holes`` are the columns in which some cells are not known,
+    in order; None: all are."""
 
     n_rows: int
     device: torch.device
     weights: NDArray[np.float64] | None
-    observed: Tensor | None = None
+    holes: Tensor | None = None
 
     @abstractmethod
     def read(self, index: NDArray[np.int64]) -> Batch:
@@ -77,7 +78,7 @@ class RowSource(ABC):
         """The rows with these numbers, which rise, and what each counts for."""
         batch = self.read(index)
         if weights is not None:
-            batch.weight = torch.from_numpy(weights).to(batch.x.device)
+            batch.weight = torch.from_numpy(weights).to(batch.rows.device)
         return batch
 
     def usable_weights(self) -> NDArray[np.float64] | None:
@@ -87,137 +88,6 @@ class RowSource(ABC):
     def usable(self) -> NDArray[np.int64]:
         """The rows that count."""
         return np.arange(self.n_rows) if self.weights is None else np.flatnonzero(self.weights)
-
-
-def _digest_of(into: Any, kind: str, shape: Any, weights: NDArray[np.float64] | None) -> None:
-    into.update(f"{kind} {tuple(shape)}".encode())
-    if weights is not None:
-        into.update(np.ascontiguousarray(weights).tobytes())
-
-
-class Memory(RowSource):
-    """Rows of a dense array: one byte a value, on the device, so that a step copies nothing; and
-    one more a cell where some are not known."""
-
-    def __init__(
-        self,
-        table: NDArray[Any],
-        device: torch.device,
-        weights: NDArray[np.float64] | None = None,
-        observed: NDArray[np.bool_] | None = None,
-    ) -> None:
-        # A copy: torch wants memory that it may write, and rows must not change under the fit.
-        kept = np.array(table, dtype=_narrowest(table), order="C")
-        self.n_rows, self.weights = len(kept), weights
-        self._stored = torch.from_numpy(kept).to(device)
-        self.device = device
-        if observed is not None and not observed.all():
-            self._stored[torch.from_numpy(~observed).to(device)] = 0
-            self.observed = torch.from_numpy(np.array(observed, dtype=bool)).to(device)
-
-    def read(self, index: NDArray[np.int64]) -> Batch:
-        chosen = torch.from_numpy(index)
-        if self.device.type != "cpu":
-            chosen = chosen.to(self.device)
-        batch = Batch(torch.index_select(self._stored, 0, chosen).float())
-        if self.observed is not None:
-            batch.observed, batch.index = torch.index_select(self.observed, 0, chosen), index
-        return batch
-
-    def digest(self, into: Any) -> None:
-        _digest_of(into, "dense", self._stored.shape, self.weights)
-        if self.observed is not None:
-            into.update(b"observed")
-            into.update(np.packbits(self.observed.cpu().numpy()))
-        for part in torch.split(self._stored, _rows_at_once(self._stored.shape[1])):
-            into.update(_one_type(part.cpu().numpy()))
-
-
-class Mapped(RowSource):
-    """Rows of a memory-mapped file, read batch by batch."""
-
-    def __init__(
-        self, table: NDArray[Any], device: torch.device, weights: NDArray[np.float64] | None = None
-    ) -> None:
-        self.n_rows, self.weights = len(table), weights
-        self._table, self.device = table, device
-
-    def read(self, index: NDArray[np.int64]) -> Batch:
-        # In the order of the file: the order of rows within a batch makes no difference.
-        block = self._table[np.sort(index)]
-        return Batch(torch.from_numpy(np.asarray(block, dtype=np.float32)).to(self.device))
-
-    def digest(self, into: Any) -> None:
-        _digest_of(into, "dense", self._table.shape, self.weights)
-        step = _rows_at_once(self._table.shape[1])
-        for start in range(0, self.n_rows, step):
-            into.update(_one_type(self._table[start : start + step]))
-
-
-class Sparse(RowSource):
-    """Rows of a CSR matrix, made dense batch by batch."""
-
-    def __init__(
-        self, table: Any, device: torch.device, weights: NDArray[np.float64] | None = None
-    ) -> None:
-        self.n_rows, self.weights = table.shape[0], weights
-        self._table, self.device = table, device
-
-    def read(self, index: NDArray[np.int64]) -> Batch:
-        block = dense_rows(self._table, index)
-        return Batch(torch.from_numpy(np.asarray(block, dtype=np.float32)).to(self.device))
-
-    def digest(self, into: Any) -> None:
-        """By where the entries stand: a dense table of the same rows counts as another."""
-        _digest_of(into, "sparse", self._table.shape, self.weights)
-        table = self._table
-        if not table.has_canonical_format or not table.data.all():
-            table = table.copy()
-            table.sum_duplicates()
-            table.eliminate_zeros()
-        for part in (table.indptr.astype(np.int64), table.indices.astype(np.int64)):
-            into.update(np.ascontiguousarray(part))
-        into.update(_one_type(table.data))
-
-
-def row_source(
-    table: Table,
-    device: torch.device,
-    weights: NDArray[np.float64] | None = None,
-    observed: NDArray[np.bool_] | None = None,
-) -> RowSource:
-    """The source for a checked table, by where it lies.
-
-    `observed`, of the table's shape, says which cells are known, None: all; what stands in the
-    others is never looked at. Raises ``ValueError`` where a sparse or memory-mapped table has
-    unknown cells.
-    """
-    if observed is not None and not observed.all():
-        if sparse.issparse(table) or isinstance(table, np.memmap):
-            raise ValueError(
-                "X: rows with missing cells must be a dense array in memory, got "
-                f"{type(table).__name__}"
-            )
-        if observed.shape != table.shape:
-            raise ValueError(f"observed must have shape {table.shape}, got {observed.shape}")
-        return Memory(table, device, weights, observed)
-    kind = Sparse if sparse.issparse(table) else Mapped if isinstance(table, np.memmap) else Memory
-    return kind(table, device, weights)
-
-
-def _narrowest(table: NDArray[Any]) -> type[np.generic]:
-    """The smallest type that holds the states."""
-    if table.dtype.kind == "b" or table.dtype == np.uint8 or not table.size:
-        return np.uint8
-    return np.uint8 if table.max() <= 255 else np.int32
-
-
-def _one_type(block: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(block, dtype=_narrowest(block))
-
-
-def _rows_at_once(width: int) -> int:
-    return max(1, _HASHED_AT_ONCE // max(width, 1))
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harmonium.compute.random import generator_state, restore_generator
+from harmonium.compute.random import generator_state, restore_generator, systematic_resampling
 from harmonium.compute.ranks import Ranks
-from harmonium.data.shards import States
+from harmonium.data.states import States
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import State
-from harmonium.learning.rows import Batch, Batches, RowSource, Split, row_source
+from harmonium.learning.rows import Batch, Batches, RowSource, Split
+from harmonium.learning.sources import row_source
 
 __all__ = [
     "AllBut",
@@ -39,18 +40,33 @@ WINDOW_BYTES, _FEWEST = 2**26, 1000
 
 
 class Sharded(RowSource):
-    """Rows of shards; those asked for by number are read wherever they lie."""
+    """Rows of shards; those asked for by number are read wherever they lie. Their weights, and
+    labels beside them, are in memory."""
 
-    def __init__(self, table: States, device: torch.device) -> None:
-        self.n_rows, self.weights = len(table), None
+    def __init__(
+        self, table: States, device: torch.device, weights: NDArray[np.float64] | None = None
+    ) -> None:
+        self.n_rows, self.weights = len(table), weights
         self.table, self.device = table, device
+        if table.blank is not None:
+            self.holes = torch.from_numpy(table.holes).to(device)
 
     def read(self, index: NDArray[np.int64]) -> Batch:
-        return Batch(torch.from_numpy(self.table[index].astype(np.float32)).to(self.device))
+        return self.batch(self.table[index], index)
+
+    def batch(self, states: NDArray[Any], index: NDArray[np.int64]) -> Batch:
+        """Rows of the table, whose numbers are `index`, as a batch."""
+        known, observed = self.table.known(states)
+        batch = Batch(torch.from_numpy(known.astype(np.float32)).to(self.device))
+        if observed is not None:
+            batch.observed, batch.index = torch.from_numpy(observed).to(self.device), index
+        return batch
 
     def digest(self, into: Any) -> None:
         """By what is stored, and in which pieces: these are what is shuffled."""
-        self.table.shards.digest(into)
+        self.table.digest(into)
+        if self.weights is not None:
+            into.update(np.ascontiguousarray(self.weights))
 
     @property
     def window_rows(self) -> int:
@@ -77,7 +93,12 @@ class AllBut:
 
 class Windows:
     """An endless stream of equally sized batches of the rows that are not held out, as
-    :class:`~harmonium.learning.rows.Batches`; see above for their order."""
+    :class:`~harmonium.learning.rows.Batches`; see above for their order.
+
+    With ``weights (n_rows,)`` of the rows to learn from, 0 for others, a row comes a number of
+    times a round whose expectation is proportional to its own (systematic resampling of each
+    window, whose number of rows is rounded at random).
+    """
 
     def __init__(
         self,
@@ -85,6 +106,7 @@ class Windows:
         without: NDArray[np.int64],
         batch_size: int,
         generator: np.random.Generator,
+        weights: NDArray[np.float64] | None = None,
         *,
         rank: int = 0,
         world: int = 1,
@@ -93,6 +115,9 @@ class Windows:
             raise ValueError(f"batch_size must be at least {world}, one a rank, got {batch_size}")
         self.rows, self.without, self.batch_size = rows, without, batch_size
         self.generator, self.rank, self.world = generator, rank, world
+        self.weights = weights
+        if weights is not None:  # rows of a round for each unit of weight
+            self._copies = max(np.count_nonzero(weights), batch_size) / weights.sum()
         self._round()
 
     def _round(self) -> None:
@@ -105,7 +130,7 @@ class Windows:
         self._left: tuple[int, NDArray[Any]] | None = None
         self.taken = self.until = taken  # before the window, and behind it
         self._window = np.empty((0, self.rows.table.shape[1]), self.rows.table.dtype)
-        self._places = np.arange(0)
+        self._numbers = self._places = np.arange(0)
         self._before = generator_state(self.generator)
         self.position = 0
 
@@ -124,38 +149,55 @@ class Windows:
                 self._round()
             self.taken, self._before = self.until, generator_state(self.generator)
             self._fill()
-            self._places = self.generator.permutation(len(self._window))
+            self._places = self._drawn()
             self.position = 0
+
+    def _drawn(self) -> NDArray[np.int64]:
+        """Places in the window, in the order in which they come."""
+        if self.weights is None or not len(self._window):
+            return self.generator.permutation(len(self._window))
+        own = self.weights[self._numbers]
+        n = int(self._copies * own.sum() + self.generator.random())
+        if not n:
+            return np.arange(0)
+        return self.generator.permutation(systematic_resampling(own, n, self.generator))
 
     def _fill(self) -> None:
         """Read the next window, but for rows held out."""
         wanted = min(self.rows.window_rows, self.rows.n_rows - self.until)
         self._window = np.empty((0, 0))  # let go before there is another
         window = np.empty((wanted, self.rows.table.shape[1]), self.rows.table.dtype)
-        n = 0
+        numbers, n = np.empty(wanted, np.int64), 0
         while wanted:
             start, block = next(self._stream) if self._left is None else self._left
             part, rest = block[:wanted], block[wanted:]
             self._left = (start + len(part), rest) if len(rest) else None
-            low, high = np.searchsorted(self.without, [start, start + len(part)])
-            kept = np.delete(part, self.without[low:high] - start, axis=0)
-            window[n : n + len(kept)] = kept
+            kept = self._kept(start, len(part))
+            window[n : n + len(kept)] = part[kept]
+            numbers[n : n + len(kept)] = start + kept
             n += len(kept)
             wanted -= len(part)
             self.until += len(part)
-        self._window = window[:n]
+        self._window, self._numbers = window[:n], numbers[:n]
+
+    def _kept(self, start: int, n: int) -> NDArray[np.int64]:
+        """Which of the `n` rows from `start` on are learned from."""
+        if self.weights is not None:
+            return np.flatnonzero(self.weights[start : start + n])
+        low, high = np.searchsorted(self.without, [start, start + n])
+        return np.delete(np.arange(n), self.without[low:high] - start)
 
     def __next__(self) -> Batch:
         parts, missing = [], self.batch_size
         while missing:
             self._slide()
             places = self._places[self.position : self.position + missing]
-            parts.append(self._window[places])
+            parts.append((self._window[places], self._numbers[places]))
             self.position += len(places)
             missing -= len(places)
-        x = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        own = x[self.rank :: self.world]
-        return Batch(torch.from_numpy(own.astype(np.float32)).to(self.rows.device))
+        x, numbers = (np.concatenate(one) for one in zip(*parts, strict=True))
+        own = slice(self.rank, None, self.world)
+        return self.rows.batch(x[own], numbers[own])
 
     def state(self) -> State:
         facts = {"taken": self.taken, "position": self.position, "before": self._before}
@@ -176,15 +218,16 @@ def source_of(
     weights: NDArray[np.float64] | None = None,
     observed: NDArray[np.bool_] | None = None,
 ) -> RowSource:
-    """:func:`~harmonium.learning.rows.row_source`, of rows out of core too."""
+    """:func:`~harmonium.learning.sources.row_source`, of rows out of core too."""
     if isinstance(table, States):
-        return Sharded(table, device)
+        return Sharded(table, device, weights)
     return row_source(table, device, weights, observed)
 
 
 def split_of(rows: RowSource, n_held: int, generator: np.random.Generator) -> Split:
-    """:meth:`Split.drawn`; of rows out of core without a list of all that are learned from."""
-    if not isinstance(rows, Sharded):
+    """:meth:`Split.drawn`; of rows out of core, unless they are weighed, without a list of all that
+    are learned from."""
+    if not isinstance(rows, Sharded) or rows.weights is not None:
         return Split.drawn(rows, n_held, generator)
     held = np.sort(generator.choice(rows.n_rows, n_held, replace=False))
     return Split(_as_array(AllBut(rows.n_rows, held)), held)
@@ -192,7 +235,7 @@ def split_of(rows: RowSource, n_held: int, generator: np.random.Generator) -> Sp
 
 def all_of(rows: RowSource) -> Split:
     """All rows that count to learn from."""
-    if not isinstance(rows, Sharded):
+    if not isinstance(rows, Sharded) or rows.weights is not None:
         return Split(rows.usable(), np.arange(0), rows.usable_weights())
     return Split(_as_array(AllBut(rows.n_rows, np.arange(0))), np.arange(0))
 
@@ -206,9 +249,13 @@ def batches_of(
     rows: RowSource, split: Split, batch_size: int, generator: np.random.Generator, ranks: Ranks
 ) -> Batches | Windows:
     """Batches of the rows of `split` to learn from, of several `ranks` this one's share."""
-    own = {"rank": ranks.rank, "world": ranks.world}
-    if isinstance(rows, Sharded):
+    own: dict[str, Any] = {"rank": ranks.rank, "world": ranks.world}
+    if isinstance(rows, Sharded) and split.kept_weights is None:
         return Windows(rows, split.held, batch_size, generator, **own)
+    if isinstance(rows, Sharded):
+        weights = np.zeros(rows.n_rows)
+        weights[split.kept] = split.kept_weights
+        return Windows(rows, split.held, batch_size, generator, weights, **own)
     return Batches(rows, split.kept, batch_size, generator, split.kept_weights, **own)
 
 

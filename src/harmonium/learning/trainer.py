@@ -116,7 +116,7 @@ class Trainer:
     def _step(self, rate: float) -> None:
         batch = self._batch()
         if self._fused is not None:
-            self._fused(batch.x, rate, self.generator)
+            self._fused(batch.rows, rate, self.generator)
         else:
             moments = self.learner.gradient(self.ascent.energy, batch, self.generator)
             self.ascent.step(moments, rate)

@@ -27,6 +27,9 @@ class Codec(ABC):
     sizes: tuple[int, ...]
     beside: tuple[int, ...]
 
+    #: Whether what weighs rows takes them sparse.
+    of_sparse: bool = False
+
     @property
     def n_own(self) -> int:
         return len(self.sizes)
@@ -88,7 +91,10 @@ class TableCodec(Codec):
         check_row: Callable[[Any], Array],
         beside: tuple[int, ...] = (),
         names: Sequence[Any] | None = None,
+        *,
+        of_sparse: bool = False,
     ) -> None:
+        self.of_sparse = of_sparse
         self.sizes, self.beside, self._names = sizes, beside, names
         self._check, self._check_row = check, check_row
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from typing import Any, TypeVar
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from harmonium.compute.random import random_generator
-from harmonium.data.shards import Shards, States, is_shards
+from harmonium.data.shards import Shards, is_shards
+from harmonium.data.states import States
 from harmonium.data.tables import check_values
 from harmonium.models.frames import Layout
 
@@ -24,41 +25,65 @@ F = TypeVar("F", bound=Callable[..., Any])
 _SPARSE_ROWS = 2048
 
 
-def opened(X: Any, y: Any, sample_weight: Any) -> Any:
-    """Rows to learn from: those out of core as :class:`~harmonium.data.shards.Shards`, others as
-    they are. ``ValueError`` for what cannot stand beside rows out of core."""
+def opened(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Rows to learn from with labels and weights: those out of core as
+    :class:`~harmonium.data.shards.Shards`, others as they are.
+
+    Of rows out of core `y` may be the name of a column, or a list of names, and `sample_weight` a
+    name: these are read into memory, and the rows are without them. ``ValueError`` for a column
+    that is not there, or is asked for twice.
+    """
     if not is_shards(X):
-        return X
-    for name, value in (("y", y), ("sample_weight", sample_weight)):
-        if value is not None:
-            raise ValueError(f"{name} must be None for rows out of core; read them into memory")
-    return Shards.of(X)
+        return X, y, sample_weight
+    shards = Shards.of(X)
+    labels = [y] if isinstance(y, str) else y if _are_names(y) else []
+    weights = [sample_weight] if isinstance(sample_weight, str) else []
+    names = [*labels, *weights]
+    if not names:
+        return shards, y, sample_weight
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"y, sample_weight: the column {name!r} is asked for twice")
+    rest = shards.without(names)
+    values = dict(zip(names, shards.columns(names), strict=True))
+    if labels:
+        y = values[y] if isinstance(y, str) else {name: values[name] for name in labels}
+    return rest, y, values[sample_weight] if weights else sample_weight
 
 
-def states_of(shards: Shards, layout: Layout | None) -> States:
-    """The rows as states of the variables of a `layout`; without, they hold 0 and 1."""
+def _are_names(y: Any) -> bool:
+    """Whether these are columns' names rather than a column of labels, which is longer."""
+    return isinstance(y, list | tuple) and 0 < len(y) and all(isinstance(n, str) for n in y)
+
+
+def states_of(
+    shards: Shards, layout: Layout | None, holes: NDArray[np.int64] | None = None
+) -> States:
+    """The rows as states of the variables of a `layout`; without, they hold 0 and 1. Cells may be
+    unknown in the columns `holes`."""
     if layout is None:
-        return States(shards, _binary, shards.shape[1], 2)
+        encode = partial(_binary, blanks=holes is not None and len(holes) > 0)
+        return States(shards, encode, shards.shape[1], 2, holes)
     names = [column.name for column in layout.columns]
+    whole = np.ones(len(names), dtype=bool)
+    if holes is not None:
+        whole[holes] = False
 
-    def encode(block: Any, start: int) -> NDArray[Any]:
+    def encode_frame(block: Any, start: int) -> NDArray[Any]:
         states = layout.states(block)
-        lost = np.isnan(states)
+        lost = np.isnan(states) & whole
         if lost.any():
             row, j = np.argwhere(lost)[0]
-            raise ValueError(
-                f"X: column {names[j]!r} is missing in row {start + row}; rows out of core are "
-                "learned from whole: say missing='informative', or fit to rows in memory"
-            )
+            raise ValueError(f"X: column {names[j]!r} is missing in row {start + row}")
         return states
 
-    return States(shards, encode, len(names), max(layout.sizes))
+    return States(shards, encode_frame, len(names), max(layout.sizes), holes)
 
 
-def _binary(block: Any, start: int) -> NDArray[Any]:
+def _binary(block: Any, start: int, *, blanks: bool) -> NDArray[Any]:
     if not isinstance(block, np.ndarray):
         raise TypeError(f"X must be arrays of 0 and 1 (.npy), got a {type(block).__name__}")
-    check_values(block, 2, start=start)
+    check_values(block, 2, blanks, start=start)
     return block
 
 

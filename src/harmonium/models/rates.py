@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from harmonium.data.shards import States
+from harmonium.data.states import States
 from harmonium.data.tables import Table, dense_rows
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -31,23 +31,44 @@ def initial_bias(
     """Where learning and annealing start: visible biases that match the base rates of rows that
     weigh as much as `n_rows`, each column's over the rows in which it is `observed`."""
     if isinstance(table, States):
-        rates = np.zeros(units.n_statistics)
-        for block in table.blocks():
-            rates += _mean_statistics(block, np.full(len(block), 1.0 / len(table)), units)
-        return units.base_inputs(torch.from_numpy(rates), n_rows)
+        return _of_blocks(table, weights, n_rows, units)
     share = np.full(table.shape[0], 1.0 / table.shape[0]) if weights is None else weights
     share = share / share.sum()
     if observed is None:
         rates = _mean_statistics(table, share, units)
         return units.base_inputs(torch.from_numpy(rates), n_rows)
-    rates, known = _mean_observed(table, share, units, observed)
+    return _of_sums(*_sums_observed(table, share, units, observed), n_rows, units)
+
+
+def _of_blocks(
+    table: States, weights: NDArray[np.float64] | None, n_rows: int, units: Units
+) -> Tensor:
+    """:func:`initial_bias` of rows out of core, in one pass."""
+    total, known, start = np.zeros(units.n_statistics), np.zeros(units.n_statistics), 0
+    scale = 1.0 / (len(table) if weights is None else weights.sum())
+    for block in table.blocks():
+        rows, observed = table.known(block)
+        own = np.ones(len(block)) if weights is None else weights[start : start + len(block)]
+        start += len(block)
+        if observed is None:
+            total += _mean_statistics(rows, scale * own, units)
+        else:
+            parts = _sums_observed(rows, scale * own, units, observed)
+            total, known = total + parts[0], known + parts[1]
+    if table.blank is None:
+        return units.base_inputs(torch.from_numpy(total), n_rows)
+    return _of_sums(total, known, n_rows, units)
+
+
+def _of_sums(total: Array, known: Array, n_rows: int, units: Units) -> Tensor:
+    rates = total / np.maximum(known, np.finfo(np.float64).tiny)
     return units.base_inputs(torch.from_numpy(rates), torch.from_numpy(known * n_rows))
 
 
-def _mean_observed(
+def _sums_observed(
     table: NDArray[Any], share: NDArray[np.float64], units: Units, observed: NDArray[np.bool_]
 ) -> tuple[Array, Array]:
-    """Each statistic's mean over the rows that are known of its column, and their share."""
+    """Each statistic's sum over the rows that are known of its column, and the sum of shares."""
     total, known = np.zeros(units.n_statistics), np.zeros(units.n_statistics)
     step = max(1, 2**22 // units.n_statistics)
     for start in range(0, len(share), step):
@@ -56,7 +77,7 @@ def _mean_observed(
         seen = np.repeat(observed[block], units.widths, axis=1)
         total += share[block] @ (units.statistics(torch.from_numpy(rows)).numpy() * seen)
         known += share[block] @ seen
-    return total / np.maximum(known, np.finfo(np.float64).tiny), known
+    return total, known
 
 
 def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> NDArray[np.float64]:
@@ -64,7 +85,7 @@ def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> 
     stored, sparse ones sparse."""
     parts = units.parts if isinstance(units, Mixed) else (units,)
     if not isinstance(parts[0], Bernoulli):
-        return _mean_observed(table, share, units, np.ones(table.shape, dtype=bool))[0]
+        return _sums_observed(table, share, units, np.ones(table.shape, dtype=bool))[0]
     n_plain = parts[0].n_variables
     # All columns as they are: a slice of a sparse table would be a copy of it.
     plain: Any = table if n_plain == table.shape[1] else table[:, :n_plain]

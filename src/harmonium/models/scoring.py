@@ -82,7 +82,7 @@ def log_weights_of(
         weights = log_weight_seen(energy, x.nan_to_num(), evidence, source)[0].cpu().numpy()
         return np.where(np.isnan(seen).all(1), np.nan, weights)
     weigh = log_weights(True)
-    return by_rows(codec.read(X), lambda rows: weigh(torch.from_numpy(rows)).cpu())
+    return by_rows(codec.read(X), lambda rows: weigh(rows).cpu(), of_sparse=codec.of_sparse)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from torch import Tensor
 
+from harmonium.compute.ranks import Ranks
 from harmonium.contract.energy import Chains, Energy, Evidence, Generator
 from harmonium.contract.estimates import Bound, LogZ, Status
 
@@ -94,15 +95,16 @@ def annealed_importance_sampling(
     The weights average to Z exactly, for any number of temperatures; their log does not, it
     falls low by about half their variance. The error is that of the weights seen: a mode that
     one chain in hundreds comes to, with a large weight, is in neither. Costs `n_temperatures`
-    sweeps of `n_chains` chains.
+    sweeps of `n_chains` chains, of which ranks that answer together make a share each.
 
     Returns the estimate, the chains' log weights ``(n_chains,)`` (log Z estimates each), and
     the chains as they end at the model.
     """
-    betas = temperatures(n_temperatures)
-    chains = Chains(energy.base_sample(n_chains, generator))
+    betas, ranks = temperatures(n_temperatures), Ranks.sharing()
+    n_own, generator = ranks.share(n_chains, "n_chains"), ranks.own(generator)
+    chains = Chains(energy.base_sample(n_own, generator))
     total = torch.full(
-        (n_chains,), energy.base_log_partition(), dtype=torch.float64, device=energy.device
+        (n_own,), energy.base_log_partition(), dtype=torch.float64, device=energy.device
     )
     for step, (low, high) in enumerate(pairwise(betas.tolist())):
         chains, change = anneal_step(energy, chains, low, high, generator)
@@ -110,6 +112,10 @@ def annealed_importance_sampling(
         if progress is not None:
             progress(step + 1, n_temperatures)
     weights = total.cpu().numpy()
+    if ranks.world > 1:
+        parts = ranks.each((weights, chains))
+        weights = np.concatenate([own for own, _ in parts])
+        chains = Chains.joined([own for _, own in parts])
     return summarise(weights, "ais", Bound.LOWER, n_temperatures), weights, chains
 
 

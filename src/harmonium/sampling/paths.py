@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute.random import systematic_resampling
+from harmonium.compute.ranks import Ranks
 from harmonium.contract.energy import Chains, Generator
 from harmonium.contract.estimates import Bound, LogZ, Status
 from harmonium.sampling.annealing import MIN_EFFECTIVE_CHAINS, log_mean_exp
@@ -113,7 +114,35 @@ def anneal(
     generator: Generator,
     progress: Callable[[int], None] | None = None,
 ) -> Annealing:
-    """Lead `n_chains` chains from 0 to 1 over `betas`, ascending, both ends included."""
+    """Lead `n_chains` chains from 0 to 1 over `betas`, ascending, both ends included. Ranks that
+    answer together lead a share each, and all have what all chains came to."""
+    ranks = Ranks.sharing()
+    if ranks.world == 1:
+        return _led(path, betas, n_chains, generator, progress)
+    n_own = ranks.share(n_chains, "n_chains")
+    return _joined(ranks.each(_led(path, betas, n_own, ranks.own(generator), progress)))
+
+
+def _joined(parts: list[Annealing]) -> Annealing:
+    """Chains led apart as if they had been led together, in groups of their own."""
+    counts = np.array([len(part.log_weights) for part in parts])
+    firsts = np.cumsum(counts) - counts
+    return Annealing(
+        Chains.joined([part.chains for part in parts]),
+        np.concatenate([part.log_weights for part in parts]),
+        np.concatenate([part.families + first for part, first in zip(parts, firsts, strict=True)]),
+        np.average([part.spread for part in parts], axis=0, weights=counts),
+        sum(part.n_resampled for part in parts),
+    )
+
+
+def _led(
+    path: Path,
+    betas: Array,
+    n_chains: int,
+    generator: Generator,
+    progress: Callable[[int], None] | None,
+) -> Annealing:
     chains = path.start(n_chains, generator)
     n_groups = max(1, min(N_GROUPS, n_chains // 5))
     groups = [np.arange(i, n_chains, n_groups) for i in range(n_groups)]

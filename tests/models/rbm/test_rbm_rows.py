@@ -41,8 +41,11 @@ def test_sparse_rows_are_never_dense_beyond_a_block(question, monkeypatch):
 
     monkeypatch.setattr(sparse.csr_matrix, "toarray", watched)
     found = QUESTIONS[question](wide_model(), X)
-    assert len(made) > 1
-    assert max(made) <= 64
+    if question == "pseudo_log_likelihood":
+        assert len(made) > 1
+        assert max(made) <= 64
+    else:
+        assert made == []
     monkeypatch.setattr(blocks, "_ROWS_AT_ONCE", 5000)
     dense = plain(X)
     whole = QUESTIONS[question](wide_model(), dense)

@@ -21,7 +21,8 @@ import harmonium as hm
 from harmonium.learning.fillings import Fillings
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.plan import Plan
-from harmonium.learning.rows import Batch, Memory
+from harmonium.learning.rows import Batch
+from harmonium.learning.sources import Memory
 from harmonium.models.rbm.energy import RBMEnergy
 
 CPU = torch.device("cpu")
@@ -80,9 +81,9 @@ class Case:
         memory = Memory(self.x, CPU, None, None if self.observed.all() else self.observed)
         everything = np.arange(len(self.x))
         batch = memory.read(everything)
-        if memory.observed is None:
+        if memory.holes is None:
             return batch
-        filler = Fillings(memory.observed, self.energy, source)
+        filler = Fillings(memory.n_rows, memory.holes, self.energy, source)
         batch = Batch(filler.put(batch), None, batch.observed, batch.index)
         for _ in range(n_rounds):
             batch = filler.fill(self.energy, memory.read(everything), source)

@@ -11,6 +11,7 @@ import typer
 
 from harmonium.apps.answering import how_to_correct
 from harmonium.apps.cli import options
+from harmonium.apps.cli.ranks import here, shared_log_z, shared_rows, writing
 
 __all__ = ["complete", "correct", "decode", "encode", "score"]
 
@@ -38,11 +39,13 @@ def score(
         if Path(out).suffix.lower() not in (".npy", ".npz", ".csv", ".parquet"):
             raise ValueError(f"--out must end in .npy, .npz, .csv or .parquet, got {out!r}")
         check_place(out, "--out")
+    ranks = here()
     fitted = options.load_answering(model, "score_samples", unknown)
     kind = kind_of(fitted)
-    rows = kind.read(data, key)
-    with nullcontext() if unknown else options.keeping_log_z(model, fitted):
-        found = blocks.score(fitted, rows, out)
+    rows = shared_rows(kind, data, key, ranks)
+    with nullcontext() if unknown or ranks.rank else options.keeping_log_z(model, fitted):
+        shared_log_z(fitted, ranks)
+        found = blocks.score(fitted, rows, out, ranks)
         log_z = fitted.log_partition() if hasattr(fitted, "log_partition") else None
     if not found.n:
         raise ValueError(f"DATA: {data!r} holds nothing to score")
@@ -101,7 +104,7 @@ def complete(
             raise ValueError("--ranked goes with DATA, --key and --out alone")
         _ranked(fitted, kind, data, key, ranked, out)
         return
-    place = kind.check_out(out)
+    place, ranks = kind.check_out(out), writing(out)
     row_shape = options.row_shape(shape, kind.what, place)
     wanted = options.applying(
         fitted,
@@ -114,14 +117,14 @@ def complete(
     asked = wanted | options.applying(fitted, "complete", random_state=seed)
     if data is None and not wanted:
         raise ValueError("DATA is missing: what should be completed?")
-    rows = None if data is None else kind.read(data, key)
+    rows = None if data is None else shared_rows(kind, data, key, ranks)
     if mask is not None:
         if not isinstance(kind, Images):
             raise ValueError(f"--mask does not apply to {kind.what}; blanks stand in the data")
         rows = kind.with_holes(rows, mask)
     fill = partial(fitted.complete, how=how or "mode", **asked)
     if isinstance(rows, Shards) and Path(place).suffix.lower() == ".parquet":
-        blocks.complete(fill, rows, kind, place)
+        blocks.complete(fill, rows, kind, place, ranks, seed)
     else:
         kind.write(place, fill(rows), row_shape)
 
@@ -184,12 +187,20 @@ def encode(
     unknown: options.Unknown = None,
 ) -> None:
     """P(h = 1 given v) of each row."""
+    from harmonium.apps.cli import blocks
     from harmonium.data.kinds import Rows, kind_of
 
-    place = Rows().check_out(out)
+    place, ranks = Rows().check_out(out), writing(out)
+    as_table = Path(place).suffix.lower() == ".parquet"
     fitted = options.load_answering(model, "inverse_transform", unknown)
     transform = options.hidden(fitted, model, "transform")
-    Rows().write(place, transform(kind_of(fitted).read(data, key)))
+    rows = shared_rows(kind_of(fitted), data, key, ranks)
+    if as_table:
+        told = getattr(fitted, "get_feature_names_out", None)
+        names = [] if told is None else list(map(str, told()))
+        blocks.encode(transform, rows, names, place, ranks)
+    else:
+        Rows().write(place, transform(rows))
 
 
 def decode(

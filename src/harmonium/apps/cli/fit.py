@@ -29,7 +29,7 @@ Attributes = Annotated[
     str | None,
     typer.Option(
         help="rbm: learned beside the rows: a .csv of 0 and 1 with a line of names, or a "
-        "label for each row"
+        "label for each row; of rows out of core also columns, name,name"
     ),
 ]
 TargetsKey = Annotated[
@@ -50,7 +50,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         help="a weight for each row, a line each or .npy (sequences: one over those at least 80% "
-        "identical, without it)"
+        "identical, without it); of rows out of core also a column's name"
     ),
 ]
 Letters = Annotated[
@@ -108,7 +108,9 @@ def fit(
             target = read_labels(labels, labels_key)
             _fit_classes(estimator, rows, target, out if writes else None, weight)
             return
-        y = None if attributes is None else read_attributes(attributes, labels_key)
+        y = _named(attributes, rows)
+        if y is None and attributes is not None:
+            y = read_attributes(attributes, labels_key)
         fitted = estimator.fit(rows, y, *([] if weight is None else [weight]))
         if writes:
             _keep(fitted, entry, out)
@@ -156,12 +158,24 @@ def _check_out_of_core(estimator: Any, classes: bool) -> None:
         raise ValueError(f"DATA: {what} wants rows in memory; rows out of core are for --model rbm")
 
 
+def _named(words: str | None, rows: Any) -> str | list[str] | None:
+    """The column of rows out of core that `words` names, or several, name,name; None for none."""
+    names = getattr(rows, "names", ())
+    if words is None or words in names:
+        return words
+    found = words.split(",")
+    return found if set(found) <= set(names) else None
+
+
 def _weights(path: str, rows: Any) -> Any:
-    """A weight for each row; ``ValueError`` for what is none, or of another length."""
+    """A weight for each row, or a column of weights by its name; ``ValueError`` for what is none,
+    or of another length."""
     import numpy as np
 
     from harmonium.data.files import read_labels
 
+    if path in getattr(rows, "names", ()):
+        return path
     given = read_labels(path, None, "--weights")
     try:
         found = given.astype(np.float64)

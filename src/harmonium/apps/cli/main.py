@@ -16,7 +16,7 @@ from harmonium.apps.cli.fit import fit
 from harmonium.apps.cli.models import models
 from harmonium.apps.cli.odd import odd
 from harmonium.apps.cli.play import play
-from harmonium.apps.cli.ranks import check_command
+from harmonium.apps.cli.ranks import share_command
 from harmonium.apps.cli.sample import sample
 from harmonium.apps.cli.serve import serve
 
@@ -48,7 +48,7 @@ def _common(
     ] = False,
 ) -> None:
     """What stands before the commands; the text of the help is the app's own."""
-    check_command(ctx.invoked_subcommand)
+    share_command(ctx)
 
 
 for _command in (

@@ -8,7 +8,9 @@ import typer
 
 from harmonium.apps.answering import drawn
 from harmonium.apps.cli import options
+from harmonium.apps.cli.blocks import seeded, together
 from harmonium.apps.cli.columns import read_given, split_given
+from harmonium.apps.cli.ranks import here
 
 __all__ = ["sample"]
 
@@ -76,7 +78,19 @@ def sample(
     if "evidence" in asked:
         asked["evidence"] = options.read_evidence(fitted, evidence)
     row_shape = None if draws_shape else options.row_shape(shape, kind.what, place)
-    kind.write(place, drawn(fitted, kind.what, n, asked), row_shape)
+    made, first = _shared(fitted, kind.what, n, asked)
+    if first:
+        kind.write(place, made, row_shape)
+
+
+def _shared(fitted: Any, what: str, n: int, asked: dict[str, Any]) -> tuple[Any, bool]:
+    """What is drawn, of several ranks a share by each; and whether this is the first of them."""
+    ranks = here()
+    if ranks.world > 1:
+        n = ranks.share(n, "-n")
+        if "random_state" in asked:
+            asked["random_state"] = seeded(asked["random_state"], ranks)
+    return together(ranks.each(drawn(fitted, what, n, asked))), not ranks.rank
 
 
 def _label(fitted: Any, given: list[str]) -> tuple[Any, list[str]]:

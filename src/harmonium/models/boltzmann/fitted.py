@@ -128,7 +128,7 @@ class Fitted(CellQuestions):
 
     def _energy(self, rows: NDArray[Any], own: bool) -> NDArray[np.float64]:
         weigh, scale = self._log_weights(own), float(self.temperature)
-        return by_rows(rows, lambda x: -scale * weigh(torch.from_numpy(x)).cpu())
+        return by_rows(rows, lambda x: -scale * weigh(x).cpu())
 
     def coupling_norms(self) -> list[tuple[Any, Any, float]]:
         """Coupled pairs by name, with the Frobenius norm of their couplings in the zero-sum gauge,

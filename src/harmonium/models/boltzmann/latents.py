@@ -69,10 +69,8 @@ class Latents(Fitted):
         values = np.array(codec.read(X, blanks=True), dtype=np.float64)
         hidden = Hidden(self.build_energy(torch.float64), n_hidden)
         if hidden.is_summed and not np.isnan(values).any():
-            beside = ((0, 0), (0, n_hidden))
-            return by_rows(
-                values, lambda rows: exact(hidden, torch.from_numpy(np.pad(rows, beside))).cpu()
-            )
+            pad = torch.nn.functional.pad
+            return by_rows(values, lambda rows: exact(hidden, pad(rows, (0, n_hidden))).cpu())
         question = blanks(values, codec, how)
         question = replace(question, n_own=codec.n_own + n_hidden)
         found = answer(question, self._answerers(codec), random_generator(random_state))

@@ -18,7 +18,8 @@ from harmonium.data.tables import check_sample_weight
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.learning.record import Observer
-from harmonium.learning.rows import n_rows_of, row_source
+from harmonium.learning.rows import n_rows_of
+from harmonium.learning.sources import row_source
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.graph import check_graph, edges_of
 from harmonium.models.boltzmann.ground import Start

@@ -20,7 +20,8 @@ from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import ChainLearner
 from harmonium.learning.plan import Streams
 from harmonium.learning.record import FitResult, Observer, Record
-from harmonium.learning.rows import Split, n_rows_of, row_source
+from harmonium.learning.rows import Split, n_rows_of
+from harmonium.learning.sources import row_source
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.folds import climb_on, cross_validated
 from harmonium.models.boltzmann.ground import (

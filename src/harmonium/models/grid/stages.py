@@ -24,7 +24,8 @@ from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.learners.pseudo import Pseudo
 from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.record import FitResult, Record
-from harmonium.learning.rows import Batch, Memory, Split, n_rows_of
+from harmonium.learning.rows import Batch, Split, n_rows_of
+from harmonium.learning.sources import Memory
 from harmonium.learning.watch import Likelihood, Watching
 from harmonium.learning.watch import PseudoLikelihood as PseudoWatch
 from harmonium.models.grid.cliques import Cliques

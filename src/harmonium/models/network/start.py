@@ -21,7 +21,8 @@ from harmonium.learning.fit import RunningFit, climbed, fit, watch_of
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.plan import Plan, Streams, Wanted, n_held_of
 from harmonium.learning.record import FitResult, Record
-from harmonium.learning.rows import Memory, Split, n_rows_of
+from harmonium.learning.rows import Split, n_rows_of
+from harmonium.learning.sources import Memory
 from harmonium.learning.watch import Likelihood
 from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.engine import States

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from harmonium.contract.energy import Evidence
 from harmonium.data.missing import is_missing
+from harmonium.data.states import States
 from harmonium.data.tables import Table, as_array
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.base import Units
@@ -68,11 +69,14 @@ class Attributes:
 
     @classmethod
     def beside(
-        cls, table: Table, y: Any, observed: NDArray[np.bool_] | None = None
-    ) -> tuple[Self, Table, NDArray[np.bool_] | None]:
+        cls, table: Table | States, y: Any, observed: NDArray[np.bool_] | None = None
+    ) -> tuple[Self, Table | States, NDArray[np.bool_] | None]:
         """The attributes in `y`, the rows with their states as columns beside, and which cells of
         these are known, given those of the rows that are `observed`; None: all."""
         attributes, states, known = cls.read(y, table.shape[0])
+        if isinstance(table, States):
+            n_states = max(2, len(attributes.classes))
+            return attributes, table.with_beside(states, known, n_states), None
         if sparse.issparse(table):
             if not known.all():
                 raise ValueError("y: with missing values X must be a dense array, got sparse rows")

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from harmonium.data.shards import States
+from harmonium.data.states import States
 from harmonium.data.tables import Table, dense_rows
 from harmonium.units.base import Units
 
@@ -52,10 +52,11 @@ def stiffness(
     usable = _looked_at(table.shape[0], weights, most)
     share = np.full(len(usable), 1.0) if weights is None else weights[usable]
     share = (share / share.sum()).astype(np.float32)
-    rows: Any = table[usable] if sparse.issparse(table) else dense_rows(table, usable)
+    rows: Any
+    rows, seen = _rows_at(table, usable, observed)
     rows = rows.astype(np.float32)
-    if observed is not None:
-        rows = _known_deviations(rows, share, observed[usable])
+    if seen is not None:
+        rows = _known_deviations(rows, share, seen)
     mean = np.asarray(rows.T @ share).reshape(-1)
     norms = np.asarray(rows.sum(1)).reshape(-1)
     # A row far from the mean is not at right angles to the direction that rows lie along.
@@ -79,12 +80,23 @@ def followed_rate(
     """The rate at which the largest curvature of the units' statistics is 1/8, at most 1: chains
     of tables were seen to follow 1/6 of them and more."""
     usable = _looked_at(table.shape[0], weights, _MOST_ROWS)
-    rows = dense_rows(table, usable).astype(np.float64)
-    statistics = units.statistics(torch.from_numpy(rows)).numpy()
+    rows, seen = _rows_at(table, usable, observed)
+    states = torch.from_numpy(dense_rows(rows, slice(None)).astype(np.float64))
+    statistics = units.statistics(states).numpy()
     own = None if weights is None else weights[usable]
-    known = None if observed is None else np.repeat(observed[usable], units.widths, axis=1)
+    known = None if seen is None else np.repeat(seen, units.widths, axis=1)
     curvature = stiffness(statistics, own, 1.0, known)
     return min(_FASTEST, _FOLLOWED / max(curvature, _FOLLOWED / _FASTEST))
+
+
+def _rows_at(
+    table: Table | States, usable: NDArray[np.int64], observed: NDArray[np.bool_] | None
+) -> tuple[Any, NDArray[np.bool_] | None]:
+    """Rows by their numbers, sparse ones sparse, and which of their cells are known; None: all."""
+    if isinstance(table, States):
+        return table.known(table[usable])
+    rows = table[usable] if sparse.issparse(table) else dense_rows(table, usable)
+    return rows, None if observed is None else observed[usable]
 
 
 def _looked_at(n: int, weights: NDArray[np.float64] | None, most: int) -> NDArray[np.int64]:

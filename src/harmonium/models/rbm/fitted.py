@@ -173,6 +173,7 @@ class Fitted(CellQuestions):
             lambda X, blanks: self._check(X, blanks=blanks),
             lambda condition: one_row(self, condition),
             beside,
+            of_sparse=self._attributes is None,
         )
 
     def _rates(self) -> tuple[NDArray[np.float64], ...]:

@@ -69,6 +69,7 @@ class _Fused:
     def __call__(self, x: Tensor, rate: float, generator: Generator) -> None:
         parameters = self.energy.parameters()
         if isinstance(self.learner, Weighted):
+            x = x.to_dense()
             rates = (rate, self.decay)  # the pull is within its implicit step
             mean = self.learner.step(parameters, x, self.offsets, rates, generator)
         else:
@@ -91,6 +92,7 @@ class _Fused:
                 if chains.hidden is None:
                     chains.hidden = self._draw_hidden(chains.x, generator)
                 return update(x, chains, learner.n_gibbs, self.offsets, rates, generator)
+        x = x.to_dense()
         chains = learner.advance(self.energy, Batch(x), generator)
         shares = self._evenly(len(chains.x))
         return self.updates.fused(x, chains, shares, self.offsets, rates, generator)
@@ -125,5 +127,5 @@ class _Along:
 def _swept(learner: ChainLearner, x: Tensor) -> Chains | None:
     """The chains that a learner only sweeps, from where this batch has them start; else None."""
     if isinstance(learner, Contrastive):
-        return Chains(x.clone())
+        return Chains(x.to_dense().clone())
     return learner.chains if isinstance(learner, Persistent) else None

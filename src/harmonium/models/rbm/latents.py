@@ -75,9 +75,10 @@ class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted)
         """-T log sum over h of exp(-E(v, h) / T), ``(n_samples,)``, in units of energy."""
         check_is_fitted(self)
         weigh = self._log_weights(True)
-        return -self.temperature * by_rows(
-            self._check(V), lambda rows: weigh(torch.from_numpy(rows)).cpu()
+        found = by_rows(
+            self._check(V), lambda rows: weigh(rows).cpu(), of_sparse=self._codec().of_sparse
         )
+        return -self.temperature * found
 
     def _filled_rows(self, X: Any, n_draws: int, random_state: Any) -> tuple[Table, int]:
         """Rows as states, of which those with holes are drawn `n_draws` times each given what is
@@ -99,16 +100,19 @@ class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted)
         question: Callable[[RBMEnergy, SummedOut | None, Tensor], Tensor],
         n_draws: int = N_FILLINGS,
         random_state: Any = 0,
+        *,
+        of_sparse: bool = False,
     ) -> NDArray[np.float64]:
         """A `question` put to blocks of rows, with the attributes to be summed out; of rows with
-        holes the mean over `n_draws` fillings."""
+        holes the mean over `n_draws` fillings. Without attributes it may be `of_sparse` rows."""
         check_is_fitted(self)
         table, n_each = self._filled_rows(X, n_draws, random_state)
         energy = self.build_energy(torch.float64)
         beside = self._beside(energy)
         found = by_rows(
             table,
-            lambda rows: question(energy, beside, torch.from_numpy(rows).to(energy.device)).cpu(),
+            lambda rows: question(energy, beside, rows.to(energy.device)).cpu(),
+            of_sparse=of_sparse and beside is None,
         )
         return found.reshape(len(found) // n_each, n_each, *found.shape[1:]).mean(1)
 
@@ -117,7 +121,7 @@ class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted)
         """P(h = 1 given v) = sigmoid((c + v'W) / T), ``(n_samples, n_components)``, or E[h given
         v] of hidden units of another kind; of a row with holes the mean over 20 draws of what may
         stand there."""
-        return self._of_rows(X, mean_hidden)
+        return self._of_rows(X, mean_hidden, of_sparse=True)
 
     def inverse_transform(self, H: Any) -> NDArray[np.float64]:
         """E[v given h] = sigmoid((b + W h) / T), ``(n_samples, n_features)``."""
@@ -134,7 +138,11 @@ class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted)
         check_is_fitted(self)
         source = generator_for(device_for(self.device), random_generator(random_state))
         return self._of_rows(
-            X, lambda energy, beside, x: draw_hidden(energy, beside, x, source), 1, random_state
+            X,
+            lambda energy, beside, x: draw_hidden(energy, beside, x, source),
+            1,
+            random_state,
+            of_sparse=True,
         )
 
     def sample_visible(self, H: Any, *, random_state: Any = None) -> NDArray[np.float64]:

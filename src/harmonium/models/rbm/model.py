@@ -171,7 +171,8 @@ class RBM(Reading):
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from rows of 0 and 1, ``(n_samples, n_features)``; arrays may be memory-mapped, and
-        rows out of core: all that :class:`~harmonium.Shards` takes, without `y`.
+        rows out of core: all that :class:`~harmonium.Shards` takes, of which `y` and
+        `sample_weight` may also be columns by their names.
 
         With `y`, a column of labels or a table (frame, dict of columns, array) of yes/no
         attributes, learn P(x, y): a label is one variable of as many states, an attribute
@@ -195,7 +196,7 @@ class RBM(Reading):
         """:meth:`fit`, each of the `observers` being shown a
         :class:`~harmonium.learning.record.Look` whenever the fit looks at itself."""
         self.check_parameters()
-        X = opened(X, y, sample_weight)
+        X, y, sample_weight = opened(X, y, sample_weight)
         table, observed = self._read_rows(X)
         weights = check_sample_weight(weights_of(X, sample_weight), table)
         self._attributes = None
@@ -234,7 +235,7 @@ class RBM(Reading):
                 f"{self.discriminative!r}; use fit"
             )
         first = not hasattr(self, "components_")
-        X = opened(X, None, sample_weight)
+        X, _, sample_weight = opened(X, None, sample_weight)
         X = running_rows(X, is_wanted(X, self.visible), None if first else self._layout, first)
         if first:
             self._attributes = None

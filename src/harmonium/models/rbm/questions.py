@@ -77,8 +77,8 @@ class Questions(LatentQuestions):
         energy = self.build_energy(torch.float64)
         beside = SummedOut(energy, self._own_units(), attributes.states())
 
-        def posterior(rows: NDArray[np.float64]) -> Tensor:
-            weights = beside.joint_log_weights(torch.from_numpy(rows).to(energy.device))
+        def posterior(rows: Tensor) -> Tensor:
+            weights = beside.joint_log_weights(rows.to(energy.device))
             return (torch.softmax(weights, 1) @ beside.states).cpu()
 
         # Given the seen cells y is drawn with the others: a mean of P(y given x) over x.

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from harmonium.contract.words import ColumnKinds
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.alignment import Alignment
-from harmonium.data.shards import Shards, States
+from harmonium.data.shards import Shards
+from harmonium.data.states import States
 from harmonium.data.tables import Table, check_states, has_holes
 from harmonium.models.frames import is_wanted
 from harmonium.models.out_of_core import states_of
@@ -29,9 +30,7 @@ class Reading(Questions):
     def _read_rows(self, X: Any) -> tuple[Table | States, NDArray[np.bool_] | None]:
         """Rows to learn from as states, and which cells of them are known; None: all."""
         if isinstance(X, Shards):
-            head = X.head()
-            self._read_rows(X.shown() if is_wanted(head, self.visible) else head)
-            return states_of(X, self._layout), None
+            return self._read_shards(X), None
         self._layout = None
         if is_wanted(X, self.visible):
             self._layout, table, observed = layout_of(X, self.visible, self.missing)
@@ -44,10 +43,26 @@ class Reading(Questions):
         table = check_states(self, X, reset=True, blanks=blanks)
         return read_holes(table) if blanks else (table, None)
 
+    def _read_shards(self, X: Shards) -> States:
+        """Rows out of core: what the columns are, and in which cells are missing, is told by some
+        of the rows."""
+        head = X.head()
+        if not is_wanted(head, self.visible):
+            holes = X.holes()
+            self._read_rows(np.nan_to_num(head) if len(holes) else head)
+            return states_of(X, None, holes)
+        _, observed = self._read_rows(X.shown())
+        return states_of(X, self._layout, _holed(observed))
+
     def _read_running(self, X: Any, first: bool) -> Table | States:
         """The same for ``partial_fit``, which after its `first` call goes on with what the
         columns were."""
-        if isinstance(X, Alignment) or (first and isinstance(X, Shards)):
+        if first and isinstance(X, Shards):
+            table = self._read_shards(X)
+            if table.blank is not None:
+                raise ValueError("X: partial_fit takes no missing cells; use fit")
+            return table
+        if isinstance(X, Alignment):
             return self._read_rows(X)[0]
         if not isinstance(X, Shards):
             return check_states(self, X, reset=first)
@@ -62,3 +77,7 @@ class Reading(Questions):
         """Constructor parameters by which a model fitted to some of the rows of `X` reads all of
         them: the schema of a frame, and the columns in which being missing is a state."""
         return reading_of(X, self.visible, self.missing) if is_wanted(X, self.visible) else {}
+
+
+def _holed(observed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    return np.arange(0) if observed is None else np.flatnonzero(~observed.all(0))

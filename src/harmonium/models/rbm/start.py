@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.energy import Chains, Generator
-from harmonium.data.shards import States
+from harmonium.data.states import States
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import opened
 from harmonium.learning.fit import RunningFit, fit
@@ -194,7 +194,7 @@ def _paired(
 ) -> bool:
     """Whether the energy now stands at columns coupled by pairs, which few rows may ask for."""
     free = wanted.learner == "pcd" and wanted.weight_decay == "auto" and not wanted.discriminative
-    whole = rows.weights is None and rows.observed is None
+    whole = rows.weights is None and rows.holes is None
     n_kept, n_held = len(split.kept), len(split.held)
     if not (free and whole and isinstance(energy.units, Bernoulli) and energy.hidden.binary):
         return False

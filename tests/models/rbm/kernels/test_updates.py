@@ -111,6 +111,25 @@ def test_the_compiled_update_equals_sweeps_and_a_plain_step(name, form, n_gibbs)
         torch.testing.assert_close(value, other.parameters()[key], atol=2e-5, rtol=2e-5)
 
 
+@pytest.mark.parametrize("form", KINDS)
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_sparse_rows_give_what_the_same_rows_give_dense(name, form):
+    """Bit for bit; an empty row and a full one included."""
+    units, results = LAYOUTS[name], []
+    positive = (rows(units, 9, 1) > 0).float()
+    positive[3], positive[8] = 0.0, 1.0
+    for batch in (positive, positive.to_sparse()):
+        energy = machine(units)
+        chains = Chains(rows(units, 14, 2), torch.zeros(14, 21))
+        update = update_of(energy, (9, 14), form)
+        for k in range(3):  # places of an earlier batch must not count
+            rates, offsets = (0.3, 0.01), offsets_of(energy)
+            update(batch if k else batch.to_dense(), chains, 1, offsets, rates, generator(k))
+        results.append((*energy.parameters().values(), chains.x))
+    for dense, own in zip(*results, strict=True):
+        assert torch.equal(own, dense)
+
+
 @pytest.mark.parametrize("kind", ["sums", "products"])
 def test_large_updates_are_shared_out_without_a_trace(kind):
     """Two threads and one give the same chains; parameters up to the order of a sum."""

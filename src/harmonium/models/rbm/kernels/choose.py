@@ -93,9 +93,10 @@ class Updates:
         if name not in self.forms:
             from harmonium.models.rbm.kernels.measure import choose_form
 
-            share = float(self.units.statistics(positive).mean())
+            rows = positive.to_dense()
+            share = float(self.units.statistics(rows).mean())
             self.forms[name] = choose_form(
-                self.parameters, positive, starts, shape[1], share, draws.N_THREADS
+                self.parameters, rows, starts, shape[1], share, draws.N_THREADS
             )
         return self.forms[name]
 

@@ -23,6 +23,7 @@ __all__ = [
     "Means",
     "ascend",
     "draw_visible",
+    "find_ones",
     "halves",
     "one_hot",
     "small_update",
@@ -134,15 +135,19 @@ def _add(table, chosen, total):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sums(x, machine, half):  # type: ignore[no-untyped-def]
-    """Find the ones of rows, and sum their weights: logits of hidden units, left in `half`."""
-    logits = np.empty(len(machine.hidden_bias), np.float32)
+def find_ones(x, starts, half):  # type: ignore[no-untyped-def]
+    """Which units are 1 in each row of states, left in `half`."""
     for row in range(x.shape[0]):
-        places = half.places[row]
-        count = _find_ones(x[row], machine.starts, places)
-        half.counts[row] = count
+        half.counts[row] = _find_ones(x[row], starts, half.places[row])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sums(machine, half):  # type: ignore[no-untyped-def]
+    """Sum the weights of the ones of rows: logits of hidden units, left in `half`."""
+    logits = np.empty(len(machine.hidden_bias), np.float32)
+    for row in range(len(half.counts)):
         logits[:] = machine.hidden_bias
-        _add(machine.weights, places[:count], logits)
+        _add(machine.weights, half.places[row, : half.counts[row]], logits)
         half.hidden[row] = logits
 
 
@@ -263,10 +268,12 @@ def small_update(positive, visible, hidden, machine, means, words, rates):  # ty
                 logits[row, i] = total
         key, step = _stream(words, place)
         draw_visible(logits, machine.starts, key, step, 0, visible)
-        sums(visible, machine, model)
+        find_ones(visible, machine.starts, model)
+        sums(machine, model)
         key, step = _stream(words, place + 2)
         halves(model.hidden, -_ONE / np.float32(n), key, step, 0, hidden)
-    sums(positive, machine, data)
+    find_ones(positive, machine.starts, data)
+    sums(machine, data)
     halves(data.hidden, _ONE / np.float32(len(positive)), key, step, 0, hidden[:0])
     means = Means(means[0], means[1], means[2], means[3])
     means.data[:] = _ZERO

@@ -101,12 +101,16 @@ class PersistentUpdate:
         """Move the chains on and take a step; returns the hidden units' mean under the data,
         which the next call overwrites.
 
-        Rows of `positive` and of the chains are states, ``(n, n_variables)``. The chains' hidden
-        states must be there, and are overwritten with the next ones, as the visible ones are.
+        Rows of `positive` and of the chains are states, ``(n, n_variables)``; those of `positive`
+        may be of torch's COO layout, row after row, if all that is in them is ones. The chains'
+        hidden states must be there, and are overwritten with the next ones, as the visible ones
+        are.
         `offsets` are those of the centred gradient, of visible and hidden units, `rates` the
         learning rate and the decay.
         """
         assert chains.hidden is not None
+        if positive.is_sparse:
+            positive = self._placed(positive)
         means = (offsets[0].numpy(), offsets[1].numpy(), *self.sums)
         if self.small:
             fast.small_update(
@@ -129,6 +133,18 @@ class PersistentUpdate:
             self._ascend_dense(positive, chains.x, offsets, rates)
         return self.mean
 
+    def _placed(self, positive: Tensor) -> Tensor:
+        """Sparse rows with their ones put where the loops look for them; dense ones where products
+        or labels want them so."""
+        if self.small or self.labelled or not self.sparse:
+            return positive.to_dense()
+        places, counts, _ = self.sides[0]
+        rows, columns = positive.indices().numpy()
+        counts[:] = np.bincount(rows, minlength=len(counts))
+        first = np.cumsum(counts) - counts
+        places[rows, np.arange(len(rows)) - first[rows]] = columns
+        return positive
+
     def _halves(
         self, block: int, positive: Tensor, chains: Chains, bits: list[tuple[int, int]]
     ) -> None:
@@ -144,18 +160,28 @@ class PersistentUpdate:
             )
             self._hidden(1, visible, rows, bits[sweep + 1], hidden.numpy())
         rows = _block(self.shape[0], block)
-        self._hidden(0, _rows(positive, rows), rows, bits[0], self.no_draws)
+        data = None if positive.is_sparse else _rows(positive, rows)
+        self._hidden(0, data, rows, bits[0], self.no_draws)
 
     def _hidden(
-        self, side: int, x: Tensor, rows: slice, bits: tuple[int, int], draws: NDArray[np.float32]
+        self,
+        side: int,
+        x: Tensor | None,
+        rows: slice,
+        bits: tuple[int, int],
+        draws: NDArray[np.float32],
     ) -> None:
-        """Hidden probabilities of rows of one side (0: data, 1: chains), and draws."""
+        """Hidden probabilities of rows of one side (0: data, 1: chains), and draws; None: rows
+        whose ones are in their place."""
         hidden = _rows(self.hidden[side], rows)
         if self.sparse:
             places, counts, _ = self.sides[side]
             half = fast.Half(places[rows], counts[rows], hidden.numpy())
-            fast.sums(x.numpy(), self.machine, half)
+            if x is not None:
+                fast.find_ones(x.numpy(), self.starts, half)
+            fast.sums(self.machine, half)
         else:
+            assert x is not None  # products want rows
             if self.labelled:
                 first = self.shape[0] * side
                 wide = self.stack[first + rows.start : first + rows.stop]
