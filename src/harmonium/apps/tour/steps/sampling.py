@@ -125,13 +125,18 @@ def page(workshop: Workshop) -> Page:
     )
 
 
+def _error_of(found: Estimate) -> str:
+    """The error that an estimate states of itself; of some it cannot be told."""
+    return f" ± {found.std_error:.4f}" if np.isfinite(found.std_error) else " (error unknown)"
+
+
 def _compared(truth: float, uniform: Estimate, gibbs: Estimate) -> Table:
     rows = [("all 65,536 states", f"{truth:.4f}", "", "")]
     for name, found in (("1,000 uniform, weighed", uniform), ("1,000 by Gibbs sampling", gibbs)):
         rows.append(
             (
                 name,
-                f"{found.value:.4f} ± {found.std_error:.4f}",
+                f"{found.value:.4f}{_error_of(found)}",
                 f"{abs(found.value - truth):.4f}",
                 f"{found.effective_samples:,.0f}",
             )
@@ -140,7 +145,7 @@ def _compared(truth: float, uniform: Estimate, gibbs: Estimate) -> Table:
         ("pixels on, on average", "estimate", "off by", "samples that count"),
         rows,
         caption="A small model of the middles of digits: the truth can be counted. After "
-        "±, the error each estimate states of itself.",
+        "±, the error each estimate states of itself; where few samples count, it states none.",
     )
 
 
