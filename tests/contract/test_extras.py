@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,24 @@ def test_a_report_asks_before_it_samples(tmp_path: Path, without, monkeypatch) -
     assert done.returncode == 2
     assert "a report wants Jinja2: pip install 'harmonium[report]'" in done.stderr
     assert not (tmp_path / "r.html").exists()
+
+
+def test_pictures_ask_before_they_are_worked_out(tmp_path: Path, without, monkeypatch) -> None:
+    network = hm.MarkovNetwork([hm.Factor(["a", "b"], [[1, 2], [2, 1]])])
+    model = hm.RBM.from_parameters(np.zeros((4, 2)), np.zeros(4), np.zeros(2))
+    model.save(tmp_path / "m.safetensors")
+    without("matplotlib")
+    wanted = r"wants matplotlib: pip install 'harmonium\[plot\]'"
+    monkeypatch.delitem(sys.modules, "harmonium.display", raising=False)
+    with pytest.raises(ImportError, match=wanted):
+        importlib.import_module("harmonium.display")
+    with pytest.raises(ImportError, match=wanted):
+        network.plot()
+    monkeypatch.setattr(hm.RBM, "log_partition", None)
+    done = run("info", tmp_path / "m.safetensors", "--weights", tmp_path / "w.png")
+    assert (done.returncode, "--weights wants matplotlib" in done.stderr) == (2, True)
+    done = run("mutations", "none.safetensors", "ACD", "-o", tmp_path / "x.png")
+    assert (done.returncode, "a picture wants matplotlib" in done.stderr) == (2, True)
 
 
 def test_a_folder_for_pictures_or_pages_is_no_file(tmp_path: Path) -> None:

@@ -344,7 +344,7 @@ def test_arrays_of_other_kinds_are_answered_with_arrays():
     holed = rows.astype(float)
     holed[:, 1] = np.nan
     assert np.isin(model.complete(holed, random_state=0)[:, 1], range(4)).all()
-    with pytest.raises(ValueError, match="column '3' is none of"):
+    with pytest.raises(ValueError, match="X has 4 features"):
         model.score_samples(np.ones((2, 4)))
     with pytest.raises(ValueError, match="column '0', row 0 is 9"):
         model.score_samples(np.full((2, 3), 9))

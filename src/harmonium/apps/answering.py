@@ -17,10 +17,12 @@ __all__ = [
     "drawn",
     "evidence_of",
     "how_to_correct",
+    "oddest",
     "question",
     "read_channel",
     "read_length",
     "read_value",
+    "speaker_of",
 ]
 
 
@@ -147,3 +149,33 @@ def evidence_of(model: Any, said: Mapping[str, Any], name: str) -> dict[Any, int
         if one not in variables:
             raise ValueError(f"{name}: {one!r} is no variable of the network")
     return {variables[one]: state for one, state in said.items()}
+
+
+def speaker_of(fitted: Any) -> Any:
+    """The one distribution of a model that speaks of cells; None of several."""
+    from harmonium.contract.storage import models_inside
+
+    inside = models_inside(fitted)
+    return None if len(inside) > 1 else inside[0] if inside else fitted
+
+
+def oddest(
+    fitted: Any, kind: Any, rows: Any, scores: Any, n: int
+) -> tuple[Any, Any, dict[str, Any]]:
+    """The `n` rows of the smallest log P, the oddest first: their numbers from 0, the rows, and of
+    tables with names log P(cell given the rest) by column."""
+    import numpy as np
+
+    from harmonium.data.kinds import Frames
+    from harmonium.questions.over_models import picked
+
+    order = np.argsort(scores, kind="stable")[:n]
+    if not isinstance(kind, Frames):
+        return order, rows, {}
+    from harmonium.questions.cells import cell_log_proba
+
+    chosen, speaker = picked(rows, order), speaker_of(fitted)
+    if speaker is None:
+        return order, chosen, {}
+    cells = cell_log_proba(speaker, chosen).T
+    return order, chosen, dict(zip(speaker.schema_.names, cells, strict=True))

@@ -2,11 +2,12 @@
 
 ``SomeDisplay.from_estimator(model, ...)`` works out what is to be seen and draws it with
 matplotlib, into ``ax=`` or into a figure of its own; the display keeps the numbers, ``ax_`` and
-``figure_``, and ``plot(ax=...)`` draws them again.
+``figure_``, and ``plot(ax=...)`` draws them again. All of it wants matplotlib, the extra ``plot``.
 """
 
 from __future__ import annotations
 
+from harmonium.contract.extras import check_plot
 from harmonium.display.base import Display
 from harmonium.display.blanks import BlanksDisplay
 from harmonium.display.chains import ChainsDisplay
@@ -22,6 +23,8 @@ from harmonium.display.potentials import PotentialsDisplay
 from harmonium.display.samples import SamplesDisplay
 from harmonium.display.scores import ScoresDisplay
 from harmonium.display.weights import WeightsDisplay
+
+check_plot("harmonium.display")  # before any work
 
 __all__ = [
     "BlanksDisplay",

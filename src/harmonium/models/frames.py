@@ -13,10 +13,10 @@ from harmonium.contract import noise as noises
 from harmonium.contract.noise import BitFlip, Cells, NoiseChannel, Replace, check_channel
 from harmonium.data.columns import Column
 from harmonium.data.columns.gaussian import Gaussian as GaussianColumn
-from harmonium.data.frames import is_frame, names_of
+from harmonium.data.frames import is_frame
+from harmonium.data.numbered import has_names, numbered
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.alignment import Alignment
-from harmonium.data.tables import as_array
 from harmonium.models.codec import ValueCodec
 from harmonium.models.noisy import NoisyNumbers
 from harmonium.models.question import Question, with_weights
@@ -147,12 +147,7 @@ def is_wanted(X: Any, visible: Any) -> bool:
         return True
     if not (isinstance(visible, str) and visible in ("auto", "bernoulli")):
         return True
-    if not is_frame(X):
-        return False
-    names = names_of(X)
-    # Columns numbered by pandas alone are an array's.
-    numbered = bool(names) and not any(isinstance(name, str) for name in names)
-    return not (numbered and np.asarray(X).dtype.kind in "biuf")
+    return has_names(X)
 
 
 def framed(X: Any, layout: Layout | None = None) -> Any:
@@ -161,12 +156,11 @@ def framed(X: Any, layout: Layout | None = None) -> Any:
     if isinstance(X, Alignment):
         letters = [[None if one == "?" else one for one in row] for row in X]
         return {str(j): list(own) for j, own in enumerate(zip(*letters, strict=True))}
-    if X is None or is_frame(X) or (layout is not None and not layout.rows):
+    if X is None or has_names(X) or (layout is not None and not layout.rows):
         return X
-    rows = np.asarray(as_array(X))
-    if rows.ndim != 2:
-        raise ValueError(f"X must be a table (n_samples, n_features), got shape {rows.shape}")
-    return {str(j): rows[:, j] for j in range(rows.shape[1])}
+    if layout is None:
+        return numbered(X)
+    return numbered(X, len(layout.schema.columns) + len(layout.schema.left_out))
 
 
 @dataclass

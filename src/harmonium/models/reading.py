@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.data.frames import is_frame, names_of
+from harmonium.data.frames import names_of
+from harmonium.data.numbered import has_names
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.alignment import Alignment
 from harmonium.data.shards import Shards
@@ -58,7 +59,7 @@ def layout_of(
     if isinstance(X, Alignment):
         return _aligned(X, visible, missing)
     schema, absent, cells = _decided(X, visible, missing)
-    layout = Layout.of(schema, absent, not is_frame(X))
+    layout = Layout.of(schema, absent, not has_names(X))
     names = [repr(column.name) for column in layout.columns]
     table, observed = read_holes(layout.arranged(cells), names)
     return layout, table, observed
@@ -94,7 +95,7 @@ def _decided(
 ) -> tuple[Schema, NDArray[np.bool_], NDArray[np.float64]]:
     """What the columns are, in which of them being missing is a state, and their states."""
     frame = framed(X)
-    if not is_frame(X) and isinstance(visible, dict):
+    if not has_names(X) and isinstance(visible, dict):
         visible = {str(name): kind for name, kind in visible.items()}
     schema = visible if isinstance(visible, Schema) else Schema.infer(frame, visible)
     cells = schema.read(frame)
@@ -139,7 +140,7 @@ def read_holes(
 
 def keep_names(estimator: Any, X: Table) -> None:
     """Learn scikit-learn's ``feature_names_in_`` of a frame; forget those of another fit."""
-    if is_frame(X):
+    if has_names(X):
         estimator.feature_names_in_ = np.array(list(map(str, names_of(X))), dtype=object)
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_

@@ -30,7 +30,7 @@ def lower_rungs(n_rungs: int, parity: int) -> NDArray[np.intp]:
     """The lower rung of each pair of neighbours that swaps now: even or odd pairs in turn.
 
     Such a deterministic scan carries a state up and down faster than pairs drawn at random
-    (Syed, Bouchard-Côté, Deligiannidis, Doucet 2021, section 3).
+    (Syed, Bouchard-Côté, Deligiannidis, Doucet 2022, section 3).
     """
     return np.arange(parity, n_rungs - 1, 2)
 

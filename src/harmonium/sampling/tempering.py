@@ -2,7 +2,7 @@
 
 The ladder is chosen from measured swap rates: its betas are moved so that every pair of
 neighbours rejects equally often, and its length follows the total rejection, the barrier
-between base and model (Syed, Bouchard-Côté, Deligiannidis, Doucet 2021, section 5).
+between base and model (Syed, Bouchard-Côté, Deligiannidis, Doucet 2022, section 5).
 
     exchange = ReplicaExchange()
     state = exchange.init(energy, n_chains, generator)

@@ -158,7 +158,7 @@ def _inputs_of(wanted: Tensor) -> Tensor:
         spread = spread + _LEAST_SPREAD * torch.eye(2, dtype=torch.float64)
         step = torch.linalg.solve(spread, away.unsqueeze(2)).squeeze(2)
         at = value(found)
-        at -= _ROUNDING * at.abs()
+        at -= _ROUNDING * (1.0 + at.abs())  # of logarithms that are themselves of order 1
         length = torch.ones((len(found), 1), dtype=torch.float64)
         while bool((worse := value(found + length * step) < at).any()):
             length[worse] *= 0.5

@@ -18,7 +18,6 @@ from tests.support.pages import asked
 import harmonium as hm
 from harmonium.apps.play import chains, models
 from harmonium.apps.tour import digits
-from harmonium.apps.tour.steps.sampling import far_apart
 
 _CLOSE = {"rtol": 1e-6, "atol": 1e-6}
 #: Names for what a script asks about.
@@ -215,7 +214,7 @@ def test_gradients(ask: Ask) -> None:
 
 
 def test_two_modes(ask: Ask) -> None:
-    truth = hm.expectation(_machine(*far_apart()), lambda x: x.sum(1), method="exact").value
+    truth = hm.expectation(_machine(*models.far_apart()), lambda x: x.sum(1), method="exact").value
     mean, total = ask(
         """
         const model = new Play.Rbm(...["W", "b", "c"].map((k) => Float64Array.from(data.modes[k])));

@@ -16,19 +16,20 @@ import harmonium as hm
 from harmonium.apps.serve.clerk import answer
 from harmonium.apps.serve.messages import ARROW, JSON, PARQUET, Limits
 from harmonium.data.kinds import Rows, kind_of
+from harmonium.sequences import contacts
 
-_ALL = ("score", "sample", "complete", "correct")
+_ALL = ("score", "sample", "complete", "correct", "odd")
 _HIDDEN = ("encode", "decode")
 ANSWERED = {
     "bits": (*_ALL, *_HIDDEN),
     "people": (*_ALL, *_HIDDEN, "classify"),
     "labelled": (*_ALL, *_HIDDEN, "classify"),
     "words": _ALL,
-    "critics": ("score", "sample", "complete", "classify"),
+    "critics": ("score", "sample", "complete", "classify", "odd"),
     "grid": _ALL,
-    "net": _ALL,
-    "spins": _ALL,
-    "family": _ALL,
+    "net": (*_ALL, "marginals"),
+    "spins": (*_ALL, "contacts"),
+    "family": (*_ALL, "contacts"),
 }
 PAIRS = [(model, question) for model, those in ANSWERED.items() for question in those]
 
@@ -62,6 +63,13 @@ def _own(name, question, body):
             channel = hm.noise.Cells(0.05) if frame else hm.noise.Replace(0.05)
         how = "mean" if name == "grid" else "mode"
         return "data", kind.give(model.correct(data, noise=channel, how=how, random_state=seed))
+    if question == "odd":
+        return "log_p", np.sort(model.score_samples(data)).tolist()
+    if question == "marginals":
+        told = model.marginals(body["evidence"])
+        return "marginals", {name: own.tolist() for name, own in told.items()}
+    if question == "contacts":
+        return "score", contacts(model)["score"][: body["n"]].tolist()
     if question == "encode":
         return "data", model.transform(data).tolist()
     return "data", kind.give(model.inverse_transform(data))
@@ -83,12 +91,52 @@ def test_the_answer_is_the_models_own(name, question):
     assert status == 200, told
     assert told["notes"] == []
     key, wanted = _own(name, question, body)
-    if key in ("log_p", "p") or (question in _HIDDEN and name != "people"):
+    if key in ("log_p", "p", "score") or (question in _HIDDEN and name != "people"):
         np.testing.assert_allclose(told[key], wanted, rtol=1e-12)
     elif name == "family" and question == "sample":  # with the energies behind the names
         assert [one["sequence"] for one in told[key]] == [one["sequence"] for one in wanted]
     else:
         assert told[key] == json.loads(json.dumps(wanted))
+
+
+def test_the_oddest_rows_say_which_cells_make_them_odd():
+    rows = shelf().examples["people"]["score"]["data"]
+    rows = [*rows, rows[0] | {"job": None, "age": 900}]
+    body = {"data": rows, "n": 2}
+    (status, told), (_, all_of_them) = put(asked("people", "odd", body), asked("people", "score"))
+    assert status == 200, told
+    assert (told["row"][0], len(told["row"])) == (3, 2)
+    assert told["log_p"][0] < min(all_of_them["log_p"])
+    assert told["cells"]["job"][0] is None
+    assert min(own[0] for own in told["cells"].values() if own[0] is not None) < -2
+    table = _unpacked(answer(models(), [asked("people", "odd", body, accept=ARROW)], Limits())[0])
+    assert table["log P(age | rest)"].to_pylist() == told["cells"]["age"]
+
+
+def test_marginals_alone_and_together():
+    net, known = models()["net"], {"rain": 1}
+    joint = {"evidence": known, "variables": ["wet", "slip"]}
+    ((status, told),) = put(asked("net", "marginals", joint))
+    assert (status, told["variables"]) == (200, ["wet", "slip"])
+    np.testing.assert_allclose(told["p"], net.marginal(["wet", "slip"], known), rtol=1e-12)
+    found = answer(models(), [asked("net", "marginals", joint, accept=PARQUET)], Limits())[0]
+    assert _unpacked(found).column_names == ["wet", "slip", "P"]
+    found = answer(models(), [asked("net", "marginals", {}, accept=ARROW)], Limits())[0]
+    own = _unpacked(found).to_pylist()
+    assert own[1] == {"variable": "rain", "state": 1, "P": pytest.approx(net.marginal("rain")[1])}
+    few = Limits(rows=3)
+    ((status, told),) = put(asked("net", "marginals", joint), limits=few)
+    assert (status, told["error"]) == (
+        413, "variables: 4 joint states; this server tells 3 at a time",
+    )  # fmt: skip
+    for wrong, said in (
+        ({"evidence": {"snow": 1}}, "'snow' is no variable"),
+        ({"evidence": {"rain": 7}}, "7"),
+        ({"variables": ["rain"], "evidence": {"rain": 1}}, "is known from the evidence"),
+        ({"variables": ["rain"], "method": "gibbs"}, "method does not apply to marginal"),
+    ):
+        ((status, told),) = put(asked("net", "marginals", wrong))
+        assert (status, said in told["error"]) == (422, True), told
 
 
 def test_what_was_drawn_can_be_put_again():

@@ -29,11 +29,10 @@ def _pages(tour: Workshop) -> list[Path]:
     return sorted(tour.folder.glob("[0-9]-*.html"))
 
 
-def _shown(page: Path) -> str:
-    """The code that a page shows, as a reader would copy it."""
-    code = re.search(r"<pre[^>]*><code>(.*?)</code></pre>", page.read_text("utf-8"), re.DOTALL)
-    assert code
-    return unescape(re.sub(r"<[^>]+>", "", code[1]))
+def _shown(page: Path) -> list[str]:
+    """The code that a page shows, block by block, as a reader would copy it."""
+    blocks = re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", page.read_text("utf-8"), re.DOTALL)
+    return [unescape(re.sub(r"<[^>]+>", "", block)) for block in blocks]
 
 
 def test_a_page_for_each_step_and_an_index_that_links_them(tour: Workshop) -> None:
@@ -42,6 +41,8 @@ def test_a_page_for_each_step_and_an_index_that_links_them(tour: Workshop) -> No
     index = (tour.folder / "index.html").read_text("utf-8")
     assert re.findall(r'href="(\d-[\w-]+\.html)"', index) == names
     assert 'href="play.html"' in index
+    assert 'id="your-own-data"' in index
+    assert len(re.findall(r'<span class="thumbnail" aria-hidden="true"><(?:svg|img)', index)) == 7
     assert (tour.folder / "play.html").exists()
     for before, after in itertools.pairwise(names):
         assert f'rel="next" href="{after}"' in (tour.folder / before).read_text("utf-8")
@@ -50,11 +51,12 @@ def test_a_page_for_each_step_and_an_index_that_links_them(tour: Workshop) -> No
 
 @pytest.mark.parametrize("number", range(len(STEPS)))
 def test_the_code_shown_is_the_code_run(tour: Workshop, number: int) -> None:
-    shown = _shown(_pages(tour)[number])
-    ran = tour.ran[number]
-    assert shown == f"{ran.setup}\n{ran.lines}"
-    assert 3 <= len(ran.lines.splitlines()) <= 6
-    assert max(map(len, shown.splitlines())) <= 90
+    """Each page's code was run by itself, from no names at all."""
+    shown, ran = _shown(_pages(tour)[number]), tour.ran[number]
+    assert shown == [f"{one.setup}\n{one.lines}".lstrip("\n") for one in ran]
+    assert len(ran) == 2
+    assert 3 <= len(ran[0].lines.splitlines()) <= 6
+    assert max(len(line) for block in shown for line in block.splitlines()) <= 90
 
 
 def test_code_is_run_as_it_will_be_shown_and_alone(tmp_path: Path) -> None:
@@ -62,7 +64,7 @@ def test_code_is_run_as_it_will_be_shown_and_alone(tmp_path: Path) -> None:
     shop = Workshop(tmp_path)
     lines = "from pathlib import Path\nhere = Path.cwd()\ndoubled = 2 * a"
     ran, made = shop.run(Snippet("a = $a", lines), a=1)
-    assert shop.ran == [ran] == [Snippet("a = 1", lines)]
+    assert shop.ran == [[ran]] == [[Snippet("a = 1", lines)]]
     assert (made["doubled"], made["here"]) == (2, tmp_path)
     for setup, later in (("", "b = a"), ("b = a", ""), ("", "workshop = shop")):
         with pytest.raises(NameError):

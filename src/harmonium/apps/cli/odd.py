@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harmonium.apps import answering
 from harmonium.apps.cli import options
 
 __all__ = ["odd"]
@@ -37,8 +38,7 @@ def odd(
     import numpy as np
 
     from harmonium.data.frame_files import write_frame
-    from harmonium.data.kinds import Frames, kind_of
-    from harmonium.questions.over_models import picked
+    from harmonium.data.kinds import kind_of
 
     if out is not None:
         options.check_csv(out, ".tsv", ".parquet")
@@ -49,12 +49,7 @@ def odd(
     if not len(scores):
         raise ValueError(f"DATA: {data!r} holds no rows")
     shown = n or (_N_SHOWN if out is None else len(scores))
-    order = np.argsort(scores, kind="stable")[:shown]
-    cells: dict[str, Any] = {}
-    chosen = rows
-    if isinstance(kind, Frames):
-        chosen = picked(rows, order)
-        cells = _cells(fitted, chosen)
+    order, chosen, cells = answering.oddest(fitted, kind, rows, scores, shown)
     if out is None:
         _show(fitted, chosen, order, scores[order], cells)
         return
@@ -65,25 +60,6 @@ def odd(
     table = {name: pa.array(own, from_pandas=True) for name, own in columns.items()}
     write_frame(out, pa.table(table))
     print(f"{out}: {len(order)} of {len(scores)} {kind.what}, the oddest first")
-
-
-def _one(fitted: Any) -> Any:
-    """The one distribution that speaks of cells, or None."""
-    from harmonium.contract.storage import models_inside
-
-    inside = models_inside(fitted)
-    speaker = inside[0] if inside else fitted
-    return None if len(inside) > 1 else speaker
-
-
-def _cells(fitted: Any, rows: Any) -> dict[str, Any]:
-    """log P(cell | rest) by column; nothing where it is not known."""
-    from harmonium.questions.cells import cell_log_proba
-
-    speaker = _one(fitted)
-    if speaker is None:
-        return {}
-    return dict(zip(speaker.schema_.names, cell_log_proba(speaker, rows).T, strict=True))
 
 
 def _show(fitted: Any, rows: Any, order: Any, scores: Any, cells: dict[str, Any]) -> None:
@@ -117,7 +93,7 @@ def _words(fitted: Any, rows: Any, cells: dict[str, Any]) -> list[list[str]]:
     if not places:
         return [[] for _ in log_p]
     instead = expected_cells(
-        _one(fitted), rows, [k for k, _ in places], [names[j] for _, j in places]
+        answering.speaker_of(fitted), rows, [k for k, _ in places], [names[j] for _, j in places]
     )
     words: list[list[str]] = [[] for _ in log_p]
     for (k, j), value in zip(places, instead, strict=True):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from harmonium.apps.cli import options
+from harmonium.contract.extras import check_plot
 
 __all__ = ["contacts", "mutations"]
 
@@ -94,7 +95,10 @@ def _check_place(out: str | None) -> bool:
     if out is None:
         return False
     options.check_csv(out, ".png")
-    return Path(out).suffix.lower() == ".png"
+    picture = Path(out).suffix.lower() == ".png"
+    if picture:
+        check_plot("a picture")
+    return picture
 
 
 def _save(figure: Any, path: str) -> None:

@@ -20,6 +20,7 @@ def info(
     as_json: options.Json = False,
 ) -> None:
     """What a model file holds."""
+    from harmonium.contract.extras import check_plot
     from harmonium.contract.storage import check_place
 
     if shape is not None and weights is None:
@@ -28,6 +29,7 @@ def info(
         if Path(weights).suffix.lower() != ".png":
             raise ValueError(f"--weights must end in .png, got {weights!r}")
         check_place(weights, "--weights")
+        check_plot("--weights")
     fitted = options.load_model(model)
     if weights is not None:
         options.question(fitted, "inverse_transform")

@@ -45,10 +45,12 @@ class Formula(Block):
 
 @dataclass(frozen=True)
 class Code(Block):
-    """Python as it was run: `setup` (imports, data) and the lines that matter."""
+    """Python as it was run: `setup` (imports, data) and the lines that matter; `label` says of
+    what."""
 
     setup: str
     lines: str
+    label: str = "The lines that made this page"
 
 
 @dataclass(frozen=True)

@@ -6,32 +6,26 @@ which browsers set without help, and nothing is fetched when one is opened.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harmonium.contract.extras import check_extra
 from harmonium.contract.storage import write_bytes
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["check_jinja2", "render", "write_page"]
+__all__ = ["TEMPLATES", "WANTS", "render", "write_page"]
 
-
-def check_jinja2() -> None:
-    """Raise ``ImportError`` with the extra's name where what pages are made with is missing: before
-    long work."""
-    for module, name in (("jinja2", "Jinja2"), ("pygments", "Pygments")):
-        if find_spec(module) is None:
-            raise ImportError(
-                f"pages are made with {name}, which is not installed: "
-                "pip install 'harmonium[report]'"
-            )
+#: What fills templates.
+TEMPLATES = {"Jinja2": "jinja2"}
+#: What pages with figures and code are made with, to be asked for before any work.
+WANTS = TEMPLATES | {"matplotlib": "matplotlib", "Pygments": "pygments"}
 
 
 def _environment(*folders: Path) -> Environment:
-    check_jinja2()
+    check_extra("a page", "report", TEMPLATES)
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

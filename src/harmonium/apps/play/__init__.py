@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import harmonium
-from harmonium.apps.pages.page import check_jinja2, render, write_page
+from harmonium.apps.pages.page import TEMPLATES, render, write_page
 from harmonium.apps.pages.widgets import SHARED, as_json, script, style
 from harmonium.apps.play.models import WIDGETS
 from harmonium.apps.tour.mathml import display
+from harmonium.contract.extras import check_extra
 
 __all__ = ["page_data", "write_play"]
 
@@ -27,7 +28,7 @@ def write_play(out: str | PathLike[str]) -> None:
 
     Its models are fitted here, with fixed seeds, in some seconds. Needs the extra ``report``.
     """
-    check_jinja2()
+    check_extra("the page to play on", "report", TEMPLATES)
     own = ("chain", *(name for name in WIDGETS if name != "latents"))
     html = render(
         "play",

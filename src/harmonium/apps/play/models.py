@@ -20,11 +20,10 @@ from harmonium.apps.play import chains
 from harmonium.apps.tour import digits, photographs
 from harmonium.apps.tour.step import Workshop
 from harmonium.apps.tour.steps import factors as worked
-from harmonium.apps.tour.steps.sampling import far_apart
 from harmonium.models.grid.model import GridMRF
 from harmonium.models.rbm.model import RBM
 
-__all__ = ["WIDGETS", "digit_machine", "middle_machine"]
+__all__ = ["WIDGETS", "digit_machine", "far_apart", "middle_machine"]
 
 _CRITICS = Path(__file__).parent / "critics"
 #: Pixels along a side of the photograph's silhouette.
@@ -80,8 +79,14 @@ def learning() -> dict[str, Any]:
     return {}
 
 
+def far_apart() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """W, b, c of the tour's machine over 16 pixels with two modes: all but black, and, 7/3 as
+    probable, all but white."""
+    return np.full((16, 2), 2.0), np.full(16, -2.0 + np.log(7 / 3) / 16), np.full(2, -16.0)
+
+
 def modes() -> dict[str, Any]:
-    """The tour's machine of two far-apart modes."""
+    """The machine of two far-apart modes."""
     return {name: value.ravel().tolist() for name, value in zip("Wbc", far_apart(), strict=True)}
 
 

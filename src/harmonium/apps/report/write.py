@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 import harmonium
-from harmonium.apps.pages.page import render, write_page
+from harmonium.apps.pages.page import WANTS, render, write_page
 from harmonium.contract.extras import check_extra
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.registry import MODELS, entry_of
@@ -53,14 +53,15 @@ def write_report(
     random_state : seed of what is drawn.
 
     Raises ``ValueError`` for what the model's report does not take, and ``ImportError`` with the
-    extra's name where Jinja2 is missing; nothing is written then. Costs one estimate of
-    log Z, unless the model has one already, and a few hundred Gibbs sweeps.
+    extra's name where matplotlib or what pages are made with is missing; nothing is written
+    then. Costs one estimate of log Z, unless the model has one already, and a few hundred Gibbs
+    sweeps.
     """
     entry = entry_of(model)
     if entry.report is None:
         names = ", ".join(known.name for known in MODELS if known.report is not None)
         raise TypeError(f"model: there are reports of {names}, got {entry.name}")
-    check_extra("a report", "report", {"Jinja2": "jinja2"})
+    check_extra("a report", "report", WANTS)
     check_is_fitted(model)
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"path: the folder {str(Path(path).parent)!r} does not exist")

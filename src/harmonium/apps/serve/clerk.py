@@ -19,9 +19,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from harmonium.apps.serve import bodies
-from harmonium.apps.serve.forms import Form, Sample
+from harmonium.apps.serve.forms import Contacts, Form, Marginals, Sample
 from harmonium.apps.serve.messages import Limits, Refusal, Reply, Request
-from harmonium.apps.serve.questions import QUESTIONS, answered_by
+from harmonium.apps.serve.questions import QUESTIONS, answered_by, joint_size
 from harmonium.apps.serve.together import joined, likeness, parted
 from harmonium.data.kind import Kind
 from harmonium.data.kinds import Rows, kind_of
@@ -113,6 +113,15 @@ def _read(place: int, request: Request, models: Mapping[str, Any], limits: Limit
     form, data = bodies.read(request, Rows() if request.question == "decode" else kind, limits)
     if isinstance(form, Sample) and form.n > limits.rows:
         raise Refusal(413, f"n: {form.n} rows; this server draws {limits.rows} at a time")
+    if isinstance(form, Contacts) and form.n > limits.rows:
+        raise Refusal(413, f"n: {form.n} pairs; this server tells {limits.rows} at a time")
+    if isinstance(form, Marginals) and form.variables is not None:
+        n_states = joint_size(model, form.variables)
+        if n_states > limits.rows:
+            raise Refusal(
+                413,
+                f"variables: {n_states} joint states; this server tells {limits.rows} at a time",
+            )
     return _Asked(place, request, model, kind, form, data, media)
 
 

@@ -18,6 +18,9 @@ _SUMMARIES = {
     "correct": "The clean row behind each noisy one.",
     "encode": "P(h = 1 given v) of each row: what lies behind it?",
     "decode": "E[v given h] of each row of hidden states: what would that look like?",
+    "odd": "Rows from the oddest on, and of tables which cells make them odd; row 1 is the first.",
+    "marginals": "P(variable given evidence), by a network: each one's own, or a joint one.",
+    "contacts": "Pairs of columns by how strongly they are coupled, the likeliest contacts first.",
 }
 _ANSWERS: dict[str, dict[str, Any]] = {
     "score": {
@@ -31,6 +34,19 @@ _ANSWERS: dict[str, dict[str, Any]] = {
         "attributes": {"type": "array"},
         "p": {"type": "array"},
     },
+    "odd": {
+        "row": {"type": "array", "items": {"type": "integer"}},
+        "log_p": {"type": "array", "items": {"type": ["number", "string"]}},
+        "cells": {"type": "object"},
+    },
+    "marginals": {
+        "marginals": {"type": "object"},
+        "method": {"type": "string"},
+        "status": {"type": "string"},
+        "variables": {"type": "array"},
+        "p": {"type": "array"},
+    },
+    "contacts": {name: {"type": "array"} for name in ("i", "j", "score")},
 }
 _ERRORS = {
     400: "the body cannot be read",

@@ -112,6 +112,33 @@ class Decode(WithData):
     pass
 
 
+class Odd(WithData):
+    n: Annotated[int | None, Field(ge=1, description="how many, the oddest first; all")] = None
+
+
+class Marginals(Form):
+    evidence: Annotated[dict[str, int], Field(description="states that are known")] = {}
+    variables: Annotated[
+        list[str] | None, Field(min_length=1, description="their joint marginal; each one's own")
+    ] = None
+    method: Annotated[
+        Literal["auto", "exact", "gibbs", "loopy"] | None, Field(description="of each one's own")
+    ] = None
+    seed: Seed = None
+
+
+class Contacts(Form):
+    n: Annotated[int, Field(ge=1, description="pairs, the likeliest first")] = 100
+    separation: Annotated[
+        int, Field(ge=1, description="pairs nearer than this along the sequence are left out")
+    ] = 5
+    numbering: Annotated[
+        Literal["columns", "file", "residues"],
+        Field(description="what i and j count: columns from 0, the file's, the reference's own"),
+    ] = "columns"
+    seed: Seed = None
+
+
 #: By the name of the question, which is the last part of its route.
 FORMS: dict[str, type[Form]] = {
     "score": Score,
@@ -121,4 +148,7 @@ FORMS: dict[str, type[Form]] = {
     "correct": Correct,
     "encode": Encode,
     "decode": Decode,
+    "odd": Odd,
+    "marginals": Marginals,
+    "contacts": Contacts,
 }

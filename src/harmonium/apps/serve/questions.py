@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,21 @@ from harmonium.apps.serve import forms
 from harmonium.data.kind import Kind
 from harmonium.data.kinds import Rows
 from harmonium.data.plain import values_of
+from harmonium.questions.sequences.frames import family_of
 
-__all__ = ["QUESTIONS", "Answer", "Question", "answered_by"]
+__all__ = ["QUESTIONS", "Answer", "Question", "answered_by", "joint_size"]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is told: `data` of a `kind`, or `columns` by name; and `facts` beside them."""
+    """What is told: `data` of a `kind`, or `columns` by name; and `facts` beside them. `flat` are
+    the columns of a table, where those of JSON are no such."""
 
     data: Any = None
     kind: Kind | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    flat: dict[str, Any] | None = None
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -39,6 +43,9 @@ class Answer:
 
         if self.kind is not None:
             return self.kind.give_table(self.data)
+        if self.flat is not None:
+            nulls = {name: pa.array(own, from_pandas=True) for name, own in self.flat.items()}
+            return pa.table(nulls)
         flat: dict[str, Any] = {}
         for name, column in self.columns.items():
             if np.ndim(column) == 2:
@@ -158,6 +165,63 @@ def _correct(model: Any, kind: Kind, data: Any, form: forms.Correct) -> Any:
     return model.correct(data, noise=channel, how=how, **asked)
 
 
+def _odd(model: Any, kind: Kind, data: Any, form: forms.Odd) -> Any:
+    scores = np.asarray(model.score_samples(data))
+    order, _, cells = answering.oddest(model, kind, data, scores, form.n or len(scores))
+    return order + 1, scores[order], cells
+
+
+def _tell_odd(model: Any, kind: Kind, data: Any, made: Any, form: Any) -> Answer:
+    rows, log_p, cells = made
+    facts = {"cells": {name: values_of(own) for name, own in cells.items()}} if cells else {}
+    columns = {"row": rows, "log_p": log_p}
+    flat = columns | {f"log P({name} | rest)": own for name, own in cells.items()}
+    return Answer(columns=columns, facts=facts, flat=flat)
+
+
+def _marginals(model: Any, kind: Kind, data: Any, form: forms.Marginals) -> Any:
+    known = answering.evidence_of(model, form.evidence, "evidence")
+    options = {"method": form.method, "random_state": form.seed}
+    if form.variables is None:
+        return model.marginals(known, **answering.applying(model, "marginals", options, _written))
+    answering.applying(model, "marginal", options, _written)
+    named = dict.fromkeys(form.variables, 0)
+    return model.marginal(list(answering.evidence_of(model, named, "variables")), known)
+
+
+def _tell_marginals(model: Any, kind: Kind, data: Any, made: Any, form: forms.Marginals) -> Answer:
+    """Each variable's own by its name, or the joint one, with an axis a variable."""
+    if form.variables is None:
+        told = {str(name): np.asarray(own) for name, own in made.items()}
+        flat = {
+            "variable": [name for name, own in told.items() for _ in own],
+            "state": [state for own in told.values() for state in range(len(own))],
+            "P": np.concatenate(list(told.values())),
+        }
+        shown = {name: values_of(own) for name, own in told.items()}
+        facts = {"marginals": shown, "method": made.method, "status": made.status}
+        return Answer(facts=facts, flat=flat)
+    joint = np.asarray(made)
+    states = np.indices(joint.shape).reshape(joint.ndim, -1)
+    names = list(dict.fromkeys(form.variables))
+    flat = dict(zip(names, states, strict=True)) | {"P": joint.ravel()}
+    return Answer(columns={"p": joint}, facts={"variables": names}, flat=flat)
+
+
+def _contacts(model: Any, kind: Kind, data: Any, form: forms.Contacts) -> Any:
+    from harmonium.questions.sequences.contacts import numbered, scored_pairs
+
+    seed = form.seed or 0
+    found = scored_pairs(model, None, gap="auto", correct=True, random_state=seed)
+    i, j, score = numbered(model, *found, form.numbering)
+    far = np.flatnonzero(abs(i - j) >= form.separation)[: form.n]
+    return i[far], j[far], score[far]
+
+
+def _tell_contacts(model: Any, kind: Kind, data: Any, made: Any, form: Any) -> Answer:
+    return Answer(columns=dict(zip(("i", "j", "score"), made, strict=True)))
+
+
 def _tell_data(model: Any, kind: Kind, data: Any, made: Any, form: Any) -> Answer:
     return Answer(made, kind)
 
@@ -194,6 +258,9 @@ QUESTIONS: dict[str, Question] = {
         lambda model, kind, data, form: model.inverse_transform(data),
         _tell_data,
     ),
+    "odd": Question(("score_samples",), _odd, _tell_odd),
+    "marginals": Question(("marginals",), _marginals, _tell_marginals),
+    "contacts": Question(("couplings_", "effective_couplings"), _contacts, _tell_contacts),
 }
 
 
@@ -206,9 +273,17 @@ def answered_by(model: Any) -> list[str]:
             able = able and _tells_classes(model)
         if name == "encode":  # a scaler's transform is none
             able = able and hasattr(model, "inverse_transform")
+        if name == "contacts":  # of pixels or of a table's columns there are none
+            able = able and (hasattr(model, "couplings_") or family_of(model) is not None)
         if able:
             found.append(name)
     return found
+
+
+def joint_size(model: Any, variables: Sequence[str]) -> int:
+    """How many states those variables of a network have together; unknown ones count as one."""
+    known = dict(zip(map(str, model.variables_), model.n_states_, strict=True))
+    return prod(known.get(name, 1) for name in set(variables))
 
 
 def _tells_classes(model: Any) -> bool:

@@ -90,6 +90,11 @@ def _examples(model: Any, kind: Kind, questions: Sequence[str]) -> dict[str, Any
         rows = []
     found: dict[str, Any] = {name: {"data": rows} for name in questions}
     found |= {"sample": {"n": _N_SHOWN, "seed": 0}} if "sample" in found else {}
+    if "marginals" in found:
+        first = str(model.variables_[0])
+        found["marginals"] = {"evidence": {first: rows[0][0]} if rows else {}}
+    if "contacts" in found:
+        found["contacts"] = {"n": 10, "separation": 1}
     if "complete" in found:
         found["complete"] = {"data": [_with_blanks(row) for row in rows]}
     if "correct" in found:

@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from harmonium.apps.pages.page import WANTS
 from harmonium.apps.tour.pages import PLAY, write_index, write_step
 from harmonium.apps.tour.step import Page, Workshop
 from harmonium.apps.tour.steps import factors, latents, learning, network, pixels, sampling, words
@@ -32,14 +33,14 @@ STEPS: Sequence[tuple[str, Callable[[Workshop], Page]]] = (
 )
 
 
-#: What the steps take from the extra ``tour``: typing errors, graph cuts, photographs, error bars.
+#: What the steps take from the extra ``tour``: typing errors, graph cuts, photographs, error bars,
+#: and what pages are made with.
 _WANTS = {
     "RapidFuzz": "rapidfuzz",
     "PyMaxflow": "maxflow",
     "scikit-image": "skimage",
     "ArviZ": "arviz",
-    "Jinja2": "jinja2",
-}
+} | WANTS
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-__all__ = ["load", "nearest", "right"]
+__all__ = ["load"]
 
 _N_TRAIN = 1500
 
@@ -18,15 +18,3 @@ def load() -> tuple[Any, Any, NDArray[np.int64], NDArray[np.int64]]:
     data = load_digits()
     bits = (data.data > 7).astype(np.uint8)
     return bits[:_N_TRAIN], bits[_N_TRAIN:], data.target[:_N_TRAIN], data.target[_N_TRAIN:]
-
-
-def right(found: NDArray[Any], truth: NDArray[Any]) -> float:
-    """The share of bits that agree after rounding."""
-    return float(((found > 0.5) == (truth > 0.5)).mean())
-
-
-def nearest(train: NDArray[np.uint8], blanked: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each row's blanks copied from the training row that agrees with most of the rest."""
-    known = ~np.isnan(blanked[0])
-    distance = (train[None, :, known] != blanked[:, None, known]).sum(2)
-    return np.asarray(train[distance.argmin(1)], dtype=np.float64)

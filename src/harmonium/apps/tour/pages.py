@@ -25,7 +25,12 @@ def _link(pages: Pages, index: int) -> dict[str, str] | None:
     if not 0 <= index < len(pages):
         return None
     page = pages[index][1]
-    return {"file": file_name(pages, index), "title": page.title, "finding": page.finding}
+    return {
+        "file": file_name(pages, index),
+        "title": page.title,
+        "finding": page.finding,
+        "picture": page.picture.markup,
+    }
 
 
 def write_step(folder: Path, pages: Pages, index: int) -> None:

@@ -319,6 +319,7 @@ class RBM(Reading):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = not is_wanted(None, self.visible)
+        tags.input_tags.allow_nan = True  # `partial_fit` alone takes none
         tags.non_deterministic = not isinstance(self.random_state, Integral)
         return tags

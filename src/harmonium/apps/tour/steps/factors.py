@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Formula, Table, Text
 from harmonium.apps.report.network import network_picture
 from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
-from harmonium.models.rbm.model import RBM
 
-__all__ = ["SNIPPET", "page"]
+__all__ = ["MEASURED", "SNIPPET", "page"]
 
 SNIPPET = Snippet(
     """
@@ -39,6 +35,28 @@ given = network.marginal(["h1", "h2"], {"v1": 0, "v2": 0, "v3": 0})
 """,
 )
 
+MEASURED = Snippet(
+    """
+from itertools import product
+from math import prod
+visible, hidden = ["v1", "v2", "v3"], ["h1", "h2"]
+""",
+    """
+counted = {}                                     # each state's product, in whole numbers
+for state in product((0, 1), repeat=5):
+    at = dict(zip(visible + hidden, state))
+    joint = prod(t[2 * at[a] + at[b]] for (a, b), t in pairs.items())
+    counted[state] = joint * prod(t[at[a]] for a, t in singles.items())
+
+log = {name: np.log(table) for name, table in (pairs | singles).items()}
+W = np.array([[log[v, h] @ [1, -1, -1, 1] for h in hidden] for v in visible])
+b = [log[v] @ [-1, 1] + sum(log[v, h] @ [-1, 0, 1, 0] for h in hidden) for v in visible]
+c = [log[h] @ [-1, 1] + sum(log[v, h] @ [-1, 1, 0, 0] for v in visible) for h in hidden]
+machine = hm.RBM.from_parameters(W, b, c)
+by_energies = np.exp(machine.score_samples(list(product((0, 1), repeat=3))))
+""",
+)
+
 #: Hidden variables above, visible ones below, in the order in which the network meets them.
 _PLACES = np.array([[0.0, 0.0], [0.5, 1.0], [1.5, 1.0], [1.0, 0.0], [2.0, 0.0]])
 _VISIBLE, _HIDDEN = ("v1", "v2", "v3"), ("h1", "h2")
@@ -55,11 +73,19 @@ State = tuple[int, ...]
 
 def page(workshop: Workshop) -> Page:
     snippet, made = workshop.run(SNIPPET)
-    weights = _count(made["pairs"], made["singles"])
+    measured, made = workshop.run(MEASURED, onwards=made)
+    weights = made["counted"]
     z = sum(weights.values())
     asked = weights[tuple(made["question"].values())]
-    by_energies = _as_machine(made["pairs"], made["singles"])
-    worst = float(np.abs(by_energies - made["network"].marginal(_VISIBLE).reshape(-1)).max())
+    worst = float(
+        np.abs(made["by_energies"] - made["network"].marginal(_VISIBLE).reshape(-1)).max()
+    )
+    picture = network_picture(
+        made["network"],
+        "Three visible and two hidden variables, a factor between each visible and "
+        "each hidden one, and one at each variable. Squares are factors.",
+        places=_PLACES,
+    )
     return Page(
         title="From factors to a probability",
         lead="A factor says how well a few states go together; it need not be a probability. "
@@ -67,12 +93,7 @@ def page(workshop: Workshop) -> Page:
         "This network is small enough to count Z in whole numbers.",
         finding=f"P(V=000, H=11) = {asked:,} / {z:,} = {_power(asked / z)}.",
         blocks=[
-            network_picture(
-                made["network"],
-                "Three visible and two hidden variables, a factor between each visible and "
-                "each hidden one, and one at each variable. Squares are factors.",
-                places=_PLACES,
-            ),
+            picture,
             _PRODUCT,
             snippet.block(),
             _compared(weights, made),
@@ -85,6 +106,7 @@ def page(workshop: Workshop) -> Page:
             ),
             _WEIGHT,
             _most_probable(weights),
+            measured.measuring(),
         ],
         summary=[
             f"Z = {z:,} by counting 32 states; harmonium: {made['z']:,.0f}.",
@@ -92,6 +114,7 @@ def page(workshop: Workshop) -> Page:
             f"harmonium: {made['answer']:.6g}.",
             f"the same network as an RBM, by energies: P(V) agrees to {worst:.0e}.",
         ],
+        picture=picture,
     )
 
 
@@ -136,29 +159,3 @@ def _power(value: float) -> str:
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def _count(pairs: dict[Any, Any], singles: dict[Any, Any]) -> dict[State, int]:
-    """The product of all factors for each of the 32 states, in whole numbers."""
-    weights = {}
-    for state in itertools.product((0, 1), repeat=len(_VISIBLE) + len(_HIDDEN)):
-        at = dict(zip((*_VISIBLE, *_HIDDEN), state, strict=True))
-        weights[state] = prod(t[2 * at[a] + at[b]] for (a, b), t in pairs.items()) * prod(
-            t[at[a]] for a, t in singles.items()
-        )
-    return weights
-
-
-def _as_machine(pairs: dict[Any, Any], singles: dict[Any, Any]) -> NDArray[np.float64]:
-    """P(V) of the RBM with the same energies, for V = 000, 001, ..., 111."""
-    W = np.zeros((len(_VISIBLE), len(_HIDDEN)))
-    b = np.array([np.log(singles[v][1] / singles[v][0]) for v in _VISIBLE])
-    c = np.array([np.log(singles[h][1] / singles[h][0]) for h in _HIDDEN])
-    for (v, h), table in pairs.items():
-        i, j = _VISIBLE.index(v), _HIDDEN.index(h)
-        t00, t01, t10, t11 = np.log(table)
-        W[i, j] = t00 + t11 - t01 - t10
-        b[i] += t10 - t00
-        c[j] += t01 - t00
-    rows = np.array(list(itertools.product((0, 1), repeat=len(_VISIBLE))))
-    return np.exp(RBM.from_parameters(W, b, c).score_samples(rows))

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
 from harmonium.apps.pages.blocks import Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import png_picture
@@ -15,7 +13,7 @@ from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
 from harmonium.display.samples import SamplesDisplay
 
-__all__ = ["SNIPPET", "page"]
+__all__ = ["MEASURED", "SNIPPET", "page"]
 
 SNIPPET = Snippet(
     """
@@ -25,16 +23,36 @@ from harmonium.apps.tour.digits import load
 train, test, _, labels = load()
 """,
     """
-model = hm.RBM(200, n_updates=$n_updates, learning_rate=0.1, random_state=0).fit(train)
+model = hm.RBM(200, n_updates=$n_updates, random_state=0).fit(train)
 hidden = model.transform(test)                           # up: an abstraction
 drawn = model.sample(60, random_state=0)                 # down: new pictures
 walk = model.inverse_transform(np.linspace(hidden[2], hidden[5], 12))
 model.save("digits.safetensors")
 """,
 )
+MEASURED = Snippet(
+    """
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+few = 32                                                 # numbers a digit
+""",
+    """
+small = hm.RBM(few, n_updates=$n_updates, random_state=0).fit(train)
+components = PCA(few, random_state=0).fit(train)
+spaces = {"pixels": test,
+          "principal components": components.transform(test),
+          "probabilities of as many hidden variables": small.transform(test),
+          "probabilities of the model's hidden variables": hidden}
+near = {name: NearestNeighbors(n_neighbors=10).fit(rows).kneighbors()[1]
+        for name, rows in spaces.items()}
+shares = {name: (labels[rows] == labels[:, None]).mean(axis=1)
+          for name, rows in near.items()}
+more = {name: own - shares["pixels"] for name, own in shares.items()}
 
-_N_NEIGHBOURS = 10
-
+def error(values):
+    return values.std(ddof=1) / np.sqrt(len(values))
+""",
+)
 
 _HIDDEN = Formula(
     display(
@@ -47,10 +65,16 @@ _HIDDEN = Formula(
 
 
 def page(workshop: Workshop) -> Page:
-    snippet, made = workshop.run(SNIPPET, n_updates=3_000 if workshop.quick else 20_000)
+    n_updates = 3_000 if workshop.quick else 20_000
+    snippet, made = workshop.run(SNIPPET, n_updates=n_updates)
+    measured, made = workshop.run(MEASURED, onwards=made, n_updates=n_updates)
     train, test, labels = made["train"], made["test"], made["labels"]
-    shares = _neighbour_shares(made["model"], train, test, labels)
-    by_space = {name: share for name, _, share in shares}
+    shares = {name: float(share.mean()) for name, share in made["shares"].items()}
+    picture = png_picture(
+        SamplesDisplay(rows=made["drawn"]).image(),
+        "Sixty small pictures of digits drawn by the model",
+        "Sixty digits that nobody wrote: draws from P(v), by Gibbs sampling between v and h.",
+    )
     return Page(
         title="What is behind the pixels",
         lead="A pixel knows its neighbours, but nothing of the stroke it belongs to. Hidden "
@@ -58,18 +82,12 @@ def page(workshop: Workshop) -> Page:
         "Going up, a picture becomes an abstraction; going down, an abstraction becomes a "
         "picture.",
         finding="Nearest neighbours of the same class: "
-        f"{by_space['hidden probabilities']:.1%} in latent space, {by_space['pixels']:.1%} in "
-        "pixels.",
+        f"{list(shares.values())[-1]:.1%} in latent space, {shares['pixels']:.1%} in pixels.",
         blocks=[
             _HIDDEN,
             snippet.block(),
             Text("Generation: what the model draws when nothing is given."),
-            png_picture(
-                SamplesDisplay(rows=made["drawn"]).image(),
-                "Sixty small pictures of digits drawn by the model",
-                "Sixty digits that nobody wrote: draws from P(v), by Gibbs sampling between v "
-                "and h.",
-            ),
+            picture,
             Text(
                 "Between two abstractions lie others. Decoding the way from one to the other "
                 "shows what the hidden variables treat as near."
@@ -79,17 +97,17 @@ def page(workshop: Workshop) -> Page:
                 "Is near in latent space near in meaning? For each unseen digit, count how many "
                 "of its ten nearest neighbours belong to its own class."
             ),
-            Table(
-                ("space", "numbers a digit", "neighbours of the same class"),
-                [(name, str(size), f"{share:.1%}") for name, size, share in shares],
-                caption=f"The ten nearest of {len(test)} unseen digits, themselves left out. "
-                "Labels were never shown to any of the three.",
-            ),
+            _compared(made),
+            measured.measuring(),
         ],
         summary=[
             f"200 hidden variables learned from {len(train)} digits without labels.",
-            *(f"  same class among ten nearest, {name}: {share:.1%}" for name, _, share in shares),
+            *(
+                f"  same class among ten nearest, {name}: {share:.1%}"
+                for name, share in shares.items()
+            ),
         ],
+        picture=picture,
     )
 
 
@@ -103,18 +121,21 @@ def _walked(test: NDArray[Any], walk: NDArray[Any], labels: NDArray[np.int64]) -
     )
 
 
-def _neighbour_shares(
-    model: Any, train: NDArray[Any], test: NDArray[Any], labels: NDArray[np.int64]
-) -> list[tuple[str, int, float]]:
-    """Share of the nearest neighbours that share the label, by space."""
-    size = min(model.n_components, train.shape[1] // 2)
-    spaces = {
-        "pixels": test.astype(np.float64),
-        "principal components": PCA(size, random_state=0).fit(train).transform(test),
-        "hidden probabilities": model.transform(test),
-    }
-    shares = []
-    for name, rows in spaces.items():
-        near = NearestNeighbors(n_neighbors=_N_NEIGHBOURS).fit(rows).kneighbors()[1]
-        shares.append((name, rows.shape[1], float((labels[near] == labels[:, None]).mean())))
-    return shares
+def _compared(made: dict[str, Any]) -> Table:
+    """Each space, with the error of its mean over digits, and of its difference from pixels."""
+    error = made["error"]
+    rows = [
+        (
+            name,
+            str(made["spaces"][name].shape[1]),
+            f"{own.mean():.1%} ± {error(own):.1%}",
+            "" if name == "pixels" else f"{more.mean():+.1%} ± {error(more):.1%}",
+        )
+        for (name, own), more in zip(made["shares"].items(), made["more"].values(), strict=True)
+    ]
+    return Table(
+        ("space", "numbers a digit", "neighbours of the same class", "more than pixels"),
+        rows,
+        caption=f"The ten nearest of {len(made['test'])} unseen digits, themselves left out; "
+        "after ±, a standard error over digits. Labels were never shown to any of them.",
+    )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from harmonium.apps.pages.blocks import Formula, Table, Text
+from harmonium.apps.pages.blocks import Formula, Picture, Table, Text
+from harmonium.apps.pages.figures import drawing, svg_picture
 from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
+from harmonium.display.blanks import BlanksDisplay
 
-__all__ = ["SNIPPET", "page"]
+__all__ = ["MEASURED", "SNIPPET", "page"]
 
 SNIPPET = Snippet(
     """
@@ -29,6 +31,16 @@ ranked = critic.blanks("director's first ___ masterpiece", n_best=3)[0]
 """,
 )
 
+MEASURED = Snippet(
+    "",
+    """
+said = praise.split()
+factors = [MORE[" ".join(said[max(0, i - 2) : i])][word] for i, word in enumerate(said)]
+faces = opening.next_words("the movie", n=6)              # of the die, the widest first
+counted = critic.next_words("waste of", n=2)[0][1]
+unseen = critic.prob("masterpiece", "waste of")
+""",
+)
 
 _CHAIN = Formula(
     display(
@@ -47,10 +59,10 @@ _TORN, _BLANK = "waste of tine and money", "director's first ___ masterpiece"
 
 def page(workshop: Workshop) -> Page:
     snippet, made = workshop.run(SNIPPET)
-    said = made["praise"].split()
-    factors = [_listed(made["MORE"], said, place) for place in range(len(said))]
-    counted = made["critic"].next_words("waste of", n=2)[0][1]
-    unseen = made["critic"].prob("masterpiece", "waste of")
+    measured, made = workshop.run(MEASURED, onwards=made)
+    said, factors = made["said"], made["factors"]
+    counted, unseen = made["counted"], made["unseen"]
+    picture = _ranked(made["faces"], made["ranked"])
     n_words = made["critic"].facts()["words known"]
     return Page(
         title="A critic's words",
@@ -63,6 +75,7 @@ def page(workshop: Workshop) -> Page:
             snippet.block(),
             _scored(said, factors),
             _GREED_AND_DICE,
+            picture,
             _thrown(made["greedy"], made["dice"]),
             Text(
                 f"Counting his {len(made['REVIEWS'])} reviews in threes gives a critic of "
@@ -71,12 +84,14 @@ def page(workshop: Workshop) -> Page:
                 "“masterpiece”."
             ),
             _answered(made["repaired"][0], made["ranked"]),
+            measured.measuring(),
         ],
         summary=[
             f"The critic's {len(made['REVIEWS'])} reviews and his own tables; every answer "
             "comes from P(text).",
             *(f"  {name:<10}{line}" for name, line in _lines(made, factors, counted, unseen)),
         ],
+        picture=picture,
     )
 
 
@@ -121,6 +136,16 @@ def _answered(repaired: str, ranked: list[tuple[str, float]]) -> Table:
     return Table(("question", "answer"), rows, numeric=False)
 
 
-def _listed(tables: Any, said: list[str], place: int) -> float:
-    """The figure written in the tables for a word after the (at most two) words before it."""
-    return float(tables[" ".join(said[max(0, place - 2) : place])][said[place]])
+def _ranked(faces: list[tuple[str, float]], ranked: list[tuple[str, float]]) -> Picture:
+    """The faces of a die, and the words that fill a blank."""
+    with drawing(2.2) as figure:
+        panels = zip(figure.subplots(1, 2), ("the movie …", _BLANK), (faces, ranked), strict=True)
+        for axes, text, words in panels:
+            BlanksDisplay(text=text, ranked=[words]).plot(axes)
+            axes.set_title(text, fontsize="small")
+        return svg_picture(
+            figure,
+            "Bars for the words after “the movie”, and for those that fill a blank",
+            "Left, the die that is thrown after “the movie”: a face for each word, as wide as its "
+            "probability. Right, what fills a blank, given the words on both sides.",
+        )

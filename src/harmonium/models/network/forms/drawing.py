@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harmonium.contract.extras import check_plot
 from harmonium.contract.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _amid(places: Array) -> Array:
 def plot_network(path: str | PathLike[str] | None, graph: Graph, axes: Any = None) -> Any:
     """Draw on `axes`, or on new ones, which are pyplot's where no file is asked for; write the
     picture to `path`, whose ending (``.png``, ``.svg``, ``.pdf``) is the format. The axes."""
+    check_plot("a picture of a network")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
