@@ -65,7 +65,7 @@ class HybridWatch(Watch):
         d = self.share
         self.energy.set_parameters(parameters)
         value = (1.0 - d) * found.validation + d * self._mean(self.held)
-        return Confirmation(value, (1.0 - d) * found.std_error, found.status)
+        return Confirmation(value, (1.0 - d) * found.std_error, found.status, found.near)
 
     def _mean(self, rows: Batch | None) -> float:
         """Mean log P(y | x); 0 where no y is known, which tells nothing either way."""

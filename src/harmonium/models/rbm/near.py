@@ -22,21 +22,25 @@ from harmonium.sampling.annealing import MIN_EFFECTIVE_CHAINS, log_mean_exp
 
 __all__ = ["log_partition_near"]
 
-#: Rows that are parts of the mixture, and sweeps that fill what is not known of them.
-_MOST_ROWS, _N_SWEEPS = 1000, 3
+#: Rows that are parts of the mixture, at least and at most, and products of numbers: some tenths
+#: of a second; and sweeps that fill what is not known of rows.
+_FEWEST_ROWS, _MOST_ROWS, _MOST_PRODUCTS, _N_SWEEPS = 20, 1000, 2**32, 3
 
 
 def log_partition_near(energy: Energy, rows: Batch, n_draws: int) -> LogZ:
     """log Z from `n_draws` draws near the rows; the same draws' numbers at every call.
 
-    Costs ``n_draws * 1000`` products of as many numbers as visible units have statistics.
+    Costs ``n_draws * n_rows`` products of as many numbers as visible units have statistics, of at
+    most 1,000 rows, of wide ones fewer.
     """
     assert isinstance(energy, RBMEnergy)
     numbers = np.random.Generator(np.random.SFC64(0))
     generator = generator_for(energy.device, numbers)
-    x = rows.x[:_MOST_ROWS]
+    n_rows = _MOST_PRODUCTS // (n_draws * energy.units.n_statistics)
+    n_rows = min(max(n_rows, _FEWEST_ROWS), _MOST_ROWS)
+    x = rows.x[:n_rows]
     if rows.observed is not None:
-        evidence = Evidence(~rows.observed[:_MOST_ROWS])
+        evidence = Evidence(~rows.observed[:n_rows])
         chains = Chains(energy.base_given(x, evidence, generator)[0])
         for _ in range(_N_SWEEPS):
             chains = energy.sweep(chains, generator, evidence=evidence)
