@@ -43,7 +43,7 @@ def test_given_strengths_are_those_learned_with(monkeypatch):
     def never(*_):
         raise AssertionError("a run was made")
 
-    monkeypatch.setattr(trials, "_score", never)
+    monkeypatch.setattr(trials, "_trial", never)
     hm.RBM(**SETTINGS, smoothing=0.01, weight_decay=0.001).fit(train)
     hm.RBM(**{**SETTINGS, "n_updates": 500}).fit(train)  # too short to be told anything by
     rows = (np.random.default_rng(0).random((100, 6)) < 0.5).astype(float)
@@ -58,9 +58,10 @@ def test_the_best_strength_is_found_from_where_the_search_begins(monkeypatch):
     def score(wanted, ground):
         tried.append((wanted.weight_decay * 180, wanted.smoothing * 180))
         decay, smoothing = tried[-1]
-        return -abs(np.log(smoothing / wished)) - (abs(decay - 2.0) if heavy else decay)
+        found = -abs(np.log(smoothing / wished)) - (abs(decay - 2.0) if heavy else decay)
+        return trials.Trial(found, 0.05)
 
-    monkeypatch.setattr(trials, "_score", score)
+    monkeypatch.setattr(trials, "_trial", score)
     kept = []
     prior_for = trials.prior_for
     monkeypatch.setattr(
@@ -82,14 +83,15 @@ def test_labels_learn_at_the_rate_that_does_better(monkeypatch):
 
     def score(wanted, ground):
         tried.append((wanted.weight_decay * 180, ground.plan.rate))
-        return (1.0 if (tried[-1][1] > 1.0) == faster else 0.0) - tried[-1][0] / 10.0
+        found = (1.0 if (tried[-1][1] > 1.0) == faster else 0.0) - tried[-1][0] / 10.0
+        return trials.Trial(found, 0.05)
 
     def fit(ascent, learner, rows, split, plan, **more):
         kept.append(plan.rate)
         return learned(ascent, learner, rows, split, plan, **more)
 
     learned = start.fit
-    monkeypatch.setattr(trials, "_score", score)
+    monkeypatch.setattr(trials, "_trial", score)
     monkeypatch.setattr(start, "fit", fit)
     letters = np.random.default_rng(0).integers(0, 3, (200, 4))
     settings = {**SETTINGS, "n_updates": 1500, "visible": "categorical"}
@@ -119,3 +121,10 @@ def test_the_same_seed_finds_the_same_model_and_other_streams_are_untouched():
 def test_smoothing_must_be_a_number_or_auto():
     with pytest.raises(ValueError, match="smoothing"):
         hm.RBM(smoothing=-1.0).fit(_numbers(20, 0))
+
+
+@pytest.mark.parametrize(("slack", "wanted"), [(0.05, 30.0), (0.0, 3.0)])
+def test_a_stronger_prior_may_be_behind_where_its_run_still_learned(slack, wanted):
+    """At 3 the best by a little; 100 is well behind."""
+    figures = {0.3: -2.0, 1.0: -1.0, 3.0: 0.0, 10.0: -0.02, 30.0: -0.04, 100.0: -0.09}
+    assert trials._climbed(lambda one: trials.Trial(figures[one], slack)) == wanted

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from harmonium.units.base import Units
 from harmonium.units.hidden import HIDDEN
 from harmonium.units.space import LIMITS
 
-__all__ = ["Ground", "is_summed", "tried"]
+__all__ = ["Ground", "Trial", "is_summed", "tried"]
 
 #: Precisions for all rows together: of the weights, and of second differences along levels.
 _DECAYS = (0.2, 2.0)
@@ -42,7 +43,7 @@ _FASTER, _FASTEST = 4.0, 1.5
 _SHARE, _MOST, _FEWEST = 1 / 5, 3000, 300
 #: At most where rows are few: what a strong prior is good for shows late.
 _MOST_OF_FEW = 6000
-#: Nats by which a stronger prior may be behind in a run.
+#: Nats by which a stronger prior may be behind in a run that still learned when it ended.
 _NEAR = 0.05
 #: Looks of a run at itself, which cost as much as many updates.
 _N_LOOKS = 8
@@ -104,25 +105,25 @@ def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
     if not _is_tried(wanted, ground.plan, units):
         return wanted, ground.plan
     began = time.perf_counter()
-    found: dict[tuple[float | str, float | str, float], float] = {}
+    found: dict[tuple[float | str, float | str, float], Trial] = {}
 
-    def score(decay: float, smoothing: float) -> float:
+    def trial(decay: float, smoothing: float) -> Trial:
         one = _with(wanted, decay, smoothing, ground.n_kept)
         key = (one.weight_decay, one.smoothing, ground.plan.rate)
         if key not in found:
-            found[key] = _score(one, ground)
+            found[key] = _trial(one, ground)
         return found[key]
 
     best, smoothing = _DECAYS[0], _SMOOTHINGS[_FIRST]
     if _is_paced(wanted, units):
-        slower, slow = ground, score(best, smoothing)
+        slower, slow = ground, trial(best, smoothing).score
         ground = replace(ground, plan=replace(ground.plan, rate=_faster(ground.plan.rate)))
-        if not score(best, smoothing) > slow:
+        if not trial(best, smoothing).score > slow:
             ground = slower
     if wanted.smoothing == "auto" and units.runs:
-        smoothing = _climbed(lambda one: score(best, one))
+        smoothing = _climbed(lambda one: trial(best, one))
     if wanted.weight_decay == "auto":
-        best = max(_DECAYS, key=lambda decay: score(decay, smoothing))
+        best = max(_DECAYS, key=lambda decay: trial(decay, smoothing).score)
     plan = ground.plan.after(time.perf_counter() - began)
     return _with(wanted, best, smoothing, ground.n_kept), plan
 
@@ -131,19 +132,22 @@ def _faster(rate: float) -> float:
     return max(rate, min(_FASTER * rate, _FASTEST))
 
 
-def _climbed(score: Callable[[float], float]) -> float:
+def _climbed(trial: Callable[[float], Trial]) -> float:
     """The strength from which no neighbour is better: up first, else down. A stronger one need
-    only come near, since it is the longer fit that learns more under it."""
+    only come near where it still learned, since the whole fit learns on."""
     best = _FIRST
-    most = score(_SMOOTHINGS[best])
-    while best + 1 < len(_SMOOTHINGS) and score(_SMOOTHINGS[best + 1]) > most - _NEAR:
-        best += 1
-        most = max(most, score(_SMOOTHINGS[best]))
+    most = trial(_SMOOTHINGS[best]).score
+    while best + 1 < len(_SMOOTHINGS):
+        stronger = trial(_SMOOTHINGS[best + 1])
+        if stronger.score <= most - stronger.slack:
+            break
+        best, most = best + 1, max(most, stronger.score)
     if best > _FIRST:
         return _SMOOTHINGS[best]
-    while best > 0 and score(_SMOOTHINGS[best - 1]) > most + _NEAR:
+    slack = trial(_SMOOTHINGS[best]).slack
+    while best > 0 and trial(_SMOOTHINGS[best - 1]).score > most + slack:
         best -= 1
-        most = score(_SMOOTHINGS[best])
+        most, slack = trial(_SMOOTHINGS[best])
     return _SMOOTHINGS[best]
 
 
@@ -161,8 +165,15 @@ def _n_updates(ground: Ground) -> int:
     return min(int(_SHARE * ground.plan.n_updates), most)
 
 
-def _score(wanted: RBMParameters, ground: Ground) -> float:
-    """The held-out figure of a short run, in nats."""
+class Trial(NamedTuple):
+    """The held-out figure of a short run, in nats, and by how much a longer one may change it."""
+
+    score: float
+    slack: float
+
+
+def _trial(wanted: RBMParameters, ground: Ground) -> Trial:
+    """A short run."""
     streams = Streams.of(ground.seeds)
     limit = ground.plan.time_limit
     n_updates = _n_updates(ground)
@@ -189,4 +200,5 @@ def _score(wanted: RBMParameters, ground: Ground) -> float:
     if result.reason is StopReason.INTERRUPTED:
         raise KeyboardInterrupt
     failed = result.reason in (StopReason.LOST, StopReason.DIVERGED)
-    return -math.inf if failed else result.followed[0]
+    slack = 0.0 if result.reason is StopReason.OVERFITTING else _NEAR
+    return Trial(-math.inf if failed else result.followed[0], slack)
