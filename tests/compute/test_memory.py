@@ -35,7 +35,7 @@ def test_the_least_limit_counts(
     monkeypatch.setattr(memory, "_GROUPS", tmp_path)
     monkeypatch.setattr(memory, "_OWN", tmp_path / "cgroup")
     of_shell = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
-    without = min([memory._of_the_machine(), *(one for one in of_shell if one > 0)])
+    without = min([memory.machine_memory(), *(one for one in of_shell if one > 0)])
     assert memory.memory_allowed() == (wanted or without)
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (500_000, -1))
     assert memory.memory_allowed() == 500_000

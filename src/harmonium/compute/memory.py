@@ -1,4 +1,4 @@
-"""How much memory this process may take."""
+"""How much memory there is, and how much of it this process may take."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["memory_allowed"]
+__all__ = ["machine_memory", "memory_allowed"]
 
 #: The control groups, and which of them are this process's.
 _GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
@@ -16,7 +16,7 @@ _GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 def memory_allowed() -> int:
     """Bytes: the machine's, or fewer where a control group (a container, a service) or a limit of
     the shell's (``ulimit -v``, ``ulimit -d``) says so."""
-    limits = [_of_the_machine()]
+    limits = [machine_memory()]
     if sys.platform != "win32":
         import resource
 
@@ -26,7 +26,8 @@ def memory_allowed() -> int:
     return min(one for one in limits if one > 0)
 
 
-def _of_the_machine() -> int:
+def machine_memory() -> int:
+    """Bytes that the machine has; 8 GiB where it does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

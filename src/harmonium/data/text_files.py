@@ -177,10 +177,7 @@ class Lines:
             if self.errors != "strict":
                 return block.decode("utf-8", self.errors).encode("utf-8")
             number = line + block.count(b"\n", 0, error.start)
-            raise ValueError(
-                f"{self.path}, line {number}: not UTF-8 ({error.reason}); "
-                "errors='replace' or 'ignore' reads it all the same"
-            ) from None
+            raise _not_utf8(f"{self.what} {number}", error) from None
 
     def __iter__(self) -> Iterator[str]:
         for block, _ in self.blocks():
@@ -246,10 +243,7 @@ class Column:
         try:
             return text.decode("utf-8", self.errors)
         except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{self.path}, row {row}: not UTF-8 ({error.reason}); "
-                "errors='replace' or 'ignore' reads it all the same"
-            ) from None
+            raise _not_utf8(f"{self.what} {row}", error) from None
 
     def __iter__(self) -> Iterator[str]:
         for batch in self.batches():
@@ -314,6 +308,12 @@ def _reading(path: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path}: cannot be read: {error}") from error
+
+
+def _not_utf8(where: str, error: UnicodeDecodeError) -> ValueError:
+    return ValueError(
+        f"{where}: not UTF-8 ({error.reason}); errors='replace' or 'ignore' reads it all the same"
+    )
 
 
 def _counts(name: str) -> bool:

@@ -140,20 +140,22 @@ class Likelihood(Watch):
         near: Near | None = None,
     ) -> None:
         self.energy = energy.to(energy.dtype)
-        self._near, self._seen, self._lost = near, shown, False
+        self._near, self._seen = near, shown
         self._weigh = weigh
         self.held, self.shown = _affordable(held, energy), _thinned(shown, _MOST_SHOWN)
         self.exact = exact
         self.generator = generator_for(energy.device, generator)
         self.trajectory: Trajectory | None = None
         self._begin, self._n_steps = begin, _BRIDGE_STEPS
+        whole = self.held.observed is None and self.shown.observed is None
         #: Places of the distinct among both, where all of them is known.
-        self._distinct = _first_places(torch.cat([self.held.x, self.shown.x]))
+        self._distinct = _first_places(torch.cat([self.held.x, self.shown.x])) if whole else None
         #: What the mean log-likelihoods of the two can be at most.
         self.most = (_most_likely(self.held), _most_likely(self.shown))
 
     def score(self, parameters: Parameters) -> Score:
-        log_z = self._log_partition(parameters)
+        followed = self._log_partition(parameters)
+        log_z = followed if self.exact else raised(followed, self._near_rows(_NEAR_AT_A_LOOK))
         (held, held_error), of_held = self._mean_log_weight(self.held)
         (shown, shown_error), of_shown = self._mean_log_weight(self.shown)
         figures = {
@@ -168,7 +170,7 @@ class Likelihood(Watch):
             figures["validation"] <= self.most[0] + slack
             and figures["train"] <= self.most[1] + slack
             and log_z.effective_chains >= _LEAST_EFFECTIVE
-            and not self._lost
+            and log_z.value <= followed.value + _LOST
             and self._seen_share(of_held, of_shown) <= log_z.value + slack
         )
         return Score(figures, error, possible)
@@ -199,7 +201,7 @@ class Likelihood(Watch):
     def _seen_share(self, *log_weights: torch.Tensor | None) -> float:
         """log of what all distinct rows weigh together, which Z is no less than."""
         known = [one for one in log_weights if one is not None]
-        if len(known) < len(log_weights):
+        if self._distinct is None:
             return -math.inf
         return float(torch.logsumexp(torch.cat(known)[self._distinct].double(), 0))
 
@@ -233,13 +235,6 @@ class Likelihood(Watch):
             value = self.energy.exact_log_partition()
             assert value is not None
             return LogZ(value)
-        followed = self._followed(parameters)
-        self.energy.set_parameters(parameters)
-        found = raised(followed, self._near_rows(_NEAR_AT_A_LOOK))
-        self._lost = found.value > followed.value + _LOST
-        return found
-
-    def _followed(self, parameters: Parameters) -> LogZ:
         if self.trajectory is not None:
             followed = self.trajectory.advance(parameters, _BRIDGE_STEPS)
             if followed.effective_chains >= _FEW_EFFECTIVE:

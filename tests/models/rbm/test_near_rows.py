@@ -88,7 +88,7 @@ def test_a_look_whose_particles_have_lost_a_mode_cannot_be(monkeypatch):
         energy, rows, rows, np.random.default_rng(0), exact=False, near=log_partition_near
     )
     for value, possible in ((truth, True), (truth - 0.3, True), (truth - 1.0, False)):
-        monkeypatch.setattr(Likelihood, "_followed", lambda *_, v=value: particles_at(v))
+        monkeypatch.setattr(Likelihood, "_log_partition", lambda *_, v=value: particles_at(v))
         score = watch.score(energy.parameters())
         assert score.possible is possible
         # What is told is never the flattering one.

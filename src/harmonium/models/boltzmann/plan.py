@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
+from harmonium.compute.memory import machine_memory
 from harmonium.learning.plan import Plan, Wanted, n_held_of
 
 __all__ = ["BoltzmannParameters", "check_memory", "plan_for"]
@@ -70,7 +70,7 @@ def plan_for(wanted: BoltzmannParameters, n_rows: int, n_variables: int, counted
 def check_memory(n_statistics: int, learner: str) -> None:
     """Refuse couplings that would not fit in memory, before any work."""
     wanted = 4 * n_statistics**2 * _COPIES[learner] / 2**30
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    there = machine_memory() / 2**30
     if wanted > there:
         raise ValueError(
             f"couplings between {n_statistics:,} states of columns want {wanted:,.1f} GiB with "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,3 +39,23 @@ class Learned:
     codes: Codes | None = None
     #: Whether its file holds what walks along the n-grams need, too.
     indexed: bool = False
+
+    def changed_to(
+        self,
+        trie: Trie,
+        changed: dict[str, float],
+        *,
+        count: NDArray[np.uint8] | None = None,
+        codes: Codes | None = None,
+    ) -> Self:
+        """The same with another `trie`: what was measured on this one's, and its file's index, are
+        no longer."""
+        return replace(
+            self,
+            trie=trie,
+            changed=changed,
+            count=count,
+            codes=codes,
+            training_perplexity=None,
+            indexed=False,
+        )

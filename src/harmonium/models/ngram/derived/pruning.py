@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,15 +40,7 @@ def pruned(learned: Learned, threshold: float | None, min_count: int | None) -> 
         "relative entropy, nats a word": relative_entropy(trie, used, fewer, number),
     }
     count = None if learned.count is None else learned.count[kept]
-    return replace(
-        learned,
-        trie=fewer,
-        count=count,
-        codes=None,
-        changed=changed,
-        training_perplexity=None,
-        indexed=False,
-    )
+    return learned.changed_to(fewer, changed, count=count)
 
 
 def costs(trie: Trie, used: Usage) -> Values:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from harmonium.contract.checks import check_integer
@@ -35,15 +33,7 @@ def quantised(learned: Learned, bits: int) -> Learned:
         "largest change of a back-off weight, nats": float(of_weights.max(initial=0.0)),
         "relative entropy, nats a word": relative_entropy(trie, usage(trie), rounded, same),
     }
-    return replace(
-        learned,
-        trie=rounded,
-        count=None,
-        codes=codes,
-        changed=changed,
-        training_perplexity=None,
-        indexed=False,
-    )
+    return learned.changed_to(rounded, changed, codes=codes)
 
 
 def _changes(before: Values, now: Values) -> Values:
