@@ -216,6 +216,7 @@ def test_pruning_by_count(tmp_path: Path) -> None:
         assert_normalised(pruned)
         wanted = [sum(c >= 3 for g, c in counted.items() if len(g) == n) for n in (2, 3)]
         assert pruned.n_ngrams_ == [len(model.vocabulary_), *wanted]
+        assert pruned.training_perplexity_ is None  # what was measured was another chain's
         gram = max((g for g in counted if len(g) == 3), key=counted.__getitem__)
         assert pruned.prob(gram[-1], gram[:-1]) == model.prob(gram[-1], gram[:-1])
         again = pruned.prune(min_count=3)
@@ -276,6 +277,7 @@ def test_rounded_chains_are_normalised_and_tell_what_changed(
     longer = slice(trie.level_starts[2], None)
     moved = np.abs(trie.log_prob[longer] - now.log_prob[longer])
     told = rounded.changed_
+    assert rounded.training_perplexity_ is None
     assert told["largest change of log P of an n-gram, nats"] == pytest.approx(moved.max())
     assert told["mean change of log P of an n-gram, nats"] == pytest.approx(moved.mean())
     assert told["mean change of log P of an n-gram, nats"] < {2: 2.0, 8: 0.02, 16: 1e-4}[bits]

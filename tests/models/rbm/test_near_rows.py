@@ -63,6 +63,23 @@ def test_draws_near_rows_weigh_z_of_columns_of_every_kind(holes):
     assert abs(off_by(model, rows)) < LIMIT
 
 
+def test_normal_numbers_have_weights_of_their_own():
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": random.normal(size=100), "b": random.choice(list("xyz"), 100)})
+    model = small_model(frame, visible={"a": "gaussian"})
+    assert abs(off_by(model, np.array(model._codec().read(frame), dtype=float))) < LIMIT
+
+
+def test_what_is_known_of_a_row_says_where_the_rest_of_it_is():
+    """Of each row half, all off or all on: filled, they are still in both modes."""
+    model, _ = second_mode_of(0.5, 12, 3.0)
+    energy = model.build_energy(torch.float64)
+    rows = np.repeat([0.0, 1.0], 50)[:, None] * np.ones(12)
+    rows[:, ::2] = np.nan
+    found = log_partition_near(energy, batch(rows), N_DRAWS)
+    assert found.value == pytest.approx(energy.exact_log_partition(), abs=0.1)
+
+
 def test_rows_of_a_mode_bring_it_into_the_figure():
     """Of half of all probability, none of which is near the other rows."""
     model, _ = second_mode_of(0.5, 12, 3.0)
