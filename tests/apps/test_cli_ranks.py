@@ -25,6 +25,7 @@ def several(monkeypatch: pytest.MonkeyPatch) -> None:
 
 #: Commands one after the other: processes are slow to begin.
 _PROGRAM = """
+import os
 from harmonium.apps.cli.main import main
 from harmonium.compute.ranks import joined_job
 with joined_job():
@@ -32,7 +33,8 @@ with joined_job():
         try:
             main(line.split())
         except SystemExit as end:
-            print("status", end.code, flush=True)
+            # One write: what two processes print in parts to one pipe gets mixed.
+            os.write(1, f"status {end.code}\\n".encode())
 """
 _COMMANDS = """\
 fit rows.npy -o model --set n_components=3 --set n_updates=60 --seed 0 --quiet
