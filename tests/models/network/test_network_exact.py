@@ -293,16 +293,45 @@ def test_the_plan_keeps_its_promise_of_memory(monkeypatch, domain):
     order = elimination_order(interaction_graph(8, scopes), sizes)
     plan = make_plan(scopes, order)
     tables = [domain.from_log(np.zeros((16, 16))) for _ in scopes]
-    for reach in ("sum", "up", "down"):
+    less = plan.memory(sizes, "down") * 0.8
+    in_parts = plan.stretches(sizes, less, "down")
+    assert in_parts is not None
+    assert len(in_parts) > 1
+    for reach, starts in (("sum", (0,)), ("up", (0,)), ("down", (0,)), ("down", in_parts)):
         tracemalloc.start()
-        up = contraction.Upward(plan, tables, domain, kept=reach != "sum")
+        up = contraction.Upward(plan, tables, domain, kept=reach != "sum", starts=starts)
         if reach == "down":
             up.marginals([(v,) for v in range(8)], np.ones(()))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        promised = plan.memory(sizes, reach)
+        promised = plan.memory(sizes, reach, starts)
         assert 0.5 * promised < peak <= 1.05 * promised
         assert float(up.log_total) == pytest.approx(8 * math.log(16))
+
+
+@pytest.mark.parametrize("reach", ["up", "down"])
+def test_messages_made_again_on_the_way_down_answer_the_same(reach):
+    """The same bits, in less memory, however often the way down is gone."""
+    pair = np.exp(np.random.default_rng(0).normal(size=(3, 3)))
+    exact = hm.MarkovNetwork.grid(5, 40, pair)._network.exact
+    whole = exact.plan(reach=reach)
+    blank, free = np.zeros((1, 200), dtype=np.intp), frozenset()
+    asked = [(v, v + 1) for v in range(3)] + [(v,) for v in range(200)]
+
+    def answers() -> list[np.ndarray]:
+        if reach == "down":
+            return exact.marginals(asked)
+        draws = [exact.fill(blank, free, None, np.random.default_rng(1), 50)[0] for _ in range(2)]
+        return [*draws, *exact.fill(blank, free)]
+
+    expected = answers()
+    exact = exact.with_tables(exact.log_tables)
+    exact.max_memory = whole.memory(exact.sizes, reach) / 2**30 / 3
+    starts = whole.stretches(exact.sizes, exact.max_memory * 2**30, reach)
+    assert starts is not None
+    assert len(starts) > 2
+    for one, other in zip(answers(), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("domain", [LINEAR, LOG, MAX])

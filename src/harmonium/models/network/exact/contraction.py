@@ -14,7 +14,7 @@ sorted by the order of elimination, so that a bucket's own variable is always ax
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -43,24 +43,65 @@ class Upward:
     tables : one a scope, in the values of `domain`.
     domain : :data:`.domains.LINEAR`, ``LOG`` or ``MAX``.
     kept : whether messages are remembered after their use: without them no way leads down.
+    starts : where stretches of buckets begin, see :meth:`.plan.Plan.stretches`: what is used in
+        the stretch that made it is forgotten with it, and made again on the way down.
     """
 
     def __init__(
-        self, plan: Plan, tables: Sequence[Array], domain: Domain, *, kept: bool = True
+        self,
+        plan: Plan,
+        tables: Sequence[Array],
+        domain: Domain,
+        *,
+        kept: bool = True,
+        starts: Sequence[int] = (0,),
     ) -> None:
         self.plan, self.tables, self.domain, self.kept = plan, tables, domain, kept
-        self.messages: list[Array] = []
-        self.scales: list[float] = []
-        for bucket in plan.buckets:
-            message = self._taken_out(bucket)
-            self.scales.append(domain.rescale(message))
-            self.messages.append(message)
-            if not kept:
-                for each in bucket.messages:
-                    self.messages[each.source] = _GONE
+        self.starts = tuple(starts)
+        self.messages = [_GONE] * len(plan.buckets)
+        self.scales = [0.0] * len(plan.buckets)
+        #: The stretch whose messages are here.
+        self._here = -1
+        for stretch in range(len(self.starts)):
+            self._go_to(stretch)
         final = Meeting(self._views(plan.last), domain).whole(len(plan.last.scope))
         #: log of the sum (or maximum) over the eliminated variables, an axis a kept variable.
         self.log_total: Array = domain.log(final) + sum(self.scales)
+
+    def _buckets(self, stretch: int) -> range:
+        """The numbers of the buckets of a stretch."""
+        return range(*(*self.starts, len(self.plan.buckets))[stretch : stretch + 2])
+
+    def _go_to(self, stretch: int) -> None:
+        """Forget the messages of the stretch that is here, make those of another."""
+        if stretch == self._here:
+            return
+        if self._here >= 0:
+            inside = self._buckets(self._here)
+            for i in inside:
+                self._forget(self.plan.buckets[i], inside)
+        for i in self._buckets(stretch):
+            bucket = self.plan.buckets[i]
+            if self.messages[i] is _GONE:  # not what has left the stretch
+                message = self._taken_out(bucket)
+                self.scales[i] = self.domain.rescale(message)
+                self.messages[i] = message
+            if not self.kept:
+                self._forget(bucket, range(i))
+        self._here = stretch
+
+    def _forget(self, bucket: Bucket, made: range) -> None:
+        """Forget the messages that go into `bucket`, if they were `made` in these."""
+        for each in bucket.messages:
+            if each.source in made:
+                self.messages[each.source] = _GONE
+
+    def _down(self) -> Iterator[tuple[int, Bucket]]:
+        """Buckets from the last to the first, the messages of each being there."""
+        for stretch in reversed(range(len(self.starts))):
+            self._go_to(stretch)
+            for i in reversed(self._buckets(stretch)):
+                yield i, self.plan.buckets[i]
 
     def _views(self, bucket: Bucket) -> list[Array]:
         """All that meets in `bucket`, each with the bucket's axes."""
@@ -93,7 +134,7 @@ class Upward:
         domain's table ``(n_states, n)`` of a variable given those already chosen.
         """
         n = len(states)
-        for bucket in reversed(self.plan.buckets):
+        for _, bucket in self._down():
             parts = []
             for each, source in (
                 *((t, self.tables) for t in bucket.tables),
@@ -124,8 +165,7 @@ class Upward:
             from_above[each.source] = _onto(given_kept, last.scope, each.scope)
         for number in homes.get(n, ()):
             found[number] = _onto(given_kept, last.scope, wanted[number])
-        for i in range(n - 1, -1, -1):
-            bucket = self.plan.buckets[i]
+        for i, bucket in self._down():
             own = [wanted[number] for number in homes.get(i, ())]
             scopes = [*(each.scope for each in bucket.messages), *own]
             beliefs = self._beliefs(i, from_above.pop(i), scopes)

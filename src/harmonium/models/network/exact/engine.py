@@ -15,13 +15,8 @@ from numpy.typing import NDArray
 
 from harmonium.models.network.exact.contraction import Upward
 from harmonium.models.network.exact.domains import LINEAR, LOG, MAX, Array, Domain
-from harmonium.models.network.exact.order import (
-    elimination_order,
-    ending_with,
-    interaction_graph,
-)
-from harmonium.models.network.exact.plan import GIB, Plan, Reach, check_room
-from harmonium.models.network.exact.plan import plan as make_plan
+from harmonium.models.network.exact.plan import GIB, Plan, Reach
+from harmonium.models.network.exact.planner import Planner
 
 __all__ = ["Engine", "States"]
 
@@ -33,7 +28,6 @@ _MAX_LOG_RANGE = 600.0
 _BATCH_BYTES = 2.0**27
 #: Bytes that the messages of a sum may take to be kept after it.
 _KEPT_BYTES = 2.0**27
-_MAX_PLANS = 256
 
 
 class Engine:
@@ -59,11 +53,8 @@ class Engine:
     ) -> None:
         self.sizes, self.scopes = tuple(sizes), tuple(scopes)
         self.max_memory = max_memory
-        self._row = len(self.sizes)
-        self._orders: dict[tuple[frozenset[int], frozenset[int]], list[int]] = {}
-        if order is not None:
-            self._orders[frozenset(), frozenset()] = list(order)
-        self._plans: dict[tuple[frozenset[int], frozenset[int], tuple[int, ...], bool], Plan] = {}
+        self.planner = Planner(self.sizes, self.scopes, order)
+        self._row = self.planner.row
         self.set_tables(log_tables)
 
     def set_tables(self, log_tables: Sequence[Array]) -> None:
@@ -111,52 +102,13 @@ class Engine:
     ) -> Plan:
         """How to take out all but `known` and `keep`; checked against the memory allowed.
 
-        `read` are variables with a noisy reading in each row. To come down again every table
-        has an axis for the row: what a row knows reaches all of the network on the way back.
+        `read` are variables with a noisy reading in each row.
         """
-        by_row = reach == "down" and bool(known or read)
-        key = (known, read, keep, by_row)
-        found = self._plans.get(key)
-        if found is None:
-            scopes = self._reduced_scopes(known, read, by_row)
-            order = self.order(known, keep)
-            rows = (self._row,) if known or read else ()
-            found = make_plan(scopes, order, (*keep, *rows))
-            if len(self._plans) >= _MAX_PLANS:
-                self._plans.pop(next(iter(self._plans)))
-            self._plans[key] = found
-        n_beside = int(bool(known or read))
-        check_room(found, (*self.sizes, n_rows), self.max_memory, reach, n_beside)
-        return found
+        return self.planner.plan(known, read, keep, n_rows, reach, self.max_memory)[0]
 
     def order(self, known: frozenset[int] = frozenset(), keep: tuple[int, ...] = ()) -> list[int]:
         """In which to take out all but `known` and `keep`; sought once."""
-        key = (known, frozenset(keep))
-        if key not in self._orders:
-            free = [v for v in range(len(self.sizes)) if v not in known]
-            place = {v: i for i, v in enumerate(free)}
-            scopes = [[place[v] for v in s if v in place] for s in self.scopes]
-            kept = [place[v] for v in keep]
-            graph = interaction_graph(len(free), [*scopes, kept])
-            if keep:
-                whole = [place[v] for v in self.order(known)]
-                order = ending_with(graph, whole, kept)
-            else:
-                order = elimination_order(graph, [self.sizes[v] for v in free])
-            if len(self._orders) >= _MAX_PLANS:
-                self._orders.pop(next(iter(self._orders)))
-            self._orders[key] = [free[v] for v in order]
-        return self._orders[key]
-
-    def _reduced_scopes(
-        self, known: frozenset[int], read: frozenset[int], down: bool
-    ) -> list[tuple[int, ...]]:
-        scopes = []
-        for scope in self.scopes:
-            free = tuple(v for v in scope if v not in known)
-            by_row = down or len(free) < len(scope)
-            scopes.append((self._row, *free) if by_row else scope)
-        return scopes + [(self._row, v) for v in sorted(read)]
+        return self.planner.order(known, keep)
 
     def _keeps(
         self, known: frozenset[int], read: frozenset[int], keep: tuple[int, ...], n_rows: int
@@ -186,10 +138,11 @@ class Engine:
         readings = {v: r for v, r in (readings or {}).items() if v not in known}
         read = frozenset(readings)
         free = not known and not read and not keep and not maximise
-        if free and self._free is not None:
-            return self._free
         n_rows = 1 if rows is None else len(rows)
-        plan = self.plan(known, read, keep, n_rows, reach)
+        plan, starts = self.planner.plan(known, read, keep, n_rows, reach, self.max_memory)
+        whole = len(starts) == 1
+        if free and whole and self._free is not None:
+            return self._free
         domain = MAX if maximise else self._domain(plan, known, readings)
         tables = self._tables(domain)
         if known:
@@ -206,9 +159,9 @@ class Engine:
         extra = [readings[v] for v in sorted(read)]
         tables = [*tables, *(np.exp(r) if domain is LINEAR else r for r in extra)]
         kept = reach != "sum"
-        found = Upward(plan, tables, domain, kept=kept)
+        found = Upward(plan, tables, domain, kept=kept, starts=starts)
         found.log_total = found.log_total + self._shift
-        if free and kept:
+        if free and whole and kept:
             self._free = found
         return found
 

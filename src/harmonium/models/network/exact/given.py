@@ -234,7 +234,7 @@ def _cutset(
     """Variables without which all fits `room` bytes, chosen one at a time by what is saved for
     what is spent; None where the slices would take too long."""
     left, cut, n_slices = list(sizes), [], 1.0
-    while plan.memory(left, reach) > room:
+    while plan.stretches(left, room, reach) is None:
         heights = [n_entries(bucket.scope, left) for bucket in plan.buckets]
         high = max(heights)
         wide = {

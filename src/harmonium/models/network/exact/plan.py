@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+import numpy as np
 
 from harmonium.models.network.exact.domains import Array
 
@@ -16,9 +19,9 @@ __all__ = [
     "Plan",
     "Reach",
     "TooWideError",
-    "check_room",
     "n_entries",
     "plan",
+    "stretches_in",
 ]
 
 #: How far an answer goes: a sum alone, whose messages are forgotten; up with all messages kept,
@@ -84,31 +87,63 @@ class Plan:
         """Entries of all tables: one pass up looks at each once."""
         return sum(n_entries(bucket.scope, sizes) for bucket in (*self.buckets, self.last))
 
-    def memory(self, sizes: Sequence[int], reach: Reach = "up") -> float:
-        """Bytes at most in use at once.
+    def memory(
+        self, sizes: Sequence[int], reach: Reach = "up", starts: Sequence[int] = (0,)
+    ) -> float:
+        """Bytes at most in use at once, buckets being gone through in stretches from `starts`.
 
-        For a sum the messages that wait to be multiplied; else all of them, and to come down
-        again as many as wait at once beside those.
+        For a sum the messages that wait to be multiplied; else those that leave their stretch
+        and all of one stretch, and to come down again as many as wait at once beside those.
         """
         messages = [n_entries(bucket.scope[1:], sizes) for bucket in self.buckets]
+        leaving, inside = 0.0, [0.0] * len(starts)
+        of = np.searchsorted(starts, np.arange(len(self.buckets) + 1), "right") - 1
         waiting = most = 0.0
-        for bucket, message in zip(self.buckets, messages, strict=True):
+        for i, bucket in enumerate((*self.buckets, self.last)):
+            message = messages[i] if i < len(messages) else 0.0
             waiting += message
             most = max(most, waiting)
-            waiting -= sum(messages[each.source] for each in bucket.messages)
+            inside[of[i]] += message
+            for each in bucket.messages:
+                waiting -= messages[each.source]
+                if of[each.source] < of[i]:
+                    leaving += messages[each.source]
+                    inside[of[each.source]] -= messages[each.source]
+        held = most if reach == "sum" else leaving + max(inside) + most * (reach == "down")
         largest = max(n_entries(bucket.scope, sizes) for bucket in (*self.buckets, self.last))
-        held = {"sum": most, "up": sum(messages), "down": sum(messages) + most}[reach]
         last = n_entries(self.last.scope, sizes)
         return 8.0 * (held + 2.0 * last + _BLOCKS_AT_ONCE * min(largest, BLOCK))
 
+    def stretches(
+        self, sizes: Sequence[int], room: float, reach: Reach = "up"
+    ) -> tuple[int, ...] | None:
+        """Where stretches of buckets begin, the fewest that fit `room` bytes; None where none do.
 
-def check_room(
+        Messages used in the stretch that made them are forgotten and, on the way down, made
+        again: with the square root of as many stretches as buckets that is twice the work, and
+        as many messages as that root (checkpoints: Griewank, Walther 2000).
+        """
+        if self.memory(sizes, reach) <= room:
+            return (0,)
+        if reach == "sum":
+            return None
+        ends = np.cumsum([n_entries(bucket.scope[1:], sizes) for bucket in self.buckets])
+        for n in range(2, 2 + 2 * math.isqrt(len(self.buckets))):
+            shares = ends[-1] * np.arange(1, n) / n
+            starts = (0, *(int(i) for i in np.unique(np.searchsorted(ends, shares) + 1)))
+            if self.memory(sizes, reach, starts) <= room:
+                return starts
+        return None
+
+
+def stretches_in(
     plan: Plan, sizes: Sequence[int], max_memory: float, reach: Reach, n_beside: int
-) -> None:
-    """:class:`TooWideError` where `plan` takes more than `max_memory` GiB; `n_beside` of the axes
-    of its tables are no variables."""
-    needed = plan.memory(sizes, reach) / GIB
-    if needed > max_memory:
+) -> tuple[int, ...]:
+    """:meth:`Plan.stretches` within `max_memory` GiB, else :class:`TooWideError`; `n_beside` of
+    the axes of its tables are no variables."""
+    starts = plan.stretches(sizes, max_memory * GIB, reach)
+    if starts is None:
+        needed = plan.memory(sizes, reach) / GIB
         raise TooWideError(
             f"an exact answer needs a table over {plan.width() - n_beside} variables at once and "
             f"{needed:.3g} GiB of memory; max_memory={max_memory:g} GiB allows less. "
@@ -117,6 +152,7 @@ def check_room(
             "or marginals(method='loopy')",
             plan,
         )
+    return starts
 
 
 def n_entries(scope: Sequence[int], sizes: Sequence[int]) -> float:
