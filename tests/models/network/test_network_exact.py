@@ -16,9 +16,10 @@ from tests.support.statistics import ALPHA, assert_drawn_from, chi_square_p_valu
 
 import harmonium as hm
 from harmonium.models.network.exact import contraction, meeting
-from harmonium.models.network.exact import engine as exact
+from harmonium.models.network.exact import engine as exact_engine
 from harmonium.models.network.exact.domains import LINEAR, LOG, MAX
 from harmonium.models.network.exact.order import elimination_order, interaction_graph
+from harmonium.models.network.exact.plan import GIB
 from harmonium.models.network.exact.plan import plan as make_plan
 
 CASES = [(shape, zeros) for shape in SHAPES for zeros in (False, True)]
@@ -28,7 +29,7 @@ CASES = [(shape, zeros) for shape in SHAPES for zeros in (False, True)]
 def arithmetic(request, monkeypatch):
     """Both arithmetics of the upward pass: plain products, and logarithms."""
     if request.param == "log":
-        monkeypatch.setattr(exact, "_MAX_LOG_RANGE", -1.0)
+        monkeypatch.setattr(exact_engine, "_MAX_LOG_RANGE", -1.0)
     return request.param
 
 
@@ -180,7 +181,7 @@ def test_batches_of_rows_do_not_change_answers(monkeypatch):
     rows = oracle.X[::5].astype(float)
     rows[:, 2] = np.nan
     whole = network.log_prob(rows), network.complete(rows, how="mean")
-    monkeypatch.setattr(exact, "_BATCH_BYTES", 1.0)
+    monkeypatch.setattr(exact_engine, "_BATCH_BYTES", 1.0)
     again = network.log_prob(rows), network.complete(rows, how="mean")
     np.testing.assert_allclose(whole[0], again[0], atol=1e-12)
     np.testing.assert_allclose(whole[1], again[1], atol=1e-12)
@@ -293,18 +294,14 @@ def test_the_plan_keeps_its_promise_of_memory(monkeypatch, domain):
     order = elimination_order(interaction_graph(8, scopes), sizes)
     plan = make_plan(scopes, order)
     tables = [domain.from_log(np.zeros((16, 16))) for _ in scopes]
-    less = plan.memory(sizes, "down") * 0.8
-    in_parts = plan.stretches(sizes, less, "down")
-    assert in_parts is not None
-    assert len(in_parts) > 1
-    for reach, starts in (("sum", (0,)), ("up", (0,)), ("down", (0,)), ("down", in_parts)):
+    for reach in ("sum", "up", "down"):
         tracemalloc.start()
-        up = contraction.Upward(plan, tables, domain, kept=reach != "sum", starts=starts)
+        up = contraction.Upward(plan, tables, domain, kept=reach != "sum")
         if reach == "down":
             up.marginals([(v,) for v in range(8)], np.ones(()))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        promised = plan.memory(sizes, reach, starts)
+        promised = plan.memory(sizes, reach)
         assert 0.5 * promised < peak <= 1.05 * promised
         assert float(up.log_total) == pytest.approx(8 * math.log(16))
 
@@ -312,26 +309,42 @@ def test_the_plan_keeps_its_promise_of_memory(monkeypatch, domain):
 @pytest.mark.parametrize("reach", ["up", "down"])
 def test_messages_made_again_on_the_way_down_answer_the_same(reach):
     """The same bits, in less memory, however often the way down is gone."""
-    pair = np.exp(np.random.default_rng(0).normal(size=(3, 3)))
-    exact = hm.MarkovNetwork.grid(5, 40, pair)._network.exact
-    whole = exact.plan(reach=reach)
-    blank, free = np.zeros((1, 200), dtype=np.intp), frozenset()
-    asked = [(v, v + 1) for v in range(3)] + [(v,) for v in range(200)]
+    pair = np.exp(np.random.default_rng(0).normal(size=(2, 2)))
+    exact = hm.MarkovNetwork.grid(10, 60, pair)._network.exact
+    blank, free = np.zeros((1, 600), dtype=np.intp), frozenset()
+    asked = [(v, v + 1) for v in range(3)] + [(v,) for v in range(600)]
 
-    def answers() -> list[np.ndarray]:
+    def answers(engine: exact_engine.Engine) -> list[np.ndarray]:
         if reach == "down":
-            return exact.marginals(asked)
-        draws = [exact.fill(blank, free, None, np.random.default_rng(1), 50)[0] for _ in range(2)]
-        return [*draws, *exact.fill(blank, free)]
+            return engine.marginals(asked)
+        twice = [engine.fill(blank, free, None, np.random.default_rng(1), 50) for _ in range(2)]
+        return [array for found in (*twice, engine.fill(blank, free)) for array in found]
 
-    expected = answers()
-    exact = exact.with_tables(exact.log_tables)
-    exact.max_memory = whole.memory(exact.sizes, reach) / 2**30 / 3
-    starts = whole.stretches(exact.sizes, exact.max_memory * 2**30, reach)
-    assert starts is not None
+    expected = answers(exact)
+    less = exact.with_tables(exact.log_tables)
+    less.max_memory = exact.plan(reach=reach).memory(exact.sizes, reach) / GIB * 0.6
+    _, starts = less.planner.plan(free, free, (), 1, reach, less.max_memory)
     assert len(starts) > 2
-    for one, other in zip(answers(), expected, strict=True):
+    for one, other in zip(answers(less), expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("domain", [LINEAR, MAX])
+def test_stretches_keep_their_promise_of_memory(monkeypatch, domain):
+    monkeypatch.setattr(contraction, "_MANY_BLOCKS", 10**9)
+    sizes, scopes = [2] * 250, [(i, i + s) for s in (1, 12) for i in range(250 - s)]
+    plan = make_plan(scopes, range(250))
+    tables = [domain.from_log(np.zeros((2, 2))) for _ in scopes]
+    room = plan.memory(sizes, "down") / 3
+    starts = plan.stretches(sizes, room, "down")
+    tracemalloc.start()
+    up = contraction.Upward(plan, tables, domain, starts=starts)
+    if domain is LINEAR:
+        up.marginals([(v,) for v in range(250)], np.ones(()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(starts) > 2
+    assert 0.2 * room < peak <= room
 
 
 @pytest.mark.parametrize("domain", [LINEAR, LOG, MAX])
