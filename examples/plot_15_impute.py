@@ -37,8 +37,9 @@ for name, filled in found.items():
 
 # %%
 # Cells as they were and as they were filled, in standard deviations: on the line all is right.
-figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharex=True, sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for ax, name in zip(axes, ("iterative", "harmonium"), strict=True):
     asked = {"kind": "actual_vs_predicted", "scatter_kwargs": {"s": 6}, "ax": ax}
     PredictionErrorDisplay.from_predictions(truth, found[name], subsample=None, **asked)
-    ax.set(title=name, xlabel="filled", ylabel="hidden")
+    ax.set(title=name, xlabel="filled", ylabel="hidden", xticks=(0, 5, 10, 15))
+    ax.set_yticks((0, 5, 10, 15))

@@ -108,8 +108,9 @@ class LearningCurveDisplay(Display):
     def plot(self, ax: Any = None) -> Self:
         ax = new_axes(6.0, 3.6) if ax is None else ax
         update = np.asarray(self.update, dtype=np.float64)
+        alone = self.validation is None  # what stands above it may be a baseline
         curves = (
-            (self.train, "learned from", "C0", 5, "bottom"),
+            (self.train, "learned from", "C0", *((-5, "top") if alone else (5, "bottom"))),
             (self.validation, "held out", "C1", -5, "top"),
         )
         for shown, name, colour, rise, side in curves:
