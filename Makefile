@@ -9,7 +9,7 @@ JOBS ?= $(shell nproc)
 # A file's tests stay in one process, so what a file fits for all of its tests is fitted once.
 SHARED := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: docs tour test coverage test-plain test-slow system lint type bench format clean
+.PHONY: docs linkcheck tour test coverage test-plain test-slow system lint type bench format clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,9 @@ test-slow: $(STAMP) system
 docs: $(STAMP)  ## the site, from nothing: examples are run, a warning is an error
 	rm -rf docs/_build docs/gallery docs/api/generated
 	$(ONE_THREAD) $(BIN)/python -m sphinx -j $(JOBS) -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+
+linkcheck: $(STAMP)  ## links that lead out of the site; wants the internet
+	HARMONIUM_GALLERY=0 $(BIN)/python -m sphinx -q -b linkcheck -d docs/_build/linkcheck/doctrees docs docs/_build/linkcheck
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -23,8 +23,7 @@ sets = {
     "other digits": digits[labels != 6][:300],
     "coins": np.random.default_rng(0).integers(0, 2, (300, 64)),
 }
-display = hm.display.ScoresDisplay.from_estimator(detector, sets)
-display.ax_.axvline(detector.offset_, color="black", linestyle="--")
+_ = hm.display.ScoresDisplay.from_estimator(detector, sets, threshold=detector.offset_)
 
 # %%
 # +1 belongs, -1 does not.

@@ -8,7 +8,7 @@ named draws names of new ones. log P says which real names are unusual.
 
 import zoneinfo
 
-from matplotlib import pyplot as plt
+import numpy as np
 
 import harmonium as hm
 
@@ -25,11 +25,16 @@ new = [name for name in drawn if name not in names and len(name) > 3]
 print(f"{len(names)} real names; new ones:", ", ".join(new[:15]))
 
 # %%
-# The least and the most usual of the real names, a letter's mean log P each.
+# The least and the most usual of the real names, by a letter's mean log P.
 scores = model.score_samples(letters)
 by_letter = sorted((s / (len(name) + 1), name) for s, name in zip(scores, names, strict=True))
-shown = by_letter[:8] + by_letter[-8:]
-figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
-axes.barh([name for _, name in shown], [score for score, _ in shown])
-axes.invert_yaxis()
-_ = axes.set_xlabel("log P a letter (nats)")
+for score, name in by_letter[:6] + by_letter[-6:]:
+    print(f"{score:6.2f} nats a letter  {name}")
+
+# %%
+# What the model draws is about as likely under it as what it was learned from; letters in any
+# order are not.
+source = np.random.default_rng(0)
+mixed = [source.permutation(name).tolist() for name in letters]
+sets = {"real": letters, "drawn": [list(name) for name in drawn], "mixed up": mixed}
+_ = hm.display.ScoresDisplay.from_estimator(model, sets)

@@ -7,7 +7,6 @@ noise's strength, ``correct`` answers with the mean of P(clean given noisy).
 """
 
 import numpy as np
-from matplotlib import pyplot as plt
 from skimage.data import camera
 from sklearn.datasets import load_sample_images
 
@@ -35,10 +34,6 @@ def decibels(picture):
 
 noise = hm.noise.Gaussian(25)
 clean = model.correct(noisy[None], noise=noise, how="mean", random_state=0)[0]
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
-for ax, picture, name in zip(
-    axes, (photo, noisy, clean), ("truth", "noisy", "cleaned"), strict=True
-):
-    ax.imshow(picture, cmap="gray", vmin=0, vmax=255)
-    ax.set_title(name if picture is photo else f"{name}: {decibels(picture):.1f} dB")
-    ax.axis("off")
+shown = hm.display.SamplesDisplay(rows=np.stack([photo, noisy, clean]), columns=3, top=255)
+title = f"truth; noisy, {decibels(noisy):.1f} dB; cleaned, {decibels(clean):.1f} dB"
+_ = shown.plot().ax_.set_title(title)

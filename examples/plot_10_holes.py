@@ -7,7 +7,6 @@ it is a distribution, draws that differ as much as the model is unsure.
 """
 
 import numpy as np
-from matplotlib import pyplot as plt
 from skimage.data import camera
 
 import harmonium as hm
@@ -22,13 +21,9 @@ mean = model.complete(torn[None], how="mean", random_state=0)[0]
 drawn = model.complete(torn[None], how="sample", random_state=0)[0]
 
 # %%
-figure, axes = plt.subplots(1, 4, figsize=(11, 3.2), layout="constrained")
-for ax, picture, name in zip(
-    axes, (photo, torn, mean, drawn), ("truth", "torn", "mean", "a draw"), strict=True
-):
-    ax.imshow(picture, cmap="gray", vmin=0, vmax=levels - 1)
-    ax.set_title(name)
-    ax.axis("off")
+rows = np.stack([photo, torn, mean, drawn])
+shown = hm.display.SamplesDisplay(rows=rows, columns=4, top=levels - 1).plot()
+shown.ax_.set_title("truth; torn; the mean; a draw")
 hole = np.isnan(torn)
 error = np.sqrt(np.mean((mean - photo)[hole] ** 2))
 usual = np.sqrt(np.mean((photo[~hole].mean() - photo[hole]) ** 2))

@@ -28,10 +28,9 @@ ways = {"learner": "exact", "learning_rate": 0.5, "validation_fraction": 0, "wei
 models = [hm.RBM(8, n_updates=n, random_state=0, **ways).fit(rows) for n in lengths]
 scores = [model.score(rows) for model in models]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-axes[0].semilogx(lengths, scores, "o-")
-axes[0].axhline(-np.log(len(rows)), color="C1", linestyle="--", label="best possible")
-axes[0].set(xlabel="updates", ylabel="exact log-likelihood (nats a row)")
-axes[0].legend()
+best = {"baseline": -np.log(len(rows)), "baseline_name": "best possible"}
+hm.display.LearningCurveDisplay(update=lengths, train=scores, **best).plot(axes[0])
+axes[0].set_xscale("log")
 hm.display.SamplesDisplay.from_estimator(models[-1], 60, shape=(3, 3), random_state=0, ax=axes[1])
 _ = axes[1].set_title("draws")
 

@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from sklearn.datasets import load_wine
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+from sklearn.metrics import PredictionErrorDisplay
 
 import harmonium as hm
 
@@ -25,13 +26,20 @@ imputers = {
 }
 
 # %%
-spread = frame.std().to_numpy()
-errors = {}
-for name, imputer in imputers.items():
-    filled = np.asarray(imputer.fit_transform(holes), dtype=float)
-    errors[name] = np.sqrt(np.mean((((filled - frame.to_numpy()) / spread)[hidden]) ** 2))
-figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
-bars = axes.barh(list(errors), list(errors.values()))
-axes.bar_label(bars, fmt="%.3f", padding=3)
-axes.invert_yaxis()
-_ = axes.set(xlabel="root mean squared error, in standard deviations", xlim=(0, 1.25))
+spread, truth = frame.std().to_numpy(), (frame / frame.std()).to_numpy()[hidden]
+found = {
+    name: (np.asarray(imputer.fit_transform(holes), dtype=float) / spread)[hidden]
+    for name, imputer in imputers.items()
+}
+for name, filled in found.items():
+    error = np.sqrt(np.mean((filled - truth) ** 2))
+    print(f"{name:>18}: root mean squared error {error:.3f} standard deviations")
+
+# %%
+# Cells as they were and as they were filled, in standard deviations: on the line all is right.
+figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+for ax, name in zip(axes, ("iterative", "harmonium"), strict=True):
+    asked = {"kind": "actual_vs_predicted", "scatter_kwargs": {"s": 6}, "ax": ax}
+    PredictionErrorDisplay.from_predictions(truth, found[name], subsample=None, **asked)
+    ax.set(title=name, xlabel="filled", ylabel="hidden", xticks=(0, 5, 10, 15))
+    ax.set_yticks((0, 5, 10, 15))

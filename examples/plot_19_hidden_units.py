@@ -7,11 +7,10 @@ the way shows what the hidden units hold for near.
 """
 
 import numpy as np
-from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 
 import harmonium as hm
-from harmonium.latents import neighbour_table, unit_summary
+from harmonium.latents import neighbour_table
 
 data = load_digits()
 digits, labels = (data.data > 7).astype("uint8"), data.target
@@ -28,10 +27,7 @@ hm.display.SamplesDisplay(rows=np.concatenate(lines), columns=12).plot()
 
 # %%
 # What single units tell about the label, which no unit has seen: of ln 10 = 2.30 nats.
-summary = unit_summary(model, rows, known)
-figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
-axes.bar(range(64), np.sort(summary.information)[::-1])
-axes.set(xlabel="hidden units, the most telling first", ylabel="nats about the label")
+_ = hm.display.UnitsDisplay.from_estimator(model, rows, known)
 
 # %%
 # Is near in latent space near in meaning?

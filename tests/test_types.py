@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import harmonium as hm
+from harmonium.contract.words import HOW
 from harmonium.data.infer import KINDS
-from harmonium.models.question import HOW
 from harmonium.units.hidden import HIDDEN
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import operator
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -266,3 +268,84 @@ def test_models_have_scikit_learns_html(rbm: Any, network: Any, grid: Any) -> No
         html = model._repr_html_()
         assert type(model).__name__ in html
         assert "sk-" in html
+
+
+def test_units_are_how_often_they_are_on_or_what_they_tell(rbm: Any, rows: Any) -> None:
+    shown = display.UnitsDisplay.from_estimator(rbm, rows, ax=_axes())
+    np.testing.assert_allclose(shown.values, rbm.transform(rows).mean(0))
+    drawn = shown.ax_.patches[0].get_data().values
+    np.testing.assert_array_equal(drawn, np.sort(shown.values)[::-1])
+    told = display.UnitsDisplay.from_estimator(rbm, rows, rows[:, 0], ax=_axes())
+    assert "label" in told.ax_.get_ylabel()
+
+
+def test_errors_are_those_of_averages(rbm: Any) -> None:
+    on = operator.methodcaller("sum", axis=1)
+    asked: dict[str, Any] = {"sizes": (4, 100), "n_repeats": 30, "random_state": 0}
+    shown = display.ErrorsDisplay.from_estimator(rbm, on, **asked, ax=_axes())
+    draws = rbm.sample(4_000, random_state=1).sum(axis=1)
+    few, many = shown.errors["the model's draws"]
+    # Of n independent draws the standard deviation over the root of n.
+    assert few == pytest.approx(draws.std() / 2, rel=0.5)
+    assert many == pytest.approx(draws.std() / 10, rel=0.5)
+    assert shown.errors["uniform, weighed"][0] > few
+    with pytest.raises(ValueError, match="sizes is empty"):
+        display.ErrorsDisplay.from_estimator(rbm, on, sizes=())
+
+
+def test_annealing_comes_to_the_truth(rbm: Any) -> None:
+    truth = rbm.log_partition("exact").value
+    shown = display.PartitionDisplay.from_estimator(
+        rbm, (5, 200), truth=truth, random_state=0, ax=_axes()
+    )
+    assert [one.n_temperatures for one in shown.estimates] == [5, 200]
+    last = shown.estimates[1]
+    assert abs(last.value - truth) < 6 * last.std_error
+    with pytest.raises(ValueError, match="n_temperatures is empty"):
+        display.PartitionDisplay.from_estimator(rbm, ())
+
+
+def test_correlations_fall_with_the_distance(grid: Any) -> None:
+    stripes = np.tile(np.arange(12) // 3 % 2, (5, 12, 1))
+    noise = np.random.default_rng(0).random((5, 12, 12))
+    shown = display.CorrelationsDisplay.from_images(
+        {"stripes": stripes, "noise": noise}, distances=(1, 3, 6), ax=_axes()
+    )
+    assert shown.correlations["stripes"][1] == pytest.approx(-1.0)
+    assert shown.correlations["stripes"][2] == pytest.approx(1.0)
+    assert max(map(abs, shown.correlations["noise"])) < 0.3
+    flat = display.CorrelationsDisplay.from_images({"flat": np.zeros((2, 3, 4))}, ax=_axes())
+    assert np.isnan(flat.correlations["flat"]).all()
+    pictures = np.random.default_rng(2).integers(0, 4, (3, 12, 12))
+    own = display.CorrelationsDisplay.from_estimator(grid, pictures, n_samples=2, ax=_axes())
+    assert list(own.correlations) == ["real", "drawn"]
+    with pytest.raises(ValueError, match="pictures"):
+        display.CorrelationsDisplay.from_images({"rows": np.zeros((2, 9))})
+
+
+def test_levels_have_potentials_too(grid: Any) -> None:
+    shown = display.PotentialsDisplay.from_estimator(grid, of="levels", ax=_axes())
+    np.testing.assert_allclose(shown.log_factors[0], grid.level_ - grid.level_.max())
+    with pytest.raises(ValueError, match="of must be one of"):
+        display.PotentialsDisplay.from_estimator(grid, of="pixels")
+
+
+#: What draws marks; arranging figures and naming axes is no drawing.
+_MARKS = {
+    *("hist", "loglog", "semilogx", "semilogy", "errorbar", "scatter", "bar", "barh", "imshow"),
+    *("stem", "stairs", "fill_between", "axhline", "axvline", "pcolormesh", "contour"),
+}
+
+
+def test_apps_and_gallery_draw_with_displays_alone() -> None:
+    found = []
+    for place in ("src/harmonium/apps", "examples"):
+        for path in sorted((Path(__file__).parents[2] / place).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    of = node.func.value
+                    on_axes = isinstance(of, ast.Name) and of.id.startswith("ax")
+                    on_axes |= isinstance(of, ast.Attribute) and of.attr == "ax_"
+                    if node.func.attr in _MARKS or (on_axes and node.func.attr == "plot"):
+                        found.append(f"{path.name}:{node.lineno}")
+    assert found == []

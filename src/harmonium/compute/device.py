@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["device_for"]
 
@@ -14,6 +15,8 @@ def device_for(device: Any) -> torch.device:
 
     Raises ``ValueError`` for what is no device, and for CUDA where torch sees none.
     """
+    import torch
+
     if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -25,19 +25,24 @@ class LearningCurveDisplay(Display):
     ----------
     update : sequence of int
         Updates done at each look.
-    train, validation : sequence of float
-        Mean log P of rows learned from and of rows held out.
+    train : sequence of float
+        Mean log P of rows learned from.
+    validation : sequence of float, optional
+        Mean log P of rows held out.
     std_error : sequence of float, optional
         Standard errors of both.
     baseline : float, optional
-        A log-likelihood to hold them against, that of independent units say.
+        A log-likelihood to hold them against.
+    baseline_name : str
+        What that is.
     """
 
     update: Sequence[float]
     train: Sequence[float]
-    validation: Sequence[float]
+    validation: Sequence[float] | None = None
     std_error: Sequence[float] | None = None
     baseline: float | None = None
+    baseline_name: str = "independent units"
 
     @classmethod
     def from_estimator(cls, model: Any, *, baseline: float | None = None, ax: Any = None) -> Self:
@@ -103,11 +108,14 @@ class LearningCurveDisplay(Display):
     def plot(self, ax: Any = None) -> Self:
         ax = new_axes(6.0, 3.6) if ax is None else ax
         update = np.asarray(self.update, dtype=np.float64)
+        alone = self.validation is None  # what stands above it may be a baseline
         curves = (
-            (self.train, "learned from", "C0", 5, "bottom"),
+            (self.train, "learned from", "C0", *((-5, "top") if alone else (5, "bottom"))),
             (self.validation, "held out", "C1", -5, "top"),
         )
         for shown, name, colour, rise, side in curves:
+            if shown is None:
+                continue
             values = np.asarray(shown, dtype=np.float64)
             ax.plot(update, values, color=colour)
             if self.std_error is not None:
@@ -117,7 +125,7 @@ class LearningCurveDisplay(Display):
             _told(ax, name, (update[-1], values[-1]), rise, side, colour)
         if self.baseline is not None:
             ax.axhline(self.baseline, color="C2", linewidth=1, linestyle="--")
-            _told(ax, "independent units", (update[-1], self.baseline), 3, "bottom", "C2")
+            _told(ax, self.baseline_name, (update[-1], self.baseline), 3, "bottom", "C2")
         ax.margins(y=0.12)
         ax.set(xlabel="updates", ylabel="log-likelihood (nats a row)")
         return self._drawn_in(ax)

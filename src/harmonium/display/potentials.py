@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from harmonium.contract.checks import check_choice
 from harmonium.display.base import Display, new_axes
 
 __all__ = ["PotentialsDisplay"]
@@ -43,13 +44,15 @@ class PotentialsDisplay(Display):
     across: str = "response of the clique's filter"
 
     @classmethod
-    def from_estimator(cls, model: Any, *, ax: Any = None) -> Self:
+    def from_estimator(cls, model: Any, *, of: str = "cliques", ax: Any = None) -> Self:
         """The learned potentials of a grid.
 
         Parameters
         ----------
         model : fitted GridMRF
             With cliques, of whatever form.
+        of : {"cliques", "levels"}
+            Of neighbours, or of single pixels.
         ax : matplotlib Axes, optional
             Where to draw; None makes a figure.
 
@@ -62,6 +65,11 @@ class PotentialsDisplay(Display):
         if not hasattr(model, "knots_") and not hasattr(model, "n_levels"):
             raise TypeError(f"model must be a GridMRF, got {type(model).__name__}")
         check_is_fitted(model)
+        if check_choice("of", of, ("cliques", "levels")) == "levels":
+            curve = np.asarray(model.level_, dtype=np.float64)
+            at = np.arange(len(curve), dtype=np.float64)
+            single = {"responses": [at], "log_factors": [curve - curve.max()], "names": ["levels"]}
+            return cls(**single, across="a pixel").plot(ax)
         cliques = Cliques(model.filters_, len(model.level_))
         responses, factors, start = [], [], 0
         for index, size in enumerate(cliques.n_knots):

@@ -6,28 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from harmonium.compute.random import random_generator
-from harmonium.contract.checks import check_choice
 from harmonium.data.columns import Column
 from harmonium.data.columns.binned import Binned
-from harmonium.data.columns.categorical import Categorical
-from harmonium.models.codec import Codec, ValueCodec
-from harmonium.models.energy_model import EnergyModel
-from harmonium.models.frames import FrameCodec
-from harmonium.models.marginals import posterior_marginals
-from harmonium.models.question import Question, blanks, with_weights
-from harmonium.models.sequences import SequenceCodec
 
-__all__ = ["CellMarginal", "CellQuestions"]
+__all__ = ["CellMarginal"]
 
 Array = NDArray[np.float64]
-
-#: Rows asked about at once; bounds memory.
-_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -154,78 +140,3 @@ def _share_below(column: Binned, shares: Array, x: Array) -> Array:
     whole = column.marginal.mass(low, high)
     found: Array = (shares * np.clip(part / whole, 0.0, 1.0)).sum(1)
     return found
-
-
-class CellQuestions(EnergyModel):
-    """Questions about single cells, of models whose rows are tables."""
-
-    def cell_marginals(
-        self, X: Any, *, of: str = "missing", random_state: Any = 0
-    ) -> list[CellMarginal]:
-        """P(cell = state) given what is known of the rest of its row, a column at a time.
-
-        Parameters
-        ----------
-        X : rows as for :meth:`score_samples`, with holes.
-        of : ``"missing"``: of the missing cells; ``"known"``: of the known ones, each given all
-            the others.
-        random_state : for rows of which too much is open for exact sums.
-
-        Returns a :class:`~harmonium.models.cells.CellMarginal` for each modelled column, in
-        the order of the columns. Exact where what is open of a row, the cell itself counted,
-        has at most 1,024 joint states, as with no or one hole; else means over Gibbs chains.
-        Costs ``"known"`` a weight a state of each column a row.
-        """
-        check_is_fitted(self)
-        check_choice("of", of, ("missing", "known"))
-        codec, generator = self._codec(X), random_generator(random_state)
-        table = codec.read(X, blanks=of == "missing" or not isinstance(codec, FrameCodec))
-        states = np.array(table, dtype=np.float64)
-        energy = self.build_energy(torch.float64)
-
-        def answered(question: Question) -> Array:
-            parts = torch.split(torch.arange(len(states)), _ROWS_AT_ONCE)
-            found = [
-                posterior_marginals(question.select(part), energy, generator) for part in parts
-            ]
-            return np.concatenate(found)
-
-        never = codec.state_weights("mean") if isinstance(codec, ValueCodec) else {}
-        shares: list[Array] = []
-        if of == "missing":
-            every = answered(with_weights(blanks(states, codec, "mean"), never, codec))
-            asked = np.isnan(states)
-            shares = [np.where(asked[:, j, None], every[:, j], np.nan) for j in range(codec.n_own)]
-        else:
-            for j in range(codec.n_own):
-                left = states.copy()
-                left[:, j] = np.nan
-                own = {j: never[j]} if j in never else {}
-                every = answered(with_weights(blanks(left, codec, "mean"), own, codec))
-                known = states[:, j] < codec.sizes[j] - (j in never)
-                shares.append(np.where(known[:, None], every[:, j], np.nan))
-        return _by_column(codec, states, shares)
-
-
-def _by_column(codec: Codec, states: Array, shares: list[Array]) -> list[CellMarginal]:
-    """In the order of the columns, with what their cells hold."""
-    if isinstance(codec, FrameCodec):
-        values = codec.layout.schema.read_values(codec.like)
-        found = [
-            CellMarginal(column, values[column.name], share[:, : column.n_states])
-            for column, share in zip(codec.layout.columns, shares, strict=True)
-        ]
-        return [found[codec.layout.order.index(j)] for j in range(len(found))]
-    if isinstance(codec, SequenceCodec):
-        letters = list(codec.family.alphabet.letters)
-        columns = [Categorical(str(j), letters) for j in range(codec.n_own)]
-        return [
-            CellMarginal(column, column.values(own), share[:, : len(letters)])
-            for column, own, share in zip(columns, states.T, shares, strict=True)
-        ]
-    return [
-        CellMarginal(
-            Categorical(str(j), list(map(float, range(size)))), states[:, j], share[:, :size]
-        )
-        for j, (size, share) in enumerate(zip(codec.sizes, shares, strict=True))
-    ]

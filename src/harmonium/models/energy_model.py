@@ -9,34 +9,34 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer
-from harmonium.contract.energy import Energy
 from harmonium.contract.estimates import LogZ
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.stopping import StopReason
 from harmonium.contract.warning import warn_caller
-from harmonium.data.tables import dense_rows
-from harmonium.learning.record import FitResult
-from harmonium.learning.watch import Confirmation
-from harmonium.models.answers import Answerer, answer, named
-from harmonium.models.codec import Codec, ValueCodec
+from harmonium.contract.words import HOW, How
+from harmonium.models.codec import Codec
 from harmonium.models.facts import digest, learning_facts
-from harmonium.models.marginals import posterior_marginals
 from harmonium.models.out_of_core import by_blocks
-from harmonium.models.partition import annealed, annealed_back, annealed_from_bases
-from harmonium.models.question import HOW, How, Question, blanks, readings, weighed
 from harmonium.models.restricted import restricted
-from harmonium.models.scoring import log_weights_of
-from harmonium.sampling.paths import Bases
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from harmonium.contract.energy import Energy
+    from harmonium.learning.record import FitResult
+    from harmonium.learning.watch import Confirmation
+    from harmonium.models.answers import Answerer
+    from harmonium.models.question import Question
+    from harmonium.sampling.paths import Bases
 
 __all__ = ["EnergyModel"]
 
@@ -152,30 +152,30 @@ class EnergyModel(JointDistribution):
             return self._anneal(n_chains, (n_temperatures,), seed)
         if (bases := self._bases()) is None:
             return self._anneal(n_chains, self._annealing_steps, seed)
+        from harmonium.models.partition import annealed_from_bases
+
         generator, verbose = random_generator(seed), getattr(self, "verbose", 0)
         return annealed_from_bases(bases, n_chains, generator, verbose)
 
     def _anneal(self, n_chains: int, steps: tuple[int, ...], seed: Any) -> LogZ:
+        import torch
+
+        from harmonium.models.partition import annealed
+
         energy, verbose = self.build_energy(torch.float32), getattr(self, "verbose", 0)
         again = partial(random_generator, seed)
         return annealed(energy, n_chains, steps, again, verbose, self._bases())
 
     def _reverse(self, X: Any, n_chains: int, n_temperatures: int, random_state: Any) -> LogZ:
+        import torch
+
+        from harmonium.models.partition import annealed_back, begun
+
         energy, generator = self.build_energy(torch.float32), random_generator(random_state)
         codec = self._codec()
         if not energy.reversible:
             raise ValueError("method='raise': this model's sweeps are not reversible; use 'ais'")
-        if X is None:
-            question = blanks(np.full((1, codec.n_own), np.nan), codec, "sample", n_chains)
-            # Annealed chains even where draws could be exact: of one path, out and back.
-            chains = [one for one in self._answerers(codec) if one.name == "gibbs"]
-            rows = answer(question, chains, generator)
-        else:
-            rows = dense_rows(codec.read(X), slice(None)).astype(np.float64)
-            if rows.shape[1] != len(energy.sizes):
-                raise ValueError(
-                    "X: method='raise' cannot start at rows without their attributes; leave X out"
-                )
+        rows = begun(energy, codec, self._answerers(codec), X, n_chains, generator)
         return annealed_back(energy, rows, n_temperatures, generator, getattr(self, "verbose", 0))
 
     @property
@@ -195,6 +195,10 @@ class EnergyModel(JointDistribution):
         log Z is :meth:`log_partition`; where it is an estimate, all rows share its error, and
         a ``RuntimeWarning`` says so when it is not to be trusted.
         """
+        import torch
+
+        from harmonium.models.scoring import log_weights_of
+
         check_is_fitted(self)
         parts = (partial(self.build_energy, torch.float64), self._log_weights)
         source = random_generator(random_state)
@@ -278,11 +282,12 @@ class EnergyModel(JointDistribution):
 
         Raises ``ValueError`` where exact sums show that what is known of a row cannot be.
         """
+        from harmonium.models.filling import blanks_of
+
         check_is_fitted(self)
         check_choice("how", how, HOW)
         codec = self._codec(X)
-        values = np.array(codec.read(X, blanks=True), dtype=np.float64)
-        question = weighed(blanks(values, codec, how), codec, how)
+        question = blanks_of(codec, X, how)
         return self._filled(question, codec, _method(method, search), random_state)
 
     @by_blocks()
@@ -310,29 +315,21 @@ class EnergyModel(JointDistribution):
         Raises ``ValueError`` where the readings cannot be, as far as exact sums show it. What
         the channel says for certain (``p=0``) is never overruled.
         """
+        from harmonium.models.filling import readings_of
+
         check_is_fitted(self)
         check_choice("how", how, HOW)
         codec = self._codec(X)
-        values, channel = codec.read_noisy(X, noise)
-        likelihood = channel.likelihood(values, codec.sizes)
-        question = readings(values, likelihood, codec, how)
-        if how == "mode":
-            question = weighed(question, codec, how, read=True)
+        question = readings_of(codec, X, noise, how)
         return self._filled(question, codec, _method(method, search), random_state)
 
     def _filled(
         self, question: Question, codec: Codec, method: str, random_state: Any
     ) -> NDArray[Any]:
-        generator = random_generator(random_state)
-        chosen = named(self._answerers(codec, method), method)
-        if question.how == "mean" and isinstance(codec, ValueCodec):
-            energy = self.build_energy(torch.float32)
-            shares = posterior_marginals(question, energy, generator, method=method)
-            return codec.write_marginals(shares)
-        found = answer(question, chosen, generator)
-        if question.how == "sample" and isinstance(codec, ValueCodec):
-            codec = codec.drawing(generator)
-        return codec.write(found, mean=question.how == "mean")
+        from harmonium.models.filling import filled
+
+        generator, answerers = random_generator(random_state), self._answerers(codec, method)
+        return filled(question, codec, answerers, self.build_energy, method, generator)
 
     def facts(self) -> dict[str, Any]:
         """What was learned, for people; log Z where it has been worked out."""

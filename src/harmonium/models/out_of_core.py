@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from inspect import signature
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from harmonium.compute.random import random_generator
 from harmonium.data.shards import Shards, is_shards
 from harmonium.data.states import States
 from harmonium.data.tables import check_values
-from harmonium.models.frames import Layout
+
+if TYPE_CHECKING:
+    from harmonium.models.frames import Layout
 
 __all__ = ["by_blocks", "opened", "states_of"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +15,10 @@ from harmonium.compute.random import generator_for
 from harmonium.compute.threads import threads_for
 from harmonium.contract.energy import Energy, Generator
 from harmonium.contract.estimates import LogZ, Status
+from harmonium.data.tables import dense_rows
+from harmonium.models.answers import Answerer, answer
+from harmonium.models.codec import Codec
+from harmonium.models.question import blanks
 from harmonium.sampling.annealing import (
     annealed_importance_sampling,
     reverse_annealing,
@@ -31,7 +35,7 @@ from harmonium.sampling.paths import (
     raised,
 )
 
-__all__ = ["annealed", "annealed_back", "annealed_from_bases"]
+__all__ = ["annealed", "annealed_back", "annealed_from_bases", "begun"]
 
 #: Chains led along a path over these inverse temperatures.
 Lead: TypeAlias = Callable[[Path, NDArray[np.float64]], Annealing]
@@ -133,6 +137,27 @@ def annealed_from_bases(
             if good and n_steps in _COUNTING:
                 break
     return raised(agreed(estimate, check), bases.near)
+
+
+def begun(
+    energy: Energy,
+    codec: Codec,
+    answerers: Sequence[Answerer],
+    X: Any,
+    n_chains: int,
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Where annealing back begins, ``(n, n_variables)``: at the rows of `X`, or where annealed
+    chains end, also where draws could be exact: of one path, out and back."""
+    if X is None:
+        question = blanks(np.full((1, codec.n_own), np.nan), codec, "sample", n_chains)
+        return answer(question, [one for one in answerers if one.name == "gibbs"], generator)
+    rows = dense_rows(codec.read(X), slice(None)).astype(np.float64)
+    if rows.shape[1] != len(energy.sizes):
+        raise ValueError(
+            "X: method='raise' cannot start at rows without their attributes; leave X out"
+        )
+    return rows
 
 
 def annealed_back(

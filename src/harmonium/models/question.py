@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import get_args
 
 import numpy as np
 import torch
@@ -14,14 +13,11 @@ from torch import Tensor
 from harmonium.contract.energy import Energy, Evidence, Generator
 from harmonium.contract.evidence import TableReadings
 from harmonium.contract.noise import Likelihood
-from harmonium.contract.words import How
 from harmonium.models.codec import Codec, ValueCodec
 
-__all__ = ["HOW", "How", "Question", "blanks", "readings", "weighed", "with_weights"]
+__all__ = ["Question", "blanks", "readings", "weighed", "with_weights"]
 
 Array = NDArray[np.float64]
-
-HOW = get_args(How)
 
 
 @dataclass(frozen=True)

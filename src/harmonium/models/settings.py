@@ -17,7 +17,9 @@ __all__ = ["LEARNING_RANGES", "check_missing", "check_visible", "positive", "sha
 
 
 def _device(name: str, value: Any) -> Any:
-    return device_for(value)
+    # Torch is loaded only where there is something for it to say.
+    known = isinstance(value, str) and value in ("auto", "cpu")
+    return value if known else device_for(value)
 
 
 def _random_state(name: str, value: Any) -> Any:

@@ -17,7 +17,8 @@ Table = Annotated[str | None, typer.Option("-o", "--out", help="a .csv (printed 
 def marginal(
     model: options.Fitted,
     variables: Annotated[
-        list[str] | None, typer.Argument(help="their joint marginal; none: each variable's own")
+        list[str] | None,
+        typer.Argument(metavar="VARIABLE", help="their joint marginal; none: each one's own"),
     ] = None,
     evidence: options.Evidence = None,
     method: Annotated[

@@ -53,11 +53,12 @@ __all__ = [
 Data = Annotated[
     str,
     typer.Argument(
+        metavar="DATA",
         help="rows: .npy, .npz, .csv, .tsv, .parquet; tables with names: .csv, .tsv, .parquet; "
         "out of core: 'rows/*.parquet', also .arrow and .npy, or a folder of them; "
         "texts: .txt, .txt.gz; - is standard input, a table as text or a text a line; "
         "sequences: .fasta, .a2m, .a3m, .sto, also .gz; "
-        "images: a folder, a picture, .npy or .npz; a network's: .evid too"
+        "images: a folder, a picture, .npy or .npz; a network's: .evid too",
     ),
 ]
 Fitted = Annotated[

@@ -21,7 +21,9 @@ def contacts(
     model: options.Fitted,
     data: Annotated[
         str | None,
-        typer.Argument(help="rbm: sequences to average over; without, draws from the model"),
+        typer.Argument(
+            metavar="DATA", help="rbm: sequences to average over; without, draws from the model"
+        ),
     ] = None,
     out: Place = None,
     n: Annotated[
@@ -59,7 +61,10 @@ def contacts(
 def mutations(
     model: options.Fitted,
     sequence: Annotated[
-        str, typer.Argument(help="a sequence in the model's columns, or a FASTA file of one")
+        str,
+        typer.Argument(
+            metavar="SEQUENCE", help="a sequence in the model's columns, or a FASTA file of one"
+        ),
     ],
     out: Place = None,
     gaps: Annotated[bool, typer.Option(help="whether gaps count as letters")] = True,

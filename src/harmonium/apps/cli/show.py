@@ -76,7 +76,9 @@ def _show(fitted: Any, as_json: bool) -> None:
 
 def report(
     model: options.Fitted,
-    data: Annotated[str | None, typer.Argument(help="data that the model has not seen")] = None,
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="data that the model has not seen")
+    ] = None,
     out: Annotated[str, typer.Option("-o", "--out", help="the .html file")] = "report.html",
     key: options.Key = None,
     shape: options.Shape = None,

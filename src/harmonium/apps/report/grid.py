@@ -73,9 +73,7 @@ def _potentials(model: GridMRF) -> list[Block]:
             )
         )
     with drawing(2.1) as figure:
-        axes = figure.subplots()
-        axes.plot(np.arange(len(model.level_)), model.level_ - model.level_.max())
-        axes.set(xlabel="level", ylabel="log factor of a level")
+        PotentialsDisplay.from_estimator(model, of="levels", ax=figure.subplots())
         blocks.append(
             svg_picture(figure, "Learned potential of each level", "Potential of levels.")
         )

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Block, Caution, Picture, Table
-from harmonium.apps.pages.figures import COLOURS, drawing, png_picture, svg_picture
+from harmonium.apps.pages.figures import drawing, png_picture, svg_picture
 from harmonium.display.samples import SamplesDisplay
+from harmonium.display.units import UnitsDisplay
 from harmonium.display.weights import WeightsDisplay, strongest
 from harmonium.questions.latents import UnitSummary, neighbour_table, unit_summary
 
@@ -55,10 +56,7 @@ def hidden_units(
         return blocks, []
     summary = unit_summary(model, rows, n_rows=_N_EXCITING)
     with drawing(2.1) as figure:
-        axes = figure.subplots()
-        axes.hist(summary.on, bins=40, range=(0, 1), color=COLOURS[0])
-        axes.grid(axis="x", visible=False)
-        axes.set(xlabel="share of rows for which a unit is on", ylabel="hidden units")
+        UnitsDisplay(values=summary.on).plot(figure.subplots())
         blocks.append(
             svg_picture(
                 figure,

@@ -16,7 +16,7 @@ __all__ = ["Persistent"]
 
 @dataclass
 class Persistent(ChainLearner):
-    """Chains that are never restarted (Younes 1989; Tieleman 2008)."""
+    """Chains that are never restarted (Younes 1999; Tieleman 2008)."""
 
     chains: Chains
     n_gibbs: int = 1

@@ -23,7 +23,7 @@ from harmonium.models.boltzmann.graph import every_pair
 from harmonium.models.boltzmann.hidden import summing
 from harmonium.models.boltzmann.rows import Visible, checked_hidden
 from harmonium.models.boltzmann.tables import Tables, slices, to_statistics, zero_sum
-from harmonium.models.cells import CellQuestions
+from harmonium.models.cell_questions import CellQuestions
 from harmonium.models.codec import Codec
 from harmonium.models.drawing import drawn
 from harmonium.sampling.gibbs import Schedule

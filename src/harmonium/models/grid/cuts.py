@@ -2,8 +2,8 @@
 
 An expansion move asks of every pixel at once whether it should change to level alpha (Boykov,
 Veksler, Zabih 2001); the best answer is a minimum cut where pair terms are submodular, and
-terms that are not are truncated to the nearest that are (Rother et al. 2005), a move then being
-kept only if it helps. Of two levels, one cut from level 0 to 1 is the whole answer.
+terms that are not are truncated to the nearest that are, a move then being kept only if it
+helps. Of two levels, one cut from level 0 to 1 is the whole answer.
 """
 
 from __future__ import annotations

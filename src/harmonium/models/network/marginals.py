@@ -1,44 +1,19 @@
-"""What chains say of a network: marginals with their errors, how far to trust them, and modes."""
+"""P(state) of variables of a network, with what is known of how they were found."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from harmonium.contract.energy import Chains, Evidence, Generator
 from harmonium.contract.estimates import Status
 from harmonium.contract.warning import warn_caller
-from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.names import Name
-from harmonium.sampling.gibbs import Schedule, equilibrate
-from harmonium.sampling.modes import climb, seek_mode
-from harmonium.units.space import uniform_states
 
-__all__ = [
-    "ChainMarginals",
-    "Marginals",
-    "against_chains",
-    "chain_marginals",
-    "likeliest_of_chains",
-]
-
-#: Chains behind an estimate; half of them begin at the base, half at uniform states.
-N_CHAINS = 64
-#: R-hat beyond which chains have not come to the same answer.
-_MAX_R_HAT = 1.1
-#: Chains whose means lie within this of each other agree, whatever their own spread.
-_SAME = 1e-4
-#: Messages and chains differ by more standard errors than this, and by more than a hundredth:
-#: the loops matter.
-_MAX_APART, _MATTERS = 5.0, 0.01
+__all__ = ["Marginals"]
 
 
 class Marginals(dict[Name, Array]):
@@ -82,89 +57,3 @@ class Marginals(dict[Name, Array]):
                 f"{self.status.sentence}",
                 RuntimeWarning,
             )
-
-
-@dataclass(frozen=True)
-class ChainMarginals:
-    """P(state) of each variable and its standard error, ``(n_variables, n_states)`` each; and
-    whether the chains agree."""
-
-    value: Array
-    error: Array
-    agree: bool
-
-
-def chain_marginals(
-    energy: FactorEnergy,
-    row: Tensor,
-    free: Tensor,
-    n_sweeps: tuple[int, int],
-    generator: Generator,
-    log_weight: Callable[[NDArray[np.intp]], Array],
-) -> ChainMarginals:
-    """Means of P(state given the rest) along 64 chains, `free` ``(n_variables,)`` variables
-    moving, the others as in `row`.
-
-    Half of the chains are led in from the base at rising beta, half begin at uniform states:
-    if all of them answer alike, no start has decided the answer. `n_sweeps` are those that come
-    before, and those that are averaged. The standard error is that of the chains' own means;
-    agreement is split R-hat of every entry (Gelman and others 2013, section 11.4). Chains that
-    end in a state of no weight, by `log_weight`, do not agree with the model.
-    """
-    n_lead_in, n_averaged = n_sweeps
-    evidence = Evidence(free.expand(N_CHAINS // 2, -1))
-    x = torch.where(free, energy.base_sample(N_CHAINS // 2, generator), row)
-    led = equilibrate(energy, Chains(x), n_lead_in, 0, generator, evidence=evidence)
-    x = torch.where(free, uniform_states(energy, N_CHAINS // 2, generator), row)
-    apart = equilibrate(energy, Chains(x), 0, n_lead_in, generator, evidence=evidence)
-    chains = Chains(torch.cat([led.x, apart.x]))
-    evidence = Evidence(free.expand(N_CHAINS, -1))
-    means, within = [], []
-    for _ in range(2):
-        total, squares, n = torch.zeros(()), torch.zeros(()), max(n_averaged // 2, 2)
-        for _ in range(n):
-            chains = energy.sweep(chains, generator, evidence=evidence)
-            now = energy.marginals(chains, generator, evidence).double()
-            total, squares = total + now, squares + now**2
-        means.append(total / n)
-        within.append((squares / n - (total / n) ** 2).clamp_min(0.0) * (n / (n - 1)))
-    halves = torch.cat(means).cpu().numpy()
-    spread = halves.var(axis=0, ddof=1)
-    inside = torch.cat(within).mean(0).cpu().numpy()
-    # Split R-hat above its limit, multiplied out: no division where chains stand still.
-    apart_by_more = spread > (_MAX_R_HAT**2 - 1.0) * inside + _SAME**2
-    each = (means[0] + means[1]).cpu().numpy() / 2.0
-    value, error = each.mean(axis=0), each.std(axis=0, ddof=1) / math.sqrt(N_CHAINS)
-    if value.ndim == 1:
-        value, error = np.stack([1.0 - value, value], 1), np.stack([error, error], 1)
-    possible = not np.isneginf(log_weight(chains.x.cpu().numpy().astype(np.intp))).any()
-    return ChainMarginals(value, error, possible and not apart_by_more.any())
-
-
-def against_chains(
-    tables: Mapping[int, Array], check: ChainMarginals
-) -> tuple[dict[int, Array], Status]:
-    """Errors of settled messages' `tables`, and whether chains confirm them.
-
-    The error is the distance from the chains' means, at least the error of those.
-    """
-    errors = {}
-    status = Status.OK if check.agree else Status.STRONG_LOOPS
-    for v, table in tables.items():
-        error = check.error[v, : len(table)]
-        apart = np.abs(table - check.value[v, : len(table)])
-        errors[v] = np.maximum(apart, error)
-        if (apart > np.maximum(_MAX_APART * error, _MATTERS)).any():
-            status = Status.STRONG_LOOPS
-    return errors, status
-
-
-def likeliest_of_chains(
-    energy: FactorEnergy, row: Tensor, free: Tensor, schedule: Schedule, generator: Generator
-) -> NDArray[np.intp]:
-    """The best state that 64 annealed chains meet and climb to, with no promise; what is not
-    `free` as in `row`."""
-    x = torch.where(free, energy.base_sample(N_CHAINS, generator), row)
-    evidence = Evidence(free.expand(N_CHAINS, -1))
-    x = climb(energy, seek_mode(energy, Chains(x), schedule, generator, evidence), evidence)
-    return x[energy.log_weight(x).argmax()].cpu().numpy().astype(np.intp)

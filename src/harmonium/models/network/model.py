@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ from harmonium.contract.checks import (
 )
 from harmonium.contract.estimates import LogZ
 from harmonium.data.tables import check_sample_weight
-from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.models.network.exact.engine import States
 from harmonium.models.network.factor import Factor
@@ -31,9 +30,11 @@ from harmonium.models.network.forms.methods import Forms
 from harmonium.models.network.names import Name
 from harmonium.models.network.pairs.learn import named_columns
 from harmonium.models.network.rows import codec_of, read_columns
-from harmonium.models.network.start import TableParameters, fit_pairs, fit_tables, go_on
 from harmonium.models.network.structure import Structure
 from harmonium.models.settings import LEARNING_RANGES, positive
+
+if TYPE_CHECKING:
+    from harmonium.learning.fit import RunningFit
 
 __all__ = ["Factor", "MarkovNetwork"]
 
@@ -191,6 +192,8 @@ class MarkovNetwork(Forms):
         Cost: an up and down pass an iteration with ``"exact"``; ``"tree"`` the square of all
         variables' states for each row; ``"sparse"`` some thousand times that.
         """
+        from harmonium.models.network.start import TableParameters, fit_pairs, fit_tables
+
         self.check_parameters()
         check_choice("structure", structure, ("given", "tree", "sparse"))
         network, states, weights = self._started(X, sample_weight, structure)
@@ -215,6 +218,8 @@ class MarkovNetwork(Forms):
         """One pass over these rows at a constant rate, from the tables in force: those given, or
         learned so far. Chains persist between calls; nothing is held out and nothing averaged.
         """
+        from harmonium.models.network.start import TableParameters, go_on
+
         self.check_parameters()
         states, weights = self._rows(X, sample_weight, self._network)
         wanted = asked(TableParameters, vars(self))

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from harmonium.compute.random import generator_for, random_generator
-from harmonium.contract.energy import Generator
 from harmonium.contract.estimates import Status
 from harmonium.contract.warning import warn_caller
-from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.beliefs import LoopyBeliefs, loopy_beliefs
 from harmonium.models.network.exact.domains import Array
-from harmonium.models.network.marginals import (
-    ChainMarginals,
-    Marginals,
-    against_chains,
-    chain_marginals,
-    likeliest_of_chains,
-)
+from harmonium.models.network.marginals import Marginals
 from harmonium.models.network.names import Name
 from harmonium.models.network.structure import Structure
-from harmonium.sampling.gibbs import Schedule
 
-__all__ = ["SCHEDULE", "MostLikely", "Posterior"]
+if TYPE_CHECKING:
+    from harmonium.models.network.chains import ChainMarginals, Start
+    from harmonium.models.network.energy import FactorEnergy
 
-#: Annealed sweeps that lead chains in, then sweeps that answers are made of.
-SCHEDULE = Schedule(n_lead_in=300, n_sweeps=200)
+__all__ = ["MostLikely", "Posterior"]
 
 #: A table by column, its errors, how it was found, and whether it may be believed.
 _Found = tuple[Mapping[int, Array], Mapping[int, Array], str, Status]
@@ -108,9 +97,9 @@ class Posterior:
 
     @cached_property
     def _chains(self) -> ChainMarginals:
-        energy, row, free, source = self._started()
-        sweeps = (SCHEDULE.n_lead_in, SCHEDULE.n_sweeps)
-        return chain_marginals(energy, row, free, sweeps, source, self.network.log_weight)
+        from harmonium.models.network.chains import chain_marginals
+
+        return chain_marginals(self._started(), self.network.log_weight)
 
     def _by_chains(self) -> _Found:
         chains, sizes = self._chains, self.network.exact.sizes
@@ -129,6 +118,8 @@ class Posterior:
         if beliefs.status is not Status.UNPROVEN:
             errors = {v: np.zeros_like(p) for v, p in tables.items()}
             return tables, errors, "loopy", beliefs.status
+        from harmonium.models.network.chains import against_chains
+
         errors, status = against_chains(tables, self._chains)
         return tables, errors, "loopy", status
 
@@ -154,8 +145,9 @@ class Posterior:
             method = "exact" if self.given.fits() else "gibbs"
         if method == "exact":
             return *self.given.mode(), method
-        energy, row, free, source = self._started()
-        best = likeliest_of_chains(energy, row, free, SCHEDULE, source)
+        from harmonium.models.network.chains import likeliest_of_chains
+
+        best = likeliest_of_chains(self._started())
         height = float(self.network.log_weight(best[None])[0])
         if method == "gibbs" and height == -np.inf:
             warn_caller(
@@ -165,10 +157,7 @@ class Posterior:
             )
         return best, height, method
 
-    def _started(self) -> tuple[FactorEnergy, Tensor, Tensor, Generator]:
-        """The energy, a row of states and which of its variables are free, as chains take them."""
-        energy = self._build()
-        free = [v not in self.known for v in range(energy.n_variables)]
-        row = torch.from_numpy(self.row).to(energy.device, energy.dtype)
-        source = generator_for(energy.device, random_generator(self._random_state))
-        return energy, row, torch.tensor(free, device=energy.device), source
+    def _started(self) -> Start:
+        from harmonium.models.network.chains import Start
+
+        return Start.of(self._build(), self.row, self.known, self._random_state)

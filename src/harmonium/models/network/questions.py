@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from harmonium.compute.device import device_for
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.estimates import Bound, LogZ, Status
-from harmonium.models.answers import Answerer, Enumeration, GibbsChains, answer, named
-from harmonium.models.cells import CellQuestions
+from harmonium.models.cell_questions import CellQuestions
 from harmonium.models.codec import Codec
-from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.beliefs import LoopyBeliefs
 from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.marginals import Marginals
 from harmonium.models.network.names import Name
-from harmonium.models.network.posterior import SCHEDULE, MostLikely, Posterior
-from harmonium.models.network.rows import Elimination, codec_of, patterns
+from harmonium.models.network.posterior import MostLikely, Posterior
+from harmonium.models.network.rows import codec_of, patterns
 from harmonium.models.network.structure import Structure
-from harmonium.models.question import blanks
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from harmonium.models.answers import Answerer
+    from harmonium.models.network.energy import FactorEnergy
 
 __all__ = ["Questions"]
 
@@ -81,6 +83,8 @@ class Questions(CellQuestions):
         return given.log_sum() if required or given.fits("sum") else None
 
     def _log_weights(self, own: bool) -> Callable[[Tensor], Tensor]:
+        import torch
+
         network = self._network
         return lambda x: torch.from_numpy(network.log_weight(x.cpu().numpy().astype(np.intp)))
 
@@ -90,9 +94,15 @@ class Questions(CellQuestions):
         return codec_of(self, self._network)
 
     def _answerers(self, codec: Codec, method: str = "auto") -> Sequence[Answerer]:
+        import torch
+
+        from harmonium.models.answers import Enumeration, GibbsChains
+        from harmonium.models.network.chains import SCHEDULE
+        from harmonium.models.network.elimination import Elimination
+
         weigh = self._log_weights(False)
         chains = GibbsChains(
-            lambda: self.build_energy(torch.float32),
+            self._energy_of_chains,
             SCHEDULE,
             possible=lambda x: ~torch.isneginf(weigh(x)),
             verbose=getattr(self, "verbose", 0),
@@ -222,7 +232,12 @@ class Questions(CellQuestions):
         given = network.given(known)
         if given.has_zeros and given.fits("sum"):
             self._check_possible(given.log_sum(), evidence)
-        return Posterior(network, known, lambda: self.build_energy(torch.float32), random_state)
+        return Posterior(network, known, self._energy_of_chains, random_state)
+
+    def _energy_of_chains(self) -> FactorEnergy:
+        import torch
+
+        return self.build_energy(torch.float32)
 
     def loopy_marginals(
         self,
@@ -306,6 +321,9 @@ class Questions(CellQuestions):
             self._check_possible(given.log_sum(), named_states)
             draws = given.draws(n_samples, random_generator(random_state))
             return _whole(codec.write(draws.astype(np.float64)))
+        from harmonium.models.answers import answer, named
+        from harmonium.models.question import blanks
+
         question = blanks(row[None, :], codec, "sample", n_samples)
         chosen = named(self._answerers(codec), method)
         found = answer(question, chosen, random_generator(random_state))

@@ -213,7 +213,7 @@ def _sampled(
     streams: Streams,
     checkpoint: Checkpoint | None,
 ) -> FittedTables:
-    """Stochastic gradient ascent with persistent chains (Younes 1989)."""
+    """Stochastic gradient ascent with persistent chains (Younes 1999)."""
     energy = FactorEnergy(network.exact, torch.float32, rows.device)
     generator = generator_for(energy.device, streams.noise)
     result = fit(

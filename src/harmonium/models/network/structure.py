@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from harmonium.data.tables import as_array
-from harmonium.models.network.energy import FactorEnergy
 from harmonium.models.network.exact.domains import Array
 from harmonium.models.network.exact.engine import Engine, States
 from harmonium.models.network.exact.given import Given
 from harmonium.models.network.exact.plan import TooWideError
 from harmonium.models.network.factor import Factor
 from harmonium.models.network.names import Name, StateNames
+
+if TYPE_CHECKING:
+    import torch
+
+    from harmonium.models.network.energy import FactorEnergy
 
 __all__ = ["Structure"]
 
@@ -79,6 +82,8 @@ class Structure:
 
     def energy(self, dtype: torch.dtype, device: torch.device) -> FactorEnergy:
         """The factors as an energy for chains."""
+        from harmonium.models.network.energy import FactorEnergy
+
         key = (dtype, device)
         if key not in self._energies:
             self._energies[key] = FactorEnergy(self.exact, dtype, device)

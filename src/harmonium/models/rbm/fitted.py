@@ -17,7 +17,7 @@ from harmonium.contract.estimates import LogZ, check_history
 from harmonium.data.schema import Schema
 from harmonium.data.tables import Table, check_states, one_row
 from harmonium.models.answers import Answerer, Enumeration, GibbsChains
-from harmonium.models.cells import CellQuestions
+from harmonium.models.cell_questions import CellQuestions
 from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.frames import Layout
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units

@@ -2,8 +2,8 @@
 
 Chains that start at base rates find one mode of a table with several far apart, and never the
 others. With q hidden units all 2^q states of them can be visited, so gradient, likelihood and
-draws are exact, and no mode is missed (in the spirit of the low-rank start of Bereux, Decelle,
-Furtlehner, Rosset, Seoane 2024). Units come one at a time, each along the direction in which
+draws are exact, and no mode is missed (in the spirit of the low-rank start of Béreux, Decelle,
+Furtlehner, Rosset, Seoane 2025). Units come one at a time, each along the direction in which
 the rows still differ most from what the others say, as long as rows kept apart gain by it.
 """
 

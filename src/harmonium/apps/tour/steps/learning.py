@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numpy.typing import NDArray
+from sklearn.metrics import PredictionErrorDisplay
 
 from harmonium.apps.pages.blocks import Block, Caution, Formula, Picture, Table, Text
 from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
@@ -126,10 +127,11 @@ def _told(made: dict[str, Any]) -> list[Block]:
 
 def _scatter(exact: NDArray[Any], sampled: NDArray[Any]) -> Picture:
     with drawing(2.9) as figure:
-        axes = figure.subplots()
-        ends = [float(min(exact.min(), sampled.min())), float(max(exact.max(), sampled.max()))]
-        axes.plot(ends, ends, color=COLOURS[1], linewidth=1)
-        axes.plot(exact.ravel(), sampled.ravel(), ".", color=COLOURS[0], markersize=5)
+        shown = PredictionErrorDisplay(y_true=exact.ravel(), y_pred=sampled.ravel())
+        points = {"color": COLOURS[0], "s": 8, "alpha": 1.0}
+        line = {"color": COLOURS[1], "alpha": 1.0, "linestyle": "-", "linewidth": 1}
+        asked = {"kind": "actual_vs_predicted", "scatter_kwargs": points, "line_kwargs": line}
+        axes = shown.plot(figure.subplots(), **asked).ax_
         axes.set(xlabel="exact slope of each weight", ylabel="the same by sampling")
         return svg_picture(
             figure,

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harmonium.apps.pages.blocks import Formula, Picture, Table, Text
-from harmonium.apps.pages.figures import COLOURS, drawing, png_picture, svg_picture
+from harmonium.apps.pages.figures import drawing, png_picture, svg_picture
 from harmonium.apps.report.grid import potential_picture
 from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.photographs import psnr
 from harmonium.apps.tour.step import Page, Snippet, Workshop
+from harmonium.display.correlations import CorrelationsDisplay
 
 __all__ = ["MEASURED", "SNIPPET", "page"]
 
@@ -196,9 +197,8 @@ def beside(*pictures: NDArray[Any]) -> Image.Image:
 def _agreement(apart: NDArray[np.int64], alike: NDArray[np.float64]) -> Picture:
     """How alike two pixels are, by their distance."""
     with drawing(2.3) as figure:
-        axes = figure.subplots()
-        axes.plot(apart, alike, "o-", color=COLOURS[0], markersize=3.5)
-        axes.set(xlabel="pixels apart", ylabel="correlation of grey levels", ylim=(0, 1.02))
+        shown = {"photographs": alike.tolist()}
+        CorrelationsDisplay(distances=apart.tolist(), correlations=shown).plot(figure.subplots())
         return svg_picture(
             figure,
             "Correlation of two pixels falling with their distance",

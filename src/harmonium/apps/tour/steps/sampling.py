@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonium.apps.pages.blocks import Formula, Picture, Table, Text
-from harmonium.apps.pages.figures import COLOURS, drawing, svg_picture
+from harmonium.apps.pages.figures import drawing, svg_picture
 from harmonium.apps.tour.mathml import display
 from harmonium.apps.tour.step import Page, Snippet, Workshop
 from harmonium.contract.estimates import Estimate
 from harmonium.display.chains import ChainsDisplay
+from harmonium.display.errors import ErrorsDisplay
 
 __all__ = ["MEASURED", "SNIPPET", "page"]
 
@@ -174,19 +175,7 @@ def _crossings(draws: NDArray[np.float64]) -> int:
 
 def _error_curves(sizes: tuple[int, ...], found: dict[str, list[float]], repeats: int) -> Picture:
     with drawing(2.6) as figure:
-        axes = figure.subplots()
-        for colour, (name, errors) in zip(COLOURS[1::-1], found.items(), strict=True):
-            axes.loglog(sizes, errors, "o-", color=colour, markersize=4)
-            axes.annotate(
-                name,
-                (sizes[-2], errors[-2]),
-                xytext=(4, 5),
-                textcoords="offset points",
-                color=colour,
-            )
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.minorticks_off()
-        axes.set(xlabel="samples", ylabel="error (pixels)")
+        ErrorsDisplay(sizes=sizes, errors=found, unit="pixels").plot(figure.subplots())
         return svg_picture(
             figure,
             "Error of uniform and of Gibbs samples against their number",

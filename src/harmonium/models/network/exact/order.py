@@ -116,7 +116,7 @@ def elimination_order(graph: Graph, sizes: Sequence[int]) -> list[int]:
     """An order that takes out all variables, at low cost.
 
     The best by the number of table entries of the given order, the smallest table next, the fewest
-    added edges next ("min-fill"; Kjaerulff 1990 compares them) and, where tables are large, of
+    added edges next ("min-fill"; Kjærulff 1990 compares them) and, where tables are large, of
     these two again and again with blurred scores (Gogate, Dechter 2004 on why many tries pay), for
     about as long as the tables would take to sum. Finding the best of all is NP-hard.
     """

@@ -26,7 +26,7 @@ __all__ = [
 #: What :func:`intern` stopped at.
 DONE, FULL, FORBIDDEN_BYTE, MARKER = range(4)
 
-# FNV-1a (Fowler, Noll, Vo 1991).
+# FNV-1a, of Fowler, Noll and Vo.
 _FNV_BASIS = np.uint64(14695981039346656037)
 _FNV_PRIME = np.uint64(1099511628211)
 
