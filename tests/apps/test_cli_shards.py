@@ -71,14 +71,36 @@ def test_columns_are_told_as_of_one_file(folder):
     assert hm.load(place / "told").schema_["pay"].kind == "quantile"
 
 
-@pytest.mark.parametrize("words", [["--labels", "labels.txt"], ["--model", "boltzmann"]])
-def test_what_is_not_learned_out_of_core_is_said(folder, words, monkeypatch):
+def test_what_is_not_learned_out_of_core_is_said(folder):
     place, _ = folder
-    monkeypatch.chdir(place)
-    (place / "labels.txt").write_text("a\n" * N)
+    (place / "net.uai").write_text("MARKOV\n2\n2 2\n1\n2 0 1\n4 1 1 1 1\n")
+    words = ["--model", "network", "--structure", place / "net.uai"]
     done = run("fit", place / "rows" / "*.parquet", "-o", place / "no", *words)
-    assert done.returncode != 0
-    assert "wants rows in memory" in done.stderr
+    assert done.returncode == 2
+    assert "--model network wants rows in memory" in done.stderr
+
+
+def test_classes_and_couplings_are_learned_out_of_core(folder):
+    """A model a class, of a column of labels that is told of, and tells, by its name."""
+    place, table = folder
+    words = ["--quiet", "--seed", 0, "--model", "boltzmann", "--unknown", "missing"]
+    words += ["--set", "n_updates=20", "--set", "weight_decay=0.01"]
+    done = run("fit", place / "rows", "-o", place / "classes", *words, "--labels", "job")
+    assert done.returncode == 0, done.stderr
+    assert "2 classes of 1200 rows" in done.stdout
+    done = run("classify", place / "classes", place / "rows", "--labels", "job", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["accuracy"] == {"value": 1.0, "std_error": 0.0, "rows": N}
+    done = run("fit", place / "rows", "-o", place / "pairs", *words)
+    assert done.returncode == 0, done.stderr
+    done = run("classify", place / "pairs", place / "rows", "--column", "job", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["accuracy"]["rows"] == N
+    done = run("odd", place / "pairs", place / "rows", "-n", 3, "-o", place / "odd.csv")
+    assert done.returncode == 0, done.stderr
+    scores = hm.load(place / "pairs").score_samples(table)
+    odd = np.genfromtxt(place / "odd.csv", delimiter=",", names=True)
+    np.testing.assert_allclose(odd["log_P"], np.sort(scores)[:3], atol=1e-5)
 
 
 def test_no_files_are_said(folder):

@@ -127,11 +127,129 @@ def test_sparse_rows_are_filled_a_block_at_a_time():
 
 
 def test_what_wants_rows_in_memory_says_so(model, folder):
+    network = hm.MarkovNetwork([hm.Factor(["job", "age"], np.ones((2, 2)))])
     for X in (str(folder), hm.Shards(folder)):
         with pytest.raises(ValueError, match="wanted a table in memory"):
-            hm.BoltzmannMachine().fit(X)
+            network.fit(X)
         with pytest.raises(ValueError, match="wanted images in memory"):
             hm.GridMRF(n_levels=2).fit(X)
+        with pytest.raises(ValueError, match="learner='pseudo' wants rows in memory"):
+            hm.BoltzmannMachine(learner="pseudo").fit(X)
+        with pytest.raises(ValueError, match=r"learner='exact' and hidden units .* wants"):
+            hm.BoltzmannMachine(learner="exact", n_components=1).fit(X)
+
+
+def boltzmann(**more: object) -> hm.BoltzmannMachine:
+    """Of which nothing is left to chance, or nothing but chains, by the order of rows."""
+    settings = {"weight_decay": 0.01, "validation_fraction": 0.0, "random_state": 0}
+    return hm.BoltzmannMachine(**{**settings, "n_updates": 20, "visible": {"age": "count"}, **more})
+
+
+@pytest.mark.parametrize(
+    "more", [{"learner": "exact"}, {}, {"n_components": 2, "batch_size": N, "n_updates": 4}]
+)
+def test_a_boltzmann_machine_is_that_of_rows_in_memory(table, folder, more):
+    """Rows are counted once, or are all of a batch: sums differ by rounding alone."""
+    found, wanted = boltzmann(**more).fit(folder), boltzmann(**more).fit(table)
+    assert str(found.schema_) == str(wanted.schema_)
+    np.testing.assert_array_equal(found._base, wanted._base)
+    for name, value in wanted.to_state()[0].items():
+        np.testing.assert_allclose(found.to_state()[0][name], value, atol=1e-4, err_msg=name)
+    np.testing.assert_array_equal(found.free_energy(folder), found.free_energy(table))
+    if more.get("n_components"):
+        np.testing.assert_array_equal(found.transform(folder), found.transform(table))
+    before = found.n_updates_
+    assert found.partial_fit(folder).n_updates_ > before
+
+
+def test_a_boltzmann_machine_holds_rows_out(table, folder):
+    """The pull is chosen, and the best kept, by rows that were held out, weighed by a column."""
+    rest = table.select(["job", "out", "rare"])
+    settings = {"weight_decay": "auto", "validation_fraction": 0.2, "n_updates": 200}
+    settings["visible"] = "auto"
+    model = boltzmann(**settings).fit(folder, sample_weight="age")
+    other = boltzmann(**settings).fit(rest, sample_weight=table["age"].to_numpy())
+    np.testing.assert_array_equal(model._base, other._base)
+    weights = table["age"].to_numpy()
+    scores = [np.average(one.score_samples(rest), weights=weights) for one in (model, other)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)
+    assert model.history_["validation"][-1] > model.history_["validation"][0]
+
+
+def test_states_of_arrays_are_counted_out_of_core(tmp_path):
+    X = np.random.default_rng(0).integers(0, 3, (900, 4)).astype(np.uint8)
+    X[:, 1] = X[:, 0]
+    np.save(tmp_path / "a.npy", X[:500])
+    np.save(tmp_path / "b.npy", X[500:])
+    wanted = boltzmann(visible="categorical", learner="exact").fit(X)
+    found = boltzmann(visible="categorical", learner="exact").fit(tmp_path)
+    np.testing.assert_allclose(found._tables.couplings, wanted._tables.couplings, atol=1e-5)
+    rare = sparse.csr_array(X)
+    found = boltzmann(visible="categorical", learner="exact").fit(rare)
+    np.testing.assert_allclose(found._tables.couplings, wanted._tables.couplings, atol=1e-5)
+    holes = np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X)
+    np.save(tmp_path / "holes.npy", holes)
+    for more in ({}, {"n_components": 2}):
+        wanted = boltzmann(visible=3, n_updates=10, **more).fit(holes)
+        found = boltzmann(visible=3, n_updates=10, **more).fit(tmp_path / "holes.npy")
+        np.testing.assert_allclose(found._base, wanted._base, atol=1e-6)
+        np.testing.assert_allclose(found._tables.couplings, wanted._tables.couplings, atol=0.05)
+    with pytest.raises(ValueError, match="partial_fit takes no missing cells"):
+        found.partial_fit(tmp_path / "holes.npy")
+    X[700, 2] = 9
+    np.save(tmp_path / "b.npy", X[500:])
+    for learn in (boltzmann(visible=3).fit, boltzmann(visible=3).partial_fit):
+        with pytest.raises(ValueError, match=r"X\[700, 2\] is 9; wanted 0, 1, 2 .* of '.*b\.npy'"):
+            learn(tmp_path / "[ab].npy")
+
+
+def test_a_model_a_class_is_learned_from_that_class_of_the_shards(table, folder):
+    """Classes are counted, weighed, and read out of every piece; labels are a column or in
+    memory."""
+    rest = hm.Shards(folder).without(["out", "age"])
+    classifier = hm.BayesClassifier(boltzmann(learner="exact", visible="auto"))
+    found = classifier.fit(folder, "out", "age")
+    labels, weights = table["out"].to_numpy(zero_copy_only=False), table["age"].to_numpy()
+    wanted = hm.BayesClassifier(classifier.estimator).fit(
+        table.select(["job", "rare"]), labels, weights
+    )
+    np.testing.assert_array_equal(found.class_log_prior_, wanted.class_log_prior_)
+    np.testing.assert_allclose(
+        found.predict_log_proba(rest), wanted.predict_log_proba(rest), atol=1e-3
+    )
+    again = hm.BayesClassifier(classifier.estimator).fit(rest, labels, weights)
+    np.testing.assert_array_equal(again.predict_proba(rest), found.predict_proba(rest))
+    assert found.complete(rest).num_rows == N
+    with pytest.raises(ValueError, match="y must be one column of labels, got 'out', 'job'"):
+        classifier.fit(folder, ["out", "job"])
+    with pytest.raises(ValueError, match=r"rows must be numbers in .* that rise"):
+        rest.picked(np.array([3, 2]))
+
+
+def test_odd_rows_and_holes_are_asked_about_out_of_core(table, folder, tmp_path):
+    estimator, table = boltzmann(learner="exact"), table[:900]
+    parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=300)
+    found = hm.NoveltyDetector(estimator).fit(tmp_path / "rows.parquet")
+    wanted = hm.NoveltyDetector(estimator).fit(table)
+    np.testing.assert_allclose(found.held_out_scores_, wanted.held_out_scores_, atol=1e-3)
+    holes = table[:9].set_column(0, "job", pa.array([None, *table["job"].to_pylist()[1:9]]))
+    parquet.write_table(holes, tmp_path / "holes.parquet", row_group_size=5)
+    folder = tmp_path / "holes.parquet"
+    imputer = hm.Imputer(estimator, random_state=0).fit(tmp_path / "rows.parquet")
+    np.testing.assert_array_equal(found.predict(folder), found.predict(holes))
+    same(found.explain(folder), found.explain(holes))
+    for one, other in zip(found.alternatives(folder), found.alternatives(holes), strict=True):
+        same(one, other)
+    same(imputer.transform(folder), imputer.transform(holes))
+    same(imputer.intervals(folder), imputer.intervals(holes))
+
+
+def same(found: pa.Table, wanted: pa.Table) -> None:
+    """Tables alike, NaN where NaN."""
+    assert found.column_names == wanted.column_names
+    for name in wanted.column_names:
+        one, other = (table[name].to_pylist() for table in (found, wanted))
+        assert [str(cell) for cell in one] == [str(cell) for cell in other]
 
 
 def whole_batches(n_rows: int, **more: object) -> dict[str, object]:

@@ -285,7 +285,7 @@ def test_frames_torch_and_sparse_rows() -> None:
         ({"prior": [0.5, 0.4, 0.3]}, "prior"),
         ({"sample_weight": [1.0]}, "sample_weight"),
         ({"sample_weight": -np.ones(200)}, "sample_weight"),
-        ({"X": "text"}, "one string"),
+        ({"X": "text"}, "no file at 'text'"),
         ({"X": ["some text"] * 200}, "got texts such as 'some text'"),
     ],
 )
@@ -293,7 +293,7 @@ def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
     X, y = noisy_bits(0)
     arguments = {"X": X, "y": y, "sample_weight": None, **change}
     prior = arguments.pop("prior", "empirical")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         hm.BayesClassifier(hm.RBM(2), prior=prior).fit(**arguments)
 
 

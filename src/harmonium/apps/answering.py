@@ -167,6 +167,7 @@ def oddest(
     import numpy as np
 
     from harmonium.data.kinds import Frames
+    from harmonium.data.shards import Shards
     from harmonium.questions.over_models import picked
 
     order = np.argsort(scores, kind="stable")[:n]
@@ -174,7 +175,8 @@ def oddest(
         return order, rows, {}
     from harmonium.questions.cells import cell_log_proba
 
-    chosen, speaker = picked(rows, order), speaker_of(fitted)
+    chosen = rows.taken(order) if isinstance(rows, Shards) else picked(rows, order)
+    speaker = speaker_of(fitted)
     if speaker is None:
         return order, chosen, {}
     cells = cell_log_proba(speaker, chosen).T

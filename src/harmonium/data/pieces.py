@@ -17,7 +17,15 @@ from harmonium.data.arrow import arrow
 from harmonium.data.files import UNREADABLE, array_header
 from harmonium.data.frame_files import without_index
 
-__all__ = ["ENDINGS", "Piece", "pieces_of_dataset", "pieces_of_file", "spilled"]
+__all__ = [
+    "ENDINGS",
+    "Piece",
+    "Selected",
+    "pieces_of_dataset",
+    "pieces_of_file",
+    "rows_of",
+    "spilled",
+]
 
 #: Endings of files of rows; of one table all end alike.
 ENDINGS = (".parquet", ".arrow", ".feather", ".npy")
@@ -148,6 +156,34 @@ class _Fragment(Piece):
             with pa.ipc.new_stream(sink, table.schema) as stream:
                 stream.write_table(table)
             into.update(sink.getvalue())
+
+
+class Selected(Piece):
+    """Some rows of a piece, by their numbers in it, which rise."""
+
+    def __init__(self, piece: Piece, rows: NDArray[np.int64]) -> None:
+        self._piece, self._rows = piece, rows
+        self.n_rows, self.names, self.width = len(rows), piece.names, piece.width
+        self.where = f"the rows chosen of {piece.where}"
+
+    def blocks(self, most: int) -> Iterator[Any]:
+        start, low = 0, 0
+        for block in self._piece.blocks(most):
+            high = int(np.searchsorted(self._rows, start + len(block)))
+            if low < high:
+                yield rows_of(block, self._rows[low:high] - start)
+            start, low = start + len(block), high
+            if low == self.n_rows:
+                return
+
+    def digest(self, into: Any, fed: set[str]) -> None:
+        self._piece.digest(into, fed)
+        into.update(self._rows.astype(np.int64).tobytes())
+
+
+def rows_of(block: Any, index: NDArray[np.int64]) -> Any:
+    """These rows of a block, an array or an Arrow table."""
+    return block[index] if isinstance(block, np.ndarray) else block.take(index)
 
 
 class _reading:

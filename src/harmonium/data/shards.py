@@ -14,9 +14,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.data.pieces import ENDINGS, Piece, pieces_of_dataset, pieces_of_file, spilled
+from harmonium.data.pieces import (
+    ENDINGS,
+    Piece,
+    Selected,
+    pieces_of_dataset,
+    pieces_of_file,
+    rows_of,
+    spilled,
+)
 
-__all__ = ["Shards", "check_in_memory", "is_shards", "looks_like_shards", "rows_of"]
+__all__ = ["Shards", "check_in_memory", "is_shards", "looks_like_shards"]
 
 #: Cells of one block; bounds memory, however many rows there are.
 _BLOCK_CELLS, _MOST_ROWS = 2**21, 2**16
@@ -38,8 +46,8 @@ def check_in_memory(X: Any, wanted: str) -> None:
     """``ValueError`` for rows out of core, where only what is `wanted` in memory is learned."""
     if is_shards(X):
         raise ValueError(
-            f"X: wanted {wanted} in memory, got {type(X).__name__}; hm.RBM learns from rows out of "
-            "core, energy models score, transform, complete and correct them"
+            f"X: wanted {wanted} in memory, got {type(X).__name__}; hm.RBM and hm.BoltzmannMachine "
+            "learn from rows out of core, energy models score, transform, complete and correct them"
         )
 
 
@@ -102,9 +110,27 @@ class Shards:
         """The pieces of rank number `rank` of `world`: consecutive ones, about as many rows each.
         They may be none, and their rows are numbered from 0."""
         own = self._starts[:-1] * world // max(self.shape[0], 1) == rank
+        return self._of([piece for piece, mine in zip(self._pieces, own, strict=True) if mine])
+
+    def picked(self, rows: NDArray[np.int64]) -> Self:
+        """The rows with these numbers alone, which must rise: eight bytes each of memory. They are
+        read out of their pieces each time."""
+        if len(rows) and ((np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(self)):
+            raise ValueError(f"rows must be numbers in [0, {len(self) - 1}] that rise")
+        return self._of(
+            [Selected(self._pieces[k], rows[i:j] - start) for k, i, j, start in self.places(rows)]
+        )
+
+    def taken(self, rows: NDArray[np.int64]) -> Any:
+        """The rows with these numbers, in their order, in memory: a table, or an array."""
+        rising = np.unique(rows)
+        return rows_of(_stacked(list(self.picked(rising).blocks())), np.searchsorted(rising, rows))
+
+    def _of(self, pieces: list[Piece]) -> Self:
+        """The same columns of other pieces."""
         found = copy(self)
-        found._pieces = [piece for piece, mine in zip(self._pieces, own, strict=True) if mine]
-        found._starts = np.cumsum([0, *(piece.n_rows for piece in found._pieces)])
+        found._pieces = pieces
+        found._starts = np.cumsum([0, *(piece.n_rows for piece in pieces)])
         found.shape = (int(found._starts[-1]), self.shape[1])
         return found
 
@@ -305,11 +331,6 @@ def _files(path: str) -> Sequence[str]:
 
 def _told(piece: Piece) -> str:
     return f"columns {', '.join(piece.names)}" if piece.names else f"{piece.width} columns"
-
-
-def rows_of(block: Any, index: NDArray[np.int64]) -> Any:
-    """These rows of a block of shards."""
-    return block[index] if isinstance(block, np.ndarray) else block.take(index)
 
 
 def _values(column: Any) -> NDArray[Any]:

@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.data.shards import Shards, rows_of
+from harmonium.data.pieces import rows_of
+from harmonium.data.shards import Shards
 
 __all__ = ["States"]
 

@@ -30,6 +30,7 @@ __all__ = [
     "Windows",
     "all_of",
     "batches_of",
+    "blocks_of",
     "in_random_order",
     "source_of",
     "split_of",
@@ -37,6 +38,8 @@ __all__ = [
 
 #: Bytes of states in a window, and the fewest rows there are in one.
 WINDOW_BYTES, _FEWEST = 2**26, 1000
+#: Rows in memory that are looked at together.
+_ROWS_AT_ONCE = 2**13
 
 
 class Sharded(RowSource):
@@ -257,6 +260,37 @@ def batches_of(
         weights[split.kept] = split.kept_weights
         return Windows(rows, split.held, batch_size, generator, weights, **own)
     return Batches(rows, split.kept, batch_size, generator, split.kept_weights, **own)
+
+
+def blocks_of(
+    rows: RowSource, index: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> Iterator[Batch]:
+    """The rows with these numbers, which rise, in order and a block at a time, each with what it
+    counts for: of rows out of core in one pass."""
+    if isinstance(rows, Sharded):
+        yield from _passed(rows, index, weights)
+        return
+    for begin in range(0, len(index), _ROWS_AT_ONCE):
+        part = slice(begin, begin + _ROWS_AT_ONCE)
+        yield rows.pick(index[part], None if weights is None else weights[part])
+
+
+def _passed(
+    rows: Sharded, index: NDArray[np.int64] | AllBut, weights: NDArray[np.float64] | None
+) -> Iterator[Batch]:
+    for k in range(rows.table.shards.n_pieces):
+        for start, states in rows.table.piece(k):
+            ends = np.array([start, start + len(states)])
+            if isinstance(index, AllBut):
+                low, high = ends - np.searchsorted(index.without, ends)
+            else:
+                low, high = np.searchsorted(index, ends)
+            if low < high:
+                own = index[slice(low, high)]
+                batch = rows.batch(states[own - start], own)
+                if weights is not None:
+                    batch.weight = torch.from_numpy(weights[low:high]).to(batch.rows.device)
+                yield batch
 
 
 def in_random_order(

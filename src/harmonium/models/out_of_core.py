@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial, wraps
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +19,7 @@ from harmonium.data.tables import check_values
 if TYPE_CHECKING:
     from harmonium.models.frames import Layout
 
-__all__ = ["by_blocks", "opened", "states_of"]
+__all__ = ["by_blocks", "holed", "opened", "states_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,7 +38,7 @@ def opened(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     if not is_shards(X):
         return X, y, sample_weight
     shards = Shards.of(X)
-    labels = [y] if isinstance(y, str) else y if _are_names(y) else []
+    labels = [y] if isinstance(y, str) else y if _are_names(y, len(shards)) else []
     weights = [sample_weight] if isinstance(sample_weight, str) else []
     names = [*labels, *weights]
     if not names:
@@ -53,19 +53,29 @@ def opened(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     return rest, y, values[sample_weight] if weights else sample_weight
 
 
-def _are_names(y: Any) -> bool:
-    """Whether these are columns' names rather than a column of labels, which is longer."""
-    return isinstance(y, list | tuple) and 0 < len(y) and all(isinstance(n, str) for n in y)
+def _are_names(y: Any, n_rows: int) -> bool:
+    """Whether these are columns' names rather than a label for each of the rows."""
+    several = isinstance(y, list | tuple) and 0 < len(y) != n_rows
+    return several and all(isinstance(name, str) for name in y)
+
+
+def holed(observed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """The columns of which not all of the cells are `observed`; None: all are."""
+    return np.arange(0) if observed is None else np.flatnonzero(~observed.all(0))
 
 
 def states_of(
-    shards: Shards, layout: Layout | None, holes: NDArray[np.int64] | None = None
+    shards: Shards,
+    layout: Layout | None,
+    holes: NDArray[np.int64] | None = None,
+    n_states: int = 2,
 ) -> States:
-    """The rows as states of the variables of a `layout`; without, they hold 0 and 1. Cells may be
-    unknown in the columns `holes`."""
+    """The rows as states of the variables of a `layout`; without, they hold 0..n_states-1. Cells
+    may be unknown in the columns `holes`."""
     if layout is None:
-        encode = partial(_binary, blanks=holes is not None and len(holes) > 0)
-        return States(shards, encode, shards.shape[1], 2, holes)
+        blanks = holes is not None and len(holes) > 0
+        encode = partial(_counted, n_states=n_states, blanks=blanks)
+        return States(shards, encode, shards.shape[1], n_states, holes)
     names = [column.name for column in layout.columns]
     whole = np.ones(len(names), dtype=bool)
     if holes is not None:
@@ -82,10 +92,10 @@ def states_of(
     return States(shards, encode_frame, len(names), max(layout.sizes), holes)
 
 
-def _binary(block: Any, start: int, *, blanks: bool) -> NDArray[Any]:
+def _counted(block: Any, start: int, *, n_states: int, blanks: bool) -> NDArray[Any]:
     if not isinstance(block, np.ndarray):
-        raise TypeError(f"X must be arrays of 0 and 1 (.npy), got a {type(block).__name__}")
-    check_values(block, 2, blanks, start=start)
+        raise TypeError(f"X must be arrays of whole numbers (.npy), got a {type(block).__name__}")
+    check_values(block, n_states, blanks, start=start)
     return block
 
 
@@ -94,16 +104,20 @@ def by_blocks(*, of_sparse: bool = False) -> Callable[[F], F]:
     `of_sparse`, sparse: never more is dense, or in memory, than a block and all answers."""
 
     def made(question: F) -> F:
-        draws = "random_state" in signature(question).parameters
+        parameters = signature(question).parameters
+        rows, draws = list(parameters)[1], "random_state" in parameters
 
         @wraps(question)
-        def asked(self: Any, X: Any, *args: Any, **named: Any) -> Any:
+        def asked(self: Any, *args: Any, **named: Any) -> Any:
+            if not args and rows not in named:
+                return question(self, **named)  # which says what is missing
+            X, *rest = args or (named.pop(rows),)
             if not (_is_out_of_core(self, X) or (of_sparse and sparse.issparse(X))):
-                return question(self, X, *args, **named)
+                return question(self, X, *rest, **named)
             if draws:  # one stream for all blocks
-                default = signature(question).parameters["random_state"].default
+                default = parameters["random_state"].default
                 named["random_state"] = random_generator(named.get("random_state", default))
-            answers = (question(self, block, *args, **named) for block in _blocks(X))
+            answers = (question(self, block, *rest, **named) for block in _blocks(X))
             if is_shards(X):
                 return _joined(list(answers))
             return sparse.vstack([sparse.csr_array(one) for one in answers], format="csr")
@@ -128,10 +142,15 @@ def _blocks(X: Any) -> Iterator[Any]:
         yield rows[start : start + _SPARSE_ROWS].toarray()
 
 
-def _joined(answers: list[Any]) -> Any:
-    """The answers about all blocks: tables of Arrow's, or arrays."""
-    if not isinstance(answers[0], np.ndarray):
+def _joined(answers: Sequence[Any]) -> Any:
+    """The answers about all blocks: tables of Arrow's, arrays, columns by name, or several."""
+    first = answers[0]
+    if isinstance(first, tuple | list):
+        return type(first)(_joined(own) for own in zip(*answers, strict=True))
+    if isinstance(first, dict):
+        return {name: _joined([own[name] for own in answers]) for name in first}
+    if not isinstance(first, np.ndarray):
         import pyarrow as pa
 
-        return pa.concat_tables(answers)
+        return pa.concat_tables(answers, promote_options="permissive")  # a block may be all null
     return np.concatenate(answers)

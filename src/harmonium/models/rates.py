@@ -66,15 +66,18 @@ def _of_sums(total: Array, known: Array, n_rows: int, units: Units) -> Tensor:
 
 
 def _sums_observed(
-    table: NDArray[Any], share: NDArray[np.float64], units: Units, observed: NDArray[np.bool_]
+    table: Table, share: NDArray[np.float64], units: Units, observed: NDArray[np.bool_] | None
 ) -> tuple[Array, Array]:
-    """Each statistic's sum over the rows that are known of its column, and the sum of shares."""
+    """Each statistic's sum over the rows that are known of its column (None: all), and the sum of
+    shares; dense, whatever the table is, are a block of rows at once."""
     total, known = np.zeros(units.n_statistics), np.zeros(units.n_statistics)
     step = max(1, 2**22 // units.n_statistics)
     for start in range(0, len(share), step):
         block = slice(start, start + step)
-        rows = np.where(observed[block], table[block], 0).astype(np.float64)
-        seen = np.repeat(observed[block], units.widths, axis=1)
+        rows = dense_rows(table, block)
+        own = np.ones(rows.shape, dtype=bool) if observed is None else observed[block]
+        rows = np.where(own, rows, 0).astype(np.float64)
+        seen = np.repeat(own, units.widths, axis=1)
         total += share[block] @ (units.statistics(torch.from_numpy(rows)).numpy() * seen)
         known += share[block] @ seen
     return total, known
@@ -85,7 +88,7 @@ def _mean_statistics(table: Table, share: NDArray[np.float64], units: Units) -> 
     stored, sparse ones sparse."""
     parts = units.parts if isinstance(units, Mixed) else (units,)
     if not isinstance(parts[0], Bernoulli):
-        return _sums_observed(table, share, units, np.ones(table.shape, dtype=bool))[0]
+        return _sums_observed(table, share, units, None)[0]
     n_plain = parts[0].n_variables
     # All columns as they are: a slice of a sparse table would be a copy of it.
     plain: Any = table if n_plain == table.shape[1] else table[:, :n_plain]

@@ -83,7 +83,7 @@ def reading_of(X: Any, visible: Any, missing: Any) -> dict[str, Any]:
     """`visible` and `missing` that read any of the rows of `X` as all of them are read."""
     if isinstance(X, Alignment):  # of any of its rows the alphabet is the same
         return {}
-    schema, absent, _ = _decided(X, visible, missing)
+    schema, absent, _ = _decided(X.shown() if isinstance(X, Shards) else X, visible, missing)
     found: dict[str, Any] = {"visible": Schema.from_facts(schema.to_facts())}  # without the rows
     if missing != "at-random":
         found["missing"] = [c.name for c, more in zip(schema.columns, absent, strict=True) if more]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.utils.validation import (
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.joint import JointDistribution
+from harmonium.models.out_of_core import opened
 from harmonium.questions.class_models import (
     Choice,
     chosen,
@@ -93,7 +95,9 @@ class BayesClassifier(ClassifierMixin, OverModels):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit one model to the rows of each class.
 
-        `X` are the rows, images or texts that the models take; `y` ``(n,)`` the labels.
+        `X` are the rows, images or texts that the models take; `y` ``(n,)`` the labels. Of rows out
+        of core `y` and `sample_weight` may be columns by their names; each class is read out of all
+        the rows whenever its model reads its own.
         """
         self.check_estimator()
         check_choice("tune", self.tune, ("auto", "off"))
@@ -102,7 +106,9 @@ class BayesClassifier(ClassifierMixin, OverModels):
                 "BayesClassifier requires y to be passed, but the target y is None: "
                 "y must be an array of labels"
             )
-        X = self.rows(X)
+        X, y, sample_weight = opened(self.rows(X), y, sample_weight)
+        if isinstance(y, Mapping):
+            raise ValueError(f"y must be one column of labels, got {', '.join(map(repr, y))}")
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         if n_rows_of(X) != len(y):

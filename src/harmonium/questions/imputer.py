@@ -16,6 +16,8 @@ from harmonium.contract.joint import JointDistribution
 from harmonium.contract.words import How
 from harmonium.data.frames import is_frame
 from harmonium.data.sequences.alignment import Alignment
+from harmonium.data.shards import Shards
+from harmonium.models.out_of_core import by_blocks
 from harmonium.questions.over_models import OverModels, n_rows_of, own_parameters
 from harmonium.questions.tables_like import (
     TellsCells,
@@ -97,14 +99,14 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
             raise ValueError(f"X must have at least two rows, got n_samples={n_rows_of(X)}")
         model = self._unfitted()
         given = model.get_params(deep=False)
-        plain = not is_frame(X) and not isinstance(X, Alignment)
-        if plain and given.get("visible") == "auto" and not _are_bits(X):
+        named = is_frame(X) or isinstance(X, Alignment) or (isinstance(X, Shards) and X.names)
+        if not named and given.get("visible") == "auto" and not _are_bits(X):
             model.set_params(visible={})
         if self.random_state is not None and given.get("random_state", 0) is None:
             seed = int(random_generator(self.random_state).integers(2**31))
             model.set_params(random_state=seed)
         self.estimator_ = model.fit(X)
-        self._n_columns = len(column_names(X))
+        self._n_columns = X.shape[1] if isinstance(X, Shards) else len(column_names(X))
         return self
 
     def transform(self, X: Any) -> Any:
@@ -115,6 +117,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         """`n_imputations` tables like :meth:`transform`'s, independent draws of the holes."""
         return self._filled(X, self.n_imputations)
 
+    @by_blocks()
     def intervals(self, X: Any, level: float = 0.9) -> Any:
         """Where each missing cell lies with probability `level` in (0, 1), given its row.
 
@@ -168,7 +171,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         if is_frame(X):
             return X
         X = self.rows(X)
-        if isinstance(X, Alignment):
+        if isinstance(X, Alignment | Shards):
             return X
         X = np.asarray(X)
         if X.dtype.kind == "c":
@@ -217,6 +220,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
 
 def _are_bits(X: Any) -> bool:
     """Whether all that is known of an array is 0 or 1."""
+    if isinstance(X, Shards):
+        return all(map(_are_bits, X.blocks()))
     values = np.asarray(X)
     if values.dtype.kind not in "buif":
         return False

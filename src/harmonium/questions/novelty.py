@@ -14,6 +14,7 @@ from harmonium.contract.checks import check_integer, check_number
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.warning import warn_caller
 from harmonium.models.cells import CellMarginal
+from harmonium.models.out_of_core import by_blocks
 from harmonium.questions.over_models import (
     OverModels,
     Reading,
@@ -122,6 +123,7 @@ class NoveltyDetector(OutlierMixin, OverModels):
 
     # -- which cells make a row odd -----------------------------------------------------------
 
+    @by_blocks()
     def explain(self, X: Any, *, random_state: Any = 0) -> Any:
         """log P of each cell given the rest of its row, in nats: the low ones make a row odd.
 
@@ -144,6 +146,7 @@ class NoveltyDetector(OutlierMixin, OverModels):
         cells = self._cells(X, random_state)
         return numbers_like(X, {name: cell.log_mass() for name, cell in cells.items()})
 
+    @by_blocks()
     def alternatives(self, X: Any, n: int = 1, *, random_state: Any = 0) -> tuple[Any, Any]:
         """What each cell would rather be, given the rest of its row, and log P of that.
 

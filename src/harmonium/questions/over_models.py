@@ -17,6 +17,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from harmonium.contract.joint import JointDistribution
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.family import Family
+from harmonium.data.shards import Shards, is_shards
 from harmonium.models.sequences import aligned
 
 __all__ = [
@@ -50,6 +51,8 @@ def picked(X: Any, rows: NDArray[np.int64]) -> Any:
     """Some rows of anything that :meth:`OverModels.rows` gives, by their numbers."""
     if isinstance(X, Mapping) and not sparse.issparse(X):  # one sparse form is a dict, too
         return {name: [own[row] for row in rows] for name, own in X.items()}
+    if isinstance(X, Shards):
+        return X.picked(rows)
     if hasattr(X, "column_names") and hasattr(X, "take"):  # Arrow
         return X.take(rows)
     return _safe_indexing(X, rows)
@@ -129,9 +132,14 @@ class OverModels(BaseEstimator, ABC):
         """Raise unless `fit` could use the constructor's parameters."""
 
     def rows(self, X: Any) -> Any:
-        """`X` as something that rows can be picked from: a table, images, a list of texts."""
+        """`X` as something that rows can be picked from: a table, images, a list of texts; rows out
+        of core as :class:`~harmonium.Shards`."""
         if X is None:
             raise TypeError("X must be rows or texts, got None")
+        known = isinstance(self.estimator, JointDistribution)
+        takes_text = not known or get_tags(self.estimator).input_tags.string
+        if is_shards(X) and not (takes_text or (isinstance(X, str) and self._family() is not None)):
+            return Shards.of(X)
         if isinstance(X, Mapping) and not sparse.issparse(X):  # one sparse form is a dict, too
             return {name: list(own) for name, own in X.items()}
         if isinstance(X, str | bytes):
@@ -140,8 +148,6 @@ class OverModels(BaseEstimator, ABC):
             X = np.asarray(X) if hasattr(X, "__array__") else list(X)
         if sparse.issparse(X):
             X = X.tocsr()  # the one sparse form that rows can be picked from
-        known = isinstance(self.estimator, JointDistribution)
-        takes_text = not known or get_tags(self.estimator).input_tags.string
         if not takes_text and isinstance(X, list) and X and isinstance(X[0], str):
             family = self._family()
             if family is not None:

@@ -19,7 +19,12 @@ def classify(
         str | None,
         typer.Option("-o", "--out", help="label and P(label | row) of each row: .csv"),
     ] = None,
-    labels: Annotated[str | None, typer.Option(help="true labels, to state the accuracy")] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="true labels, to state the accuracy; of rows out of core also a column's name"
+        ),
+    ] = None,
     labels_key: options.LabelsKey = None,
     column: Annotated[
         str | None,
@@ -53,7 +58,10 @@ def classify(
     if not len(classes) and labels is not None:
         raise ValueError("--labels: the model knows yes/no attributes, not one label")
     rows = kind_of(fitted).read(data, key)
-    truth = None if labels is None else read_labels(labels, labels_key)
+    if labels is not None and labels in getattr(rows, "names", ()):
+        truth, rows = rows.columns([labels])[0], rows.without([labels])
+    else:
+        truth = None if labels is None else read_labels(labels, labels_key)
     if truth is not None and len(truth) != len(rows):
         raise ValueError(f"--labels: {len(truth)} labels for {len(rows)} rows")
     chances = fitted.attribute_proba(rows) if names else fitted.predict_proba(rows)
@@ -68,16 +76,21 @@ def classify(
 
 def _classify_column(fitted: Any, rows: Any, column: str, out: str | None, as_json: bool) -> None:
     """P(column | the others) by a model of a table."""
+    import numpy as np
+
+    from harmonium.data.shards import Shards
     from harmonium.questions.cells import column_proba
 
     classes = column_classes(fitted, column, "--column")
-    schema, truth = fitted.schema_, None
-    if column in getattr(rows, "column_names", rows):
-        # As the model has them: 1 in one file may be 1.0 in another.
-        place = schema.names.index(column)
-        states = schema.read(rows, handle_unknown="missing", what="DATA")[:, place]
-        truth = [None if state != state else classes[int(state)] for state in states]
-    _tell(classes, column_proba(fitted, rows, column), truth, out, as_json)
+    schema, truth, chances = fitted.schema_, [], []
+    for block in rows.blocks() if isinstance(rows, Shards) else [rows]:
+        if column in getattr(block, "column_names", block):
+            # As the model has them: 1 in one file may be 1.0 in another.
+            place = schema.names.index(column)
+            states = schema.read(block, handle_unknown="missing", what="DATA")[:, place]
+            truth += [None if state != state else classes[int(state)] for state in states]
+        chances.append(column_proba(fitted, block, column))
+    _tell(classes, np.concatenate(chances), truth or None, out, as_json)
 
 
 def _tell(classes: Any, chances: Any, truth: Any, out: str | None, as_json: bool) -> None:

@@ -102,10 +102,12 @@ def fit(
     with on_ranks(entry) as writes:
         if not writes:
             estimator.set_params(verbose=0)
-        rows = _rows(entry, estimator, data, key, labels is not None, told)
+        rows = _rows(entry, estimator, data, key, (labels, attributes, weights), told)
         weight = None if weights is None else _weights(weights, rows)
         if labels is not None:
-            target = read_labels(labels, labels_key)
+            target: Any = _named(labels, rows)
+            if target is None:
+                target = read_labels(labels, labels_key)
             _fit_classes(estimator, rows, target, out if writes else None, weight)
             return
         y = _named(attributes, rows)
@@ -118,10 +120,16 @@ def fit(
 
 
 def _rows(
-    entry: Entry, estimator: Any, data: str, key: str | None, classes: bool, told: dict[str, Any]
+    entry: Entry,
+    estimator: Any,
+    data: str,
+    key: str | None,
+    beside: tuple[str | None, str | None, str | None],
+    told: dict[str, Any],
 ) -> Any:
     """DATA to learn from, the estimator having been `told` of the columns of a table, by words of
-    :func:`_set_columns`; of sequences, their letters."""
+    :func:`_set_columns`; of sequences, their letters. What is `beside` it, labels of classes,
+    attributes and weights, may be columns of rows out of core."""
     from harmonium.data.kinds import Frames, Sequences, kind_to_learn
     from harmonium.data.shards import Shards
 
@@ -142,20 +150,29 @@ def _rows(
         print(alignment)
         return alignment
     if isinstance(kind, Frames):
-        rows = kind.read(data, key)
-        _set_columns(estimator, rows, classes, columns=told["columns"], unknown=told["unknown"])
+        rows = frame = kind.read(data, key)
+        if isinstance(rows, Shards):
+            _check_out_of_core(entry)
+            found = [_named(words, rows) for words in beside]
+            named = [one for one in found if isinstance(one, str)]
+            frame = rows.without(sum((one for one in found if isinstance(one, list)), named))
+        classes = beside[0] is not None
+        _set_columns(estimator, frame, classes, columns=told["columns"], unknown=told["unknown"])
         return rows
-    rows = kind.read(data, key) if classes else kind.stream(data, key)
+    rows = kind.stream(data, key) if beside[0] is None else kind.read(data, key)
     if isinstance(rows, Shards):
-        _check_out_of_core(estimator, classes)
+        _check_out_of_core(entry)
     return rows
 
 
-def _check_out_of_core(estimator: Any, classes: bool) -> None:
-    """``ValueError`` where rows out of core cannot be learned from."""
-    if classes or type(estimator).__name__ != "RBM":
-        what = "--labels" if classes else f"a {type(estimator).__name__}"
-        raise ValueError(f"DATA: {what} wants rows in memory; rows out of core are for --model rbm")
+def _check_out_of_core(entry: Entry) -> None:
+    """``ValueError`` where rows out of core cannot be learned from: what takes frames does."""
+    if not entry.frames:
+        able = " or ".join(str(one.command) for one in MODELS if one.frames)
+        raise ValueError(
+            f"DATA: --model {entry.command} wants rows in memory; rows out of core are for "
+            f"--model {able}"
+        )
 
 
 def _named(words: str | None, rows: Any) -> str | list[str] | None:
@@ -205,8 +222,7 @@ def _set_columns(
     if columns and estimator.visible != "auto":
         raise ValueError("--columns and --set visible=... say both what columns are; give one")
     if isinstance(frame, Shards):
-        _check_out_of_core(estimator, classes)
-        frame = frame.shown() if columns or unknown is not None else None
+        frame = frame.shown() if columns or classes or unknown is not None else None
     visible: Any = read_columns(columns, frame) if columns else estimator.visible
     if unknown not in (None, "error", "missing"):
         raise ValueError(f"--unknown must be error or missing, got {unknown!r}")
@@ -297,5 +313,6 @@ def _fit_classes(estimator: Any, rows: Any, labels: Any, out: str | None, weight
     classifier = BayesClassifier(estimator).fit(rows, labels, weight)
     if out is not None:
         classifier.save(out)
-    print(f"{out}: {len(classifier.classes_)} classes of {len(labels)} rows")
+    n = len(rows if isinstance(labels, str) else labels)
+    print(f"{out}: {len(classifier.classes_)} classes of {n} rows")
     _tell_interrupted(classifier.estimators_)

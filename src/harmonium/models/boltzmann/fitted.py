@@ -26,6 +26,7 @@ from harmonium.models.boltzmann.tables import Tables, slices, to_statistics, zer
 from harmonium.models.cell_questions import CellQuestions
 from harmonium.models.codec import Codec
 from harmonium.models.drawing import drawn
+from harmonium.models.out_of_core import by_blocks
 from harmonium.sampling.gibbs import Schedule
 from harmonium.units.base import Units
 
@@ -120,6 +121,7 @@ class Fitted(CellQuestions):
             rows = np.hstack([rows, checked_hidden(H, n_hidden, len(rows))])
         return self._energy(rows, False)
 
+    @by_blocks()
     def free_energy(self, X: Any) -> NDArray[np.float64]:
         """-T log sum over h of exp(-E(x, h) / T), ``(n_samples,)``, in units of energy: what
         :meth:`energy` is where there are no hidden units."""

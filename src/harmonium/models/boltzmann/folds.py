@@ -42,7 +42,7 @@ def cross_validated(ground: Ground, start: Start) -> None:
     """Set the ground's precision to that under which rows left out are most likely, where none is
     given, and rows are few or ``"exact"`` has no chains to try it with."""
     n, n_held = len(ground.split.kept), ground.plan.n_held
-    if not isinstance(ground.wanted.weight_decay, str) or start.observed is not None:
+    if not isinstance(ground.wanted.weight_decay, str) or not start.whole:
         return
     few = n_held < _FEWEST_HELD and 2 * _N_FOLDS <= n < 10 * _FEWEST_HELD
     exact = ground.wanted.learner == "exact" and n_held >= _FEWEST_HELD
@@ -74,7 +74,7 @@ def cross_validated(ground: Ground, start: Start) -> None:
 
 def _folds(ground: Ground) -> Iterator[Split]:
     """Rows learned from, in parts of which each is held out in turn."""
-    kept, weights = ground.split.kept, ground.split.kept_weights
+    kept, weights = ground.split.kept[:], ground.split.kept_weights
     source = np.random.Generator(np.random.SFC64(ground.streams.seeds[3] + 2))
     part = source.permutation(len(kept)) % _N_FOLDS
     for k in range(_N_FOLDS):

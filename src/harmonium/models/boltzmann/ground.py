@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +14,23 @@ from torch import Tensor
 
 from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Energy, Generator, Parameters
+from harmonium.data.states import States
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.ascent import Ascent
+from harmonium.learning.fit import fit
 from harmonium.learning.learners.base import ChainLearner, Learner
 from harmonium.learning.plan import Plan, Streams
+from harmonium.learning.record import FitResult
 from harmonium.learning.rows import RowSource, Split, n_rows_of
+from harmonium.learning.sharded import blocks_of, source_of, split_of
+from harmonium.learning.sources import Memory
 from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.hidden import Hidden
 from harmonium.models.boltzmann.learner import Averaged, Counted
 from harmonium.models.boltzmann.metric import Centred, Pull, step_sizes
 from harmonium.models.boltzmann.plan import BoltzmannParameters
+from harmonium.models.rates import initial_bias
 from harmonium.units.base import Units
 from harmonium.units.space import LIMITS, log2_states
 
@@ -41,8 +48,6 @@ __all__ = [
 #: Of the curvature that steps are over: less would let chance move states that are hardly met.
 FLOOR = 3e-4
 _FIELD_FLOOR = 0.01
-#: Rows that are counted at once.
-_ROWS_AT_ONCE = 2**13
 #: Precision of the Gaussian prior on couplings that is behind weight_decay="auto" where no rows
 #: say better.
 _PRIOR_PRECISION = 4.0
@@ -56,22 +61,49 @@ _WAKE = 1.0
 @dataclass(frozen=True)
 class Start:
     """Where a fit runs, what its variables are, which pairs are coupled (None: all), which cells of
-    its rows are known (None: all), and how many of the variables are hidden units, the last."""
+    its rows are known (None: all, or as rows out of core say), whether all are, and how many of the
+    variables are hidden units, the last."""
 
     device: torch.device
     units: Units
     edges: NDArray[np.int64] | None = None
     observed: NDArray[np.bool_] | None = None
+    whole: bool = True
     n_hidden: int = 0
 
-    def widened(self, table: Table) -> tuple[Table, NDArray[np.bool_] | None]:
-        """Rows with columns for hidden units, and which cells are known; None: all."""
+    def widened(self, table: Table | States) -> tuple[Table | States, NDArray[np.bool_] | None]:
+        """Rows with columns for hidden units, of which nothing is known, and which cells are known;
+        None: all, or as rows out of core say."""
         if not self.n_hidden:
             return table, self.observed
+        if isinstance(table, States):
+            return self._beside(table, False), None
         rows = np.asarray(dense_rows(table, slice(None)))
         known = np.ones(rows.shape, dtype=bool) if self.observed is None else self.observed
         beside = ((0, 0), (0, self.n_hidden))
         return np.pad(rows, beside), np.pad(known, beside)
+
+    def source(
+        self, table: Table | States, weights: NDArray[np.float64] | None = None
+    ) -> RowSource:
+        """Rows to learn from. Hidden units that are averaged over are nothing to be filled."""
+        wide, known = self.widened(table)
+        if not (self.whole and are_summed(self)):
+            return source_of(wide, self.device, weights, known)
+        if isinstance(table, States) and self.n_hidden:
+            wide = self._beside(table, True)
+        return source_of(wide, self.device, weights)
+
+    def base(
+        self, table: Table | States, weights: NDArray[np.float64] | None, n_rows: int
+    ) -> Tensor:
+        """Inputs of independent columns at the rates of the rows, which weigh `n_rows`."""
+        wide, known = self.widened(table)
+        return initial_bias(wide, weights, n_rows, self.units, known)
+
+    def _beside(self, table: States, known: bool) -> States:
+        states = np.zeros((len(table), self.n_hidden), dtype=np.uint8)
+        return table.with_beside(states, np.broadcast_to(known, states.shape), 2)
 
 
 @dataclass
@@ -86,16 +118,29 @@ class Ground:
     base: Tensor
     data: Parameters | None
     streams: Streams
+    #: Rows learned from, as often as their weights say.
+    n_kept: int
     #: Whether hidden units are averaged over, rather than drawn with what is missing.
     averaged: bool = False
     #: Of the prior on couplings, in rows, as runs chose it.
     precision: float | None = None
     _noise: Generator | None = None
 
-    @property
-    def n_kept(self) -> int:
-        """Rows learned from, as often as their weights say."""
-        return n_rows_of(self.rows) - self.plan.n_held
+    def let_go(self) -> None:
+        """Of rows out of core that have been counted, keep in memory what runs look at: those held
+        out, and a few from everywhere, of which some are shown and lost chains begin again."""
+        n, kept = len(self.split.kept), self.split.kept
+        few = min(max(self.plan.batch_size, self.plan.n_shown), n)
+        chosen = np.arange(few) * n // few
+        x = torch.cat([self.rows.read(kept[chosen]).x, self.rows.read(self.split.held).x])
+        weights = self.split.kept_weights
+        self.split = Split(
+            np.arange(few),
+            np.arange(few, len(x)),
+            None if weights is None else weights[chosen],
+            self.split.held_weights,
+        )
+        self.rows = Memory(x.cpu().numpy().astype(np.int32), self.rows.device)
 
     def noise(self, device: torch.device) -> Generator:
         """Randomness of a run before the fit, which goes on from run to run."""
@@ -129,6 +174,19 @@ class Ground:
         if self.averaged:
             return Averaged(chains, self.n_hidden)
         return chains if self.data is None else Counted(chains, self.data)
+
+    def run(
+        self,
+        energy: BoltzmannEnergy,
+        decay: float,
+        chains: ChainLearner,
+        plan: Plan,
+        **more: Any,
+    ) -> FitResult:
+        """The training loop on these rows, from where energy and chains stand; `more` as
+        :func:`~harmonium.learning.fit.fit` takes it."""
+        learner = self.learner(chains)
+        return fit(self.ascent(energy, decay), learner, self.rows, self.split, plan, **more)
 
     def watching(self, energy: BoltzmannEnergy, exact: bool = False) -> Watching:
         given = partial(Likelihood, energy, exact=exact or is_summed(energy))
@@ -175,8 +233,9 @@ def awakened(energy: BoltzmannEnergy, n_hidden: int, source: np.random.Generator
 def ground_of(
     wanted: BoltzmannParameters, rows: RowSource, plan: Plan, base: Tensor, streams: Streams
 ) -> Ground:
-    split = Split.drawn(rows, plan.n_held, streams.split)
-    return Ground(wanted, rows, split, plan, base, None, streams)
+    split = split_of(rows, plan.n_held, streams.split)
+    n_kept = n_rows_of(rows) - plan.n_held
+    return Ground(wanted, rows, split, plan, base, None, streams, n_kept)
 
 
 def counted(energy: BoltzmannEnergy, rows: RowSource, split: Split) -> Parameters:
@@ -184,10 +243,7 @@ def counted(energy: BoltzmannEnergy, rows: RowSource, split: Split) -> Parameter
     the base's are. Those of rows are exact, in float64 sums."""
     total: Parameters = {}
     whole = 0.0
-    for begin in range(0, len(split.kept), _ROWS_AT_ONCE):
-        part = slice(begin, begin + _ROWS_AT_ONCE)
-        weights = None if split.kept_weights is None else split.kept_weights[part]
-        batch = rows.pick(split.kept[part], weights)
+    for batch in blocks_of(rows, split.kept, split.kept_weights):
         each = torch.ones(len(batch.x)) if batch.weight is None else batch.weight
         each = each.to(energy.device, torch.float64)
         whole += float(each.sum())

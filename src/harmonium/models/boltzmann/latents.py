@@ -23,6 +23,7 @@ from harmonium.models.boltzmann.hidden import Hidden
 from harmonium.models.boltzmann.rows import checked_hidden
 from harmonium.models.boltzmann.tables import slices, zero_sum
 from harmonium.models.effective import effective_couplings, rows_averaged_over
+from harmonium.models.out_of_core import by_blocks
 from harmonium.models.question import blanks, weighed
 
 __all__ = ["Latents"]
@@ -44,11 +45,13 @@ class Latents(Fitted):
     n_components: int
 
     @available_if(_has_hidden)
+    @by_blocks()
     def transform(self, X: Any, *, random_state: Any = 0) -> NDArray[np.float64]:
         """P(h = 1 given what is known of x), ``(n_samples, n_components)``."""
         return self._hidden_given(X, "mean", Hidden.mean, random_state)
 
     @available_if(_has_hidden)
+    @by_blocks()
     def sample_hidden(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of h given each row of `X`, ``(n_samples, n_components)``."""
         generator = random_generator(random_state)
@@ -56,6 +59,7 @@ class Latents(Fitted):
         return self._hidden_given(X, "sample", lambda h, x: h.sample(x, source), generator)
 
     @available_if(_has_hidden)
+    @by_blocks()
     def most_likely_hidden(self, X: Any, *, random_state: Any = 0) -> NDArray[np.float64]:
         """argmax over h of P(h given x), all units together, ``(n_samples, n_components)``; of a
         row with holes that of the most probable filling and h together."""

@@ -8,7 +8,7 @@ from harmonium.learning.plan import n_held_of
 from harmonium.units.base import Units
 from harmonium.units.space import LIMITS, log2_states
 
-__all__ = ["check_hidden_units", "check_learner", "check_sparse"]
+__all__ = ["check_hidden_units", "check_learner", "check_out_of_core", "check_sparse"]
 
 
 def check_learner(learner: str, units: Units, holes: bool) -> None:
@@ -22,6 +22,15 @@ def check_learner(learner: str, units: Units, holes: bool) -> None:
     if holes and learner in ("exact", "pseudo"):
         raise ValueError(
             f"learner={learner!r} cannot learn from rows with missing cells; use 'pcd'"
+        )
+
+
+def check_out_of_core(learner: str, n_hidden: int) -> None:
+    """Refuse rows out of core where all of them are looked at together, in memory."""
+    if learner == "pseudo" or (learner == "exact" and n_hidden):
+        units = " and hidden units (n_components)" if n_hidden else ""
+        raise ValueError(
+            f"X: learner={learner!r}{units} wants rows in memory, got rows out of core; use 'pcd'"
         )
 
 

@@ -14,20 +14,26 @@ from harmonium.compute.device import device_for
 from harmonium.contract.checks import Range, check_ranges, choice, integer, number, or_else
 from harmonium.contract.words import ColumnKinds
 from harmonium.data.schema import Schema
+from harmonium.data.shards import Shards
 from harmonium.data.tables import check_sample_weight
 from harmonium.learning.fit import RunningFit
 from harmonium.learning.plan import asked
 from harmonium.learning.record import Observer
 from harmonium.learning.rows import n_rows_of
-from harmonium.learning.sources import row_source
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.graph import check_graph, edges_of
 from harmonium.models.boltzmann.ground import Start
 from harmonium.models.boltzmann.latents import Latents
-from harmonium.models.boltzmann.limits import check_hidden_units, check_learner, check_sparse
+from harmonium.models.boltzmann.limits import (
+    check_hidden_units,
+    check_learner,
+    check_out_of_core,
+    check_sparse,
+)
 from harmonium.models.boltzmann.plan import BoltzmannParameters, check_memory
 from harmonium.models.boltzmann.rows import (
     Visible,
+    are_whole,
     check_columns,
     is_frame_like,
 )
@@ -40,6 +46,7 @@ from harmonium.models.boltzmann.tables import (
     to_statistics,
     zero_sum,
 )
+from harmonium.models.out_of_core import opened
 from harmonium.models.reading import reading_of, running_rows, weights_of
 from harmonium.models.settings import LEARNING_RANGES, check_missing, positive
 
@@ -177,7 +184,10 @@ class BoltzmannMachine(Latents):
     # -- learning ------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from rows ``(n_samples, n_features)`` of states, or a frame; `y` is ignored.
+        """Learn from rows ``(n_samples, n_features)`` of states, or a frame; `y` is ignored. Rows
+        out of core are all that :class:`~harmonium.Shards` takes, of which `sample_weight` may also
+        be a column by its name; by ``"pseudo"``, and ``"exact"`` with hidden units, from memory
+        alone.
 
         Interrupting a fit (Ctrl-C) keeps the best parameters so far, and warns; so does a fit
         whose parameters stop being finite.
@@ -195,17 +205,21 @@ class BoltzmannMachine(Latents):
         """:meth:`fit`, each of the `observers` being shown a
         :class:`~harmonium.learning.record.Look` whenever the fit looks at itself."""
         self.check_parameters()
+        X, _, sample_weight = opened(X, None, sample_weight)
+        if isinstance(X, Shards):
+            check_out_of_core(self.learner, self.n_components)
         given = (self, X, self.visible, self.missing, self.n_components)
         visible, table, observed = Visible.read(*given)
+        whole = are_whole(table, observed)
         weights = check_sample_weight(weights_of(X, sample_weight), table)
         units = visible.units
         edges = edges_of(self.graph, visible.names, self.n_components)
-        check_learner(self.learner, units, observed is not None)
+        check_learner(self.learner, units, not whole)
         if isinstance(self.graph, str) and self.graph == "sparse":
-            check_sparse(self.learner, len(table), observed is not None, self.validation_fraction)
+            check_sparse(self.learner, table.shape[0], not whole, self.validation_fraction)
         check_memory(units.n_statistics, self.learner)
         self._running = None
-        start = Start(device_for(self.device), units, edges, observed, self.n_components)
+        start = Start(device_for(self.device), units, edges, observed, whole, self.n_components)
         wanted = asked(BoltzmannParameters, vars(self))
         result, energy = fit_energy(wanted, table, weights, start, observers)
         self._visible = visible
@@ -235,19 +249,16 @@ class BoltzmannMachine(Latents):
         self.check_parameters()
         first = not hasattr(self, "_tables")
         layout = None if first else self._visible.layout
+        X, _, sample_weight = opened(X, None, sample_weight)
         X = running_rows(X, is_frame_like(X, self.visible), layout, first)
         if isinstance(self.graph, str) and self.graph == "sparse":
             raise ValueError("graph='sparse' is found by fit; give partial_fit pairs")
-        asked_states = self.visible
-        if not first and self._visible.layout is None:
-            asked_states = self._visible.n_states
-        given = (self, X, asked_states, self.missing, self.n_components)
-        visible, table, observed = Visible.read(*given)
-        if not first and visible.n_columns != self._visible.n_columns:
-            raise ValueError(
-                f"X has {visible.n_columns} columns, this model has {self._visible.n_columns}"
-            )
-        if observed is not None:
+        if first:
+            given = (self, X, self.visible, self.missing, self.n_components)
+            visible, table, observed = Visible.read(*given)
+        else:
+            visible, table, observed = self._visible.more(self, X, self.missing)
+        if not are_whole(table, observed):
             raise ValueError("X: partial_fit takes no missing cells; use fit")
         weights = check_sample_weight(weights_of(X, sample_weight), table)
         units = visible.units
@@ -255,7 +266,7 @@ class BoltzmannMachine(Latents):
         edges = edges_of(*named) if first else self._edges
         check_learner(self.learner, units, False)
         check_memory(units.n_statistics, self.learner)
-        start = Start(device_for(self.device), units, edges, None, self.n_components)
+        start = Start(device_for(self.device), units, edges, n_hidden=self.n_components)
         wanted = asked(BoltzmannParameters, vars(self))
         known = None if first else self.build_energy(torch.float32)
         running, ground = begin_running(wanted, table, start, known)
@@ -264,7 +275,7 @@ class BoltzmannMachine(Latents):
             running.energy.set_parameters(known.parameters())
         energy = running.energy
         assert isinstance(energy, BoltzmannEnergy)
-        rows = row_source(start.widened(table)[0], start.device, weights)
+        rows = start.source(table, weights)
         prior = ground.ascent(energy, ground.decay(n_rows_of(rows))).prior
         n_updates = running.learn(rows, ground.plan, prior)
         self._running, self._visible = running, visible

@@ -7,11 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from harmonium.contract.checks import check_integer
+from harmonium.data.shards import Shards
+from harmonium.data.states import States
 from harmonium.data.tables import Table, as_array, check_states, has_holes, one_row
 from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.frames import Layout, is_wanted
+from harmonium.models.out_of_core import holed, states_of
 from harmonium.models.reading import codec_of, keep_names, layout_of, read_holes
 from harmonium.models.settings import check_visible
 from harmonium.units.base import Units
@@ -19,7 +23,7 @@ from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.categorical import Categorical
 from harmonium.units.mixed import Mixed
 
-__all__ = ["Visible", "check_columns", "checked_hidden", "is_frame_like"]
+__all__ = ["Visible", "are_whole", "check_columns", "checked_hidden", "is_frame_like"]
 
 #: States of a column of integers at most.
 MOST_STATES = 2**16
@@ -27,11 +31,17 @@ MOST_STATES = 2**16
 
 def is_frame_like(X: Any, visible: Any) -> bool:
     """Whether a schema says what the columns of `X` are, rather than one number of states."""
+    X = X.head() if isinstance(X, Shards) else X
     if isinstance(visible, int | np.integer):
         return False
     if isinstance(visible, str) and visible == "categorical":
         return is_wanted(X, "auto")  # columns of an array have the same states
     return is_wanted(X, visible)
+
+
+def are_whole(table: Table | States, observed: NDArray[np.bool_] | None) -> bool:
+    """Whether every cell of rows, as :meth:`Visible.read` gives them, is known."""
+    return not len(table.holes) if isinstance(table, States) else observed is None
 
 
 @dataclass(frozen=True)
@@ -47,9 +57,11 @@ class Visible:
     @classmethod
     def read(
         cls, estimator: Any, X: Any, visible: Any, missing: Any, n_hidden: int = 0
-    ) -> tuple[Self, Table, NDArray[np.bool_] | None]:
-        """The columns of `X`, its rows as states, and which cells are known (None: all). The
-        estimator learns ``n_features_in_`` and names of features."""
+    ) -> tuple[Self, Table | States, NDArray[np.bool_] | None]:
+        """The columns of `X`, its rows as states, and which cells are known (None: all, or as rows
+        out of core say). The estimator learns ``n_features_in_`` and names of features."""
+        if isinstance(X, Shards):
+            return *cls._read_shards(estimator, X, visible, missing, n_hidden), None
         if is_frame_like(X, visible):
             layout, table, observed = layout_of(X, visible, missing)
             _check_counted(layout)
@@ -65,6 +77,31 @@ class Visible:
         if blanks:
             return found, *read_holes(table)
         return found, table, None
+
+    @classmethod
+    def _read_shards(
+        cls, estimator: Any, X: Shards, visible: Any, missing: Any, n_hidden: int
+    ) -> tuple[Self, States]:
+        """Of rows out of core: what the columns are is told by some of the rows."""
+        if is_frame_like(X, visible):
+            found, _, observed = cls.read(estimator, X.shown(), visible, missing, n_hidden)
+            return found, states_of(X, found.layout, holed(observed))
+        holes, n_states = X.holes(), _n_states(X, visible)
+        head = np.nan_to_num(X.head()) if len(holes) else X.head()
+        found, *_ = cls.read(estimator, head, n_states, missing, n_hidden)
+        return found, states_of(X, None, holes, n_states)
+
+    def more(
+        self, estimator: Any, X: Any, missing: Any
+    ) -> tuple[Self, Table | States, NDArray[np.bool_] | None]:
+        """More rows of the same columns, as :meth:`read`."""
+        if self.layout is not None and isinstance(X, Shards):
+            return self, states_of(X, self.layout), None
+        visible = self.n_states if self.layout is None else estimator.visible
+        found = self.read(estimator, X, visible, missing, self.n_hidden)
+        if found[0].n_columns != self.n_columns:
+            raise ValueError(f"X has {found[0].n_columns} columns, this model has {self.n_columns}")
+        return found
 
     @property
     def units(self) -> Units:
@@ -153,15 +190,23 @@ def _n_states(X: Any, visible: Any) -> int:
         return int(visible)
     if isinstance(visible, str) and visible != "categorical":
         return 2
-    values = np.asarray(as_array(X))
-    if values.size == 0 or values.dtype.kind not in "biuf":
-        return 2
-    top = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
+    if isinstance(X, Shards):
+        top = max(_top(block) for block in X.blocks())
+    else:
+        top = _top(X.data if sparse.issparse(X) else as_array(X))
     if not top < MOST_STATES:
         raise ValueError(
             f"visible='categorical': {top:g} in X would make {MOST_STATES:,} states or more"
         )
     return max(2, int(top) + 1)
+
+
+def _top(X: Any) -> float:
+    """The largest number of an array; 1 where there is none."""
+    values = np.asarray(X)
+    if values.size == 0 or values.dtype.kind not in "biuf":
+        return 1.0
+    return float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
 
 
 def check_columns(name: str, value: Any) -> None:

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.compute.ranks import Ranks
+from harmonium.data.states import States
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import Checkpoint, opened
 from harmonium.learning.climb import ClimbPlan
-from harmonium.learning.fit import RunningFit, climbed, fit, watch_of
+from harmonium.learning.fit import RunningFit, climbed, watch_of
 from harmonium.learning.learners import LEARNERS
 from harmonium.learning.learners.base import ChainLearner
 from harmonium.learning.plan import Streams
 from harmonium.learning.record import FitResult, Observer, Record
 from harmonium.learning.rows import Split, n_rows_of
-from harmonium.learning.sources import row_source
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.folds import climb_on, cross_validated
 from harmonium.models.boltzmann.ground import (
@@ -36,7 +36,6 @@ from harmonium.models.boltzmann.plan import BoltzmannParameters, plan_for
 from harmonium.models.boltzmann.pseudo import fit_pseudo
 from harmonium.models.boltzmann.sparse import grown
 from harmonium.models.boltzmann.trials import tried
-from harmonium.models.rates import initial_bias
 
 __all__ = ["begin_running", "fit_energy"]
 
@@ -46,26 +45,25 @@ _N_ITERATIONS, _TOL = 1000, 1e-6
 
 def fit_energy(
     wanted: BoltzmannParameters,
-    table: Table,
+    table: Table | States,
     weights: NDArray[np.float64] | None,
     start: Start,
     observers: Sequence[Observer] = (),
 ) -> tuple[FitResult, BoltzmannEnergy]:
     """Learn from a checked table; the result's parameters are the best seen, and the energy's."""
     checkpoint, streams = opened(wanted.checkpoint, wanted.random_state)
-    table, known = start.widened(table)
-    averaged = start.observed is None and are_summed(start)
-    rows = row_source(table, start.device, weights, None if averaged else known)
+    rows = start.source(table, weights)
     if checkpoint is not None:
         edges = b"" if start.edges is None else start.edges.tobytes()
         checkpoint.tie({**vars(wanted), "edges": edges}, rows, streams.seeds)
     n_rows = n_rows_of(rows)
     if n_rows < 1:
         raise ValueError("X has no rows; wanted at least one")
-    plan = plan_for(wanted, n_rows, start.units.n_variables, known is None)
-    base = initial_bias(table, weights, n_rows, start.units, known)
+    is_counted = start.whole and not start.n_hidden
+    plan = plan_for(wanted, n_rows, start.units.n_variables, is_counted)
+    base = start.base(table, weights, n_rows)
     ground = ground_of(wanted, rows, plan, base, streams)
-    ground.averaged = averaged and start.n_hidden > 0
+    ground.averaged = start.whole and start.n_hidden > 0 and are_summed(start)
     began = time.perf_counter()
     with torch.no_grad():
         cross_validated(ground, start)
@@ -77,22 +75,23 @@ def fit_energy(
     energy = ground.blank(start)
     generator = generator_for(energy.device, streams.noise)
     awakened(energy, start.n_hidden, np.random.default_rng(streams.seeds[3]))
-    if known is None:
+    if is_counted:
         ground.data = counted(energy, rows, ground.split)
+        if isinstance(table, States):
+            ground.let_go()
     chains = LEARNERS[wanted.learner].start(energy, plan, generator)
     assert isinstance(chains, ChainLearner)
-    watch = watch_of(rows, ground.split, plan, ground.watching(energy), streams)
+    watch = watch_of(ground.rows, ground.split, plan, ground.watching(energy), streams)
     if isinstance(wanted.graph, str) and wanted.graph == "sparse":
         assert watch is not None
         energy = grown(ground, energy, chains, watch, ground.noise(energy.device))
     found = tried(ground, energy, chains, watch)
     energy, decay = found.energy, found.decay
     plan = plan.after(time.perf_counter() - began)
-    result = fit(
-        ground.ascent(energy, decay),
-        ground.learner(chains),
-        rows,
-        ground.split,
+    result = ground.run(
+        energy,
+        decay,
+        chains,
         plan,
         streams=streams,
         generator=generator,
@@ -139,23 +138,23 @@ def _exact(
 
 def begin_running(
     wanted: BoltzmannParameters,
-    table: Table,
+    table: Table | States,
     start: Start,
     energy: BoltzmannEnergy | None,
 ) -> tuple[RunningFit, Ground]:
     """A running fit of fresh chains, from `energy` or, for None, from independent columns."""
     source = random_generator(wanted.random_state)
-    table, known = start.widened(table)
     if not are_summed(start):
         raise ValueError("partial_fit cannot learn so many coupled hidden units (n_components)")
-    rows = row_source(table, start.device)
+    rows = start.source(table)
     wanted = replace(wanted, validation_fraction=0.0)
     plan = plan_for(wanted, table.shape[0], start.units.n_variables, False)
-    base = initial_bias(table, None, table.shape[0], start.units, known)
+    base = start.base(table, None, table.shape[0])
     if energy is not None:
         base = energy.base_fields.double()
     streams = Streams.drawn(0)
-    ground = Ground(wanted, rows, Split(np.arange(0), np.arange(0)), plan, base, None, streams)
+    none = Split(np.arange(0), np.arange(0))
+    ground = Ground(wanted, rows, none, plan, base, None, streams, table.shape[0])
     ground.averaged = start.n_hidden > 0
     if energy is None:
         energy = ground.blank(start)

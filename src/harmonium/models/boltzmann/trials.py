@@ -15,7 +15,6 @@ from harmonium.contract.energy import Parameters
 from harmonium.contract.stopping import StopReason
 from harmonium.learning.ascent import copied
 from harmonium.learning.checkpoint import State
-from harmonium.learning.fit import fit
 from harmonium.learning.learners.base import ChainLearner
 from harmonium.learning.plan import Streams
 from harmonium.learning.watch import Confirmation, Score, Watch
@@ -119,11 +118,10 @@ def score_of(
         time_limit=None if limit is None else _SHARE_OF_TIME * limit,
     )
     streams = Streams.of(ground.streams.seeds)  # batches in an order of their own
-    result = fit(
-        ground.ascent(energy, decay),
-        ground.learner(chains),
-        ground.rows,
-        ground.split,
+    result = ground.run(
+        energy,
+        decay,
+        chains,
         plan,
         streams=streams,
         generator=ground.noise(energy.device),

@@ -22,6 +22,7 @@ from harmonium.contract.checks import (
     number,
 )
 from harmonium.contract.estimates import LogZ
+from harmonium.data.shards import check_in_memory
 from harmonium.data.tables import check_sample_weight
 from harmonium.learning.plan import asked
 from harmonium.models.network.exact.engine import States
@@ -251,6 +252,7 @@ class MarkovNetwork(Forms):
     def _rows(
         self, X: Any, sample_weight: Any, network: Structure
     ) -> tuple[States, NDArray[np.float64] | None]:
+        check_in_memory(X, "a table")
         table = np.asarray(codec_of(self, network).read(X))
         return table.astype(np.intp), check_sample_weight(sample_weight, table)
 

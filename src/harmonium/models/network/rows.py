@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from harmonium.contract.noise import NoiseChannel
+from harmonium.data.shards import check_in_memory
 from harmonium.data.tables import Table, as_array, check_states, dense_rows, one_row
 from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.network.exact.domains import Array
@@ -83,6 +84,7 @@ class _Reader(BaseEstimator):
 def read_columns(X: Any) -> tuple[NDArray[np.intp], list[Name], dict[Name, list[Name]]]:
     """Rows of variables that rows alone tell of, as numbers of states; the variables' names; and
     of columns of text in a frame what their states are called, sorted."""
+    check_in_memory(X, "a table")
     names = list(getattr(X, "columns", ()))
     if not names:
         rows = check_states(_Reader(), as_array(X), n_states=_MOST_STATES, reset=True)

@@ -71,6 +71,7 @@ class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted)
         weight = units.to(torch.float64).potential(torch.from_numpy(hidden))
         return self.temperature * np.asarray(weight) - negative
 
+    @by_blocks()
     def free_energy(self, V: Any) -> NDArray[np.float64]:
         """-T log sum over h of exp(-E(v, h) / T), ``(n_samples,)``, in units of energy."""
         check_is_fitted(self)
@@ -133,6 +134,7 @@ class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted)
             return codec.write_marginals(shares.cpu().numpy())
         return energy.visible_probability(hidden)[:, : self.n_features_in_].cpu().numpy()
 
+    @by_blocks()
     def sample_hidden(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """A draw of h given each row of `X`, ``(n_samples, n_components)``."""
         check_is_fitted(self)
@@ -154,6 +156,7 @@ class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted)
             codec = codec.drawing(random_generator(random_state))
         return codec.write(energy.draw_visible(hidden, generator).cpu().numpy())
 
+    @by_blocks()
     def most_likely_hidden(self, X: Any) -> NDArray[np.float64]:
         """argmax over h of P(h given v): each unit of 0 or 1 on where more likely than not, others
         at the mode of their density. With attributes, which are summed out, for units of 0 or 1
@@ -175,6 +178,7 @@ class LatentQuestions(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Fitted)
         energy, hidden = self._with_hidden(H)
         return self._codec().write(energy.units.mode(energy.visible_logits(hidden)).cpu().numpy())
 
+    @by_blocks()
     def pseudo_log_likelihood(self, X: Any) -> NDArray[np.float64]:
         """sum over i of log P(v_i given the other units), ``(n_samples,)``: exact, needs no Z,
         and is not a log-likelihood."""

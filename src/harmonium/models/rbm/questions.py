@@ -18,6 +18,7 @@ from harmonium.models.answers import answer, named
 from harmonium.models.blocks import by_rows
 from harmonium.models.drawing import drawn
 from harmonium.models.effective import Behind, effective_couplings, rows_averaged_over
+from harmonium.models.out_of_core import by_blocks
 from harmonium.models.question import blanks
 from harmonium.models.rbm.attributes import SummedOut
 from harmonium.models.rbm.energy import RBMEnergy
@@ -62,6 +63,7 @@ class Questions(LatentQuestions):
 
     # -- attributes ------------------------------------------------------------
 
+    @by_blocks()
     def attribute_proba(self, X: Any, *, random_state: Any = None) -> NDArray[np.float64]:
         """P(y given x): ``(n, n_classes)`` for a label, ``(n, n_attributes)`` P(yes) else.
 

@@ -14,7 +14,7 @@ from harmonium.data.shards import Shards
 from harmonium.data.states import States
 from harmonium.data.tables import Table, check_states, has_holes
 from harmonium.models.frames import is_wanted
-from harmonium.models.out_of_core import states_of
+from harmonium.models.out_of_core import holed, states_of
 from harmonium.models.rbm.questions import Questions
 from harmonium.models.reading import keep_names, layout_of, read_holes, reading_of
 
@@ -52,7 +52,7 @@ class Reading(Questions):
             self._read_rows(np.nan_to_num(head) if len(holes) else head)
             return states_of(X, None, holes)
         _, observed = self._read_rows(X.shown())
-        return states_of(X, self._layout, _holed(observed))
+        return states_of(X, self._layout, holed(observed))
 
     def _read_running(self, X: Any, first: bool) -> Table | States:
         """The same for ``partial_fit``, which after its `first` call goes on with what the
@@ -76,8 +76,6 @@ class Reading(Questions):
     def reading_parameters(self, X: Any) -> dict[str, Any]:
         """Constructor parameters by which a model fitted to some of the rows of `X` reads all of
         them: the schema of a frame, and the columns in which being missing is a state."""
-        return reading_of(X, self.visible, self.missing) if is_wanted(X, self.visible) else {}
-
-
-def _holed(observed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-    return np.arange(0) if observed is None else np.flatnonzero(~observed.all(0))
+        if not is_wanted(X.head() if isinstance(X, Shards) else X, self.visible):
+            return {}
+        return reading_of(X, self.visible, self.missing)
