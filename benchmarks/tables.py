@@ -1,9 +1,9 @@
 """Tables: ``python -m benchmarks.tables FOLDER [N_COMPONENTS SECONDS WHAT TABLE ...]``.
 
-FOLDER holds a folder a table with ``train.parquet``, ``valid.parquet``, ``schema.json`` and
-``train_mask30.npz``. Learned from ``train`` by ``RBM(N_COMPONENTS, time_limit=SECONDS)`` (256 and
-60 unless told), judged on ``valid``. WHAT is some of ``density,holes,peers,masked,new`` (all unless
-told), with commas:
+FOLDER holds a folder a table with ``train.parquet``, ``valid.parquet``, ``schema.json`` and, for
+:mod:`benchmarks.holes`, ``train_mask30.npz``. Learned from ``train`` by
+``RBM(N_COMPONENTS, time_limit=SECONDS)`` (256 and 60 unless told), judged on ``valid``. WHAT is
+some of ``density,holes,peers,new`` (all unless told), with commas:
 
 - density: nats a row. Every column is a mass, of whole numbers as of labels. A real number is
   rounded to cells as wide as the coarser of its resolution and 2% of its standard deviation, and
@@ -11,7 +11,6 @@ told), with commas:
 - holes: a fifth of the cells of unseen rows filled again; the mean over columns of RMSE / deviation
   (numbers) and of the share that is wrong (labels); with ``peers`` beside other fillers, fitted on
   at most 8,000 of the same rows.
-- masked: the same after learning from rows of which 30% of the cells are hidden.
 - new: how well a boosted tree tells draws from unseen rows (AUC, 0.5: not at all), and how well
   one that learned the target from draws does on unseen rows, beside one that learned from real
   rows.
@@ -51,7 +50,7 @@ PUBLISHED = {
 }
 #: Rows that fillers other than the model are fitted on, at most.
 MOST_ROWS = 8000
-WHAT = ("density", "holes", "peers", "masked", "new")
+WHAT = ("density", "holes", "peers", "new")
 
 
 class Task:
@@ -149,7 +148,7 @@ def filling_error(
     return float(np.mean(errors))
 
 
-def holes(model: hm.RBM, task: Task, word: str, peers_of: pd.DataFrame | None) -> None:
+def holes(model: hm.RBM, task: Task, peers_of: pd.DataFrame | None) -> None:
     """Print how far filled cells are off: by the model, and by others fitted on `peers_of`."""
     mask = hidden(task.valid, 0)
     holed = task.valid.mask(mask)
@@ -163,9 +162,8 @@ def holes(model: hm.RBM, task: Task, word: str, peers_of: pd.DataFrame | None) -
         taken = time.perf_counter() - started
         error = filling_error(guess, task.valid, mask, task)
         figures.append(f"{name} {error:.3f} ({taken:.0f} s)")
-    print(f"{task.name}: {word} " + ", ".join(figures), end="")
     known = "MissForest {1:.3f}, nearest 15 {2:.3f}".format(*PUBLISHED[task.name])
-    print(f"; published {known}" if word == "holes" else "", flush=True)
+    print(f"{task.name}: holes {', '.join(figures)}; published {known}", flush=True)
 
 
 # -- new rows -----------------------------------------------------------------
@@ -234,27 +232,21 @@ def new_rows(model: hm.RBM, task: Task) -> None:
 def measure(task: Task, n_components: int, seconds: float, what: list[str]) -> None:
     """Print everything of one table."""
     missing = "informative" if task.train.isna().any().any() else "at-random"
-    peers = "peers" in what
-    if set(what) - {"masked", "peers"}:
-        started = time.perf_counter()
-        model = learned(task.train, n_components, seconds, missing)
-        best = max(model.history_["validation"], default=np.nan)
-        print(
-            f"{task.name}: {len(task.train)} rows x {task.train.shape[1]}, {n_components} hidden, "
-            f"{model.n_updates_} updates ({model.stop_reason_}), best held-out {best:.2f}, "
-            f"{time.perf_counter() - started:.0f} s",
-            flush=True,
-        )
-        if "density" in what:
-            density(model, task)
-        if "holes" in what:
-            holes(model, task, "holes", task.train if peers else None)
-        if "new" in what:
-            new_rows(model, task)
-    if "masked" in what:
-        seen = task.train.mask(task.mask)
-        model = learned(seen, n_components, seconds, "at-random")
-        holes(model, task, "masked", seen if peers else None)
+    started = time.perf_counter()
+    model = learned(task.train, n_components, seconds, missing)
+    best = max(model.history_["validation"], default=np.nan)
+    print(
+        f"{task.name}: {len(task.train)} rows x {task.train.shape[1]}, {n_components} hidden, "
+        f"{model.n_updates_} updates ({model.stop_reason_}), best held-out {best:.2f}, "
+        f"{time.perf_counter() - started:.0f} s",
+        flush=True,
+    )
+    if "density" in what:
+        density(model, task)
+    if "holes" in what:
+        holes(model, task, task.train if "peers" in what else None)
+    if "new" in what:
+        new_rows(model, task)
 
 
 def main() -> None:

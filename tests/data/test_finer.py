@@ -70,8 +70,25 @@ def test_copies_constants_holes_and_huge_numbers():
     schema = hm.Schema.infer(frame)
     assert schema["x"].n_states > 24
     assert schema["huge"].n_states == schema["x"].n_states
-    # Half of it unknown: what the others tell of it is not seen, and nothing breaks.
-    assert 2 <= schema["holed"].n_states <= 48
+    assert schema["holed"].n_states == 24  # of 250 values no piece could have ten rows
+
+
+@pytest.mark.parametrize(("noise", "told"), [(0.1, True), (3.0, False)])
+def test_missing_cells_hide_no_dependence_and_make_none(noise, told):
+    frame = related(2000, noise)
+    hidden = np.random.default_rng(3).random(frame.shape) < 0.4
+    schema = hm.Schema.infer(frame.mask(hidden))
+    assert (schema["x"].n_states > 24) == (schema["y"].n_states > 24) == told
+    assert schema["apart"].n_states == 24
+
+
+def test_few_rows_with_many_holes_tell_nothing_of_each_other():
+    generator = np.random.default_rng(4)
+    x = generator.normal(size=(180, 50))
+    x[generator.random(x.shape) < 0.4] = np.nan
+    plain = hm.Schema.infer(pd.DataFrame({"0": x[:, 0], "1": x[:, 1]}))
+    schema = hm.Schema.infer(pd.DataFrame(x, columns=[str(j) for j in range(50)]))
+    assert schema["0"].n_states == plain["0"].n_states
 
 
 def test_pieces_hold_ten_rows_and_values_stay_whole():

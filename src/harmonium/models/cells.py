@@ -77,6 +77,20 @@ class CellMarginal:
         found[:, rows] = states, log
         return found[0], found[1]
 
+    def levels(self, values: Array) -> tuple[Array, Array]:
+        """P(number < x) and P(number <= x) for x ``(n,)`` in the column's units, a value counted as
+        the cell of the column's step round it, ``(n,)`` each; NaN where not asked or x is missing.
+
+        Of the true values of cells that were missing, a uniform number between the two is uniform
+        in (0, 1) if the model is right (randomised probability integral transform).
+        """
+        assert isinstance(self.column, Binned)
+        found = np.full((2, len(self.shares)), np.nan)
+        rows = np.flatnonzero(self.asked & ~np.isnan(values))
+        shares = self.shares[rows] / self.shares[rows].sum(1, keepdims=True)
+        found[:, rows] = _levels(self.column, shares, values[rows])
+        return found[0], found[1]
+
     def interval(self, level: float) -> tuple[Array, Array]:
         """Ends of the central interval of numbers that holds `level`, ``(n,)`` each, on the
         column's steps; NaN where not asked.
@@ -91,9 +105,7 @@ class CellMarginal:
         middle = _quantile(self.column, shares, np.full(len(rows), 0.5))
         for end, u in enumerate(((1 - level) / 2, (1 + level) / 2)):
             found = _quantile(self.column, shares, np.full(len(rows), u))
-            half = (self.column.resolution or self.column.width) / 2
-            below = _share_below(self.column, shares, found - half)
-            upto = _share_below(self.column, shares, found + half)
+            below, upto = _levels(self.column, shares, found)
             own_middle = (below + upto) / 2
             step = self.column.resolution or 0.0
             if end == 0:
@@ -131,6 +143,12 @@ def _quantile(column: Binned, shares: Array, u: Array) -> Array:
     if column.resolution is None:
         return values
     return np.round(np.round(values / column.resolution) * column.resolution, 12)
+
+
+def _levels(column: Binned, shares: Array, x: Array) -> tuple[Array, Array]:
+    """P(number < x) and P(number <= x) for each of ``x (n,)``, its cell being as wide as a step."""
+    half = (column.resolution or column.width) / 2
+    return _share_below(column, shares, x - half), _share_below(column, shares, x + half)
 
 
 def _share_below(column: Binned, shares: Array, x: Array) -> Array:
