@@ -20,13 +20,16 @@ from harmonium.models.answers import Answerer, Enumeration, GibbsChains
 from harmonium.models.cell_questions import CellQuestions
 from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.frames import Layout
+from harmonium.models.population import Population
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.given import check_state, own_parameters
-from harmonium.models.rbm.mixture import RBMBases
+from harmonium.models.rbm.mixture import MixturePath, RBMBases
+from harmonium.models.rbm.way import measured_way
 from harmonium.models.reading import codec_of
 from harmonium.sampling.gibbs import Schedule
 from harmonium.sampling.paths import Bases
+from harmonium.sampling.population import Way
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
 from harmonium.units.hidden import HIDDEN
@@ -120,6 +123,18 @@ class Fitted(CellQuestions):
             return None
         return self._near[0]
 
+    #: What chains are led along to draws, and the parameters that it belongs to.
+    _way_kept: tuple[Tensor, Tensor, NDArray[np.float64], str] | None = None
+
+    def _way(self) -> tuple[RBMEnergy, Way]:
+        """The energy that is drawn from, and the way to it, measured once."""
+        energy, digest = self.build_energy(torch.float32), self._digest()
+        if self._way_kept is None or self._way_kept[3] != digest:
+            path, betas = measured_way(energy)
+            self._way_kept = (path.base, path.shares, betas, digest)
+        base, shares, betas, _ = self._way_kept
+        return energy, (MixturePath(energy, base, shares), betas)
+
     def _in_force(self) -> tuple[Sequence[NDArray[Any]], Any]:
         arrays = (
             self.components_,
@@ -187,6 +202,7 @@ class Fitted(CellQuestions):
         summed = self._attributes is not None and self._attributes.summable
         return (
             Enumeration((*codec.sizes, *codec.beside), lambda: self._log_weights(False)),
+            Population(self._way, self._near_in_force()),
             GibbsChains(
                 lambda: self.build_energy(torch.float32),
                 _SCHEDULE,

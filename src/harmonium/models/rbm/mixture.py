@@ -34,17 +34,17 @@ class MixturePath:
 
     def __init__(self, energy: RBMEnergy, base: Tensor, shares: Tensor) -> None:
         self._energy = energy
-        self._base = base.to(energy.device, energy.dtype)
-        each = [energy.units.log_partition(one.unsqueeze(0)) for one in self._base.double()]
+        self.base = base.to(energy.device, energy.dtype)
+        each = [energy.units.log_partition(one.unsqueeze(0)) for one in self.base.double()]
         self._log_partitions = torch.stack([torch.as_tensor(one).reshape(()) for one in each])
-        self._shares = shares.to(energy.device, torch.float64)
+        self.shares = shares.to(energy.device, torch.float64)
 
     def log_partition_at_start(self) -> float:
         return self._energy.hidden.log_partition_at_rest()
 
     def start(self, n: int, generator: Generator) -> Chains:
-        which = systematic_resampling(self._shares.cpu().numpy(), n, generator)
-        inputs = self._base[torch.from_numpy(which).to(self._base.device)]
+        which = systematic_resampling(self.shares.cpu().numpy(), n, generator)
+        inputs = self.base[torch.from_numpy(which).to(self.base.device)]
         return Chains(self._energy.units.sample(inputs, generator))
 
     def step(
@@ -55,17 +55,17 @@ class MixturePath:
         logits = energy.hidden_logits(chains.x)
         hidden, change = energy.hidden.anneal(logits, beta_from, beta_to, generator)
         change += (beta_to - beta_from) * (statistics @ energy.visible_bias).double()
-        score = (statistics @ self._base.T).double() - self._log_partitions
-        after = self._shares.log() + (1.0 - beta_to) * score
+        score = (statistics @ self.base.T).double() - self._log_partitions
+        after = self.shares.log() + (1.0 - beta_to) * score
         change += after.logsumexp(1)
-        change -= (self._shares.log() + (1.0 - beta_from) * score).logsumexp(1)
-        inputs = (1.0 - beta_to) * self._base[self._drawn(after, generator)]
+        change -= (self.shares.log() + (1.0 - beta_from) * score).logsumexp(1)
+        inputs = (1.0 - beta_to) * self.base[self._drawn(after, generator)]
         inputs += beta_to * energy.visible_bias
         inputs.addmm_(hidden, energy.weights.T, alpha=beta_to)
         return Chains(energy.units.sample(inputs, generator)), change
 
     def _drawn(self, log_weights: Tensor, generator: Generator) -> Tensor:
-        if len(self._base) == 1:
+        if len(self.base) == 1:
             return torch.zeros(len(log_weights), dtype=torch.int64, device=log_weights.device)
         return draws.categorical(log_weights, generator)
 

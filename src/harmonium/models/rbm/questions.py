@@ -141,7 +141,10 @@ class Questions(LatentQuestions):
         random_state : int, Generator or None.
 
         Returns ``(n_samples, n_features)``: independent exact draws where what is free has at
-        most 1,024 joint states; else the ends of as many independent annealed Gibbs chains.
+        most 1,024 joint states. Else, where nothing is given, by as many chains led to the model
+        and weighed, so that each mode comes as often as it weighs (copies of heavy chains part by
+        20 sweeps); a ``RuntimeWarning`` says where few of them count, or miss modes that rows
+        learned from are in. Given something, the ends of as many annealed Gibbs chains.
         """
         check_is_fitted(self)
         n_samples = check_integer("n_samples", n_samples, 1)
