@@ -7,7 +7,8 @@ sequences, drawn by seed 123, is kept back from the fit, which sees only the res
 each family: mean log-likelihood of the sequences kept back, nats a site, beside that of
 independent sites; Pearson's correlation, and the slope, of connected correlations of 2,000 fresh
 draws against all sequences learned from; PPV of the L/2, L and 2L pairs of the largest average-
-product-corrected Frobenius norms, |i - j| > 4, where there is a contact map; seconds of each.
+product-corrected Frobenius norms, |i - j| > 4, where there is a contact map, L the columns that it
+shows; seconds of each.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def scores(couplings: NDArray[Any]) -> NDArray[np.float64]:
 
 def ppv(found: NDArray[np.float64], folder: Path, name: str) -> list[float]:
     contacts, valid = np.load(folder / f"{name}.npy"), np.load(folder / f"{name}_valid.npy")
-    n = len(found)
-    i, j = np.triu_indices(n, 5)
+    n = int(valid.sum())
+    i, j = np.triu_indices(len(found), 5)
     usable = valid.astype(bool)[i] & valid.astype(bool)[j]
     order = np.argsort(-np.where(usable, found[i, j], -np.inf))
     hits = contacts.astype(bool)[i, j][order]

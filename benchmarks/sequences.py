@@ -9,7 +9,8 @@ commas; FAMILY is some of ``ww,kunitz,rf00379``.
 - fit: an RBM of N_COMPONENTS (100 unless told) units is learned for SECONDS (120) from four
   fifths of the sequences drawn at random: nats a site of the other fifth, with log Z's error;
   Pearson and slope of connected correlations of 2,000 draws beside those of the weighted
-  sequences; and the share of contacts among the L/2, L and 2 L best-scored pairs of |i - j| > 4.
+  sequences; and the share of contacts among the L/2, L and 2 L best-scored pairs of |i - j| > 4, L
+  the columns that the structure shows.
 - clusters: the same likelihood where no sequence left out is 80% identical to one learned from.
 
 Seconds are of this machine; CPU seconds are told beside.
@@ -77,7 +78,7 @@ def precisions(model: hm.RBM, folder: Path, name: str) -> list[float]:
     valid = np.load(folder / f"{CONTACTS[name]}_valid.npy").astype(bool)
     found = hm.sequences.contacts(model)
     found = found[((found.j - found.i) > 4) & valid[found.i] & valid[found.j]]
-    hits, n_columns = true[found.i, found.j], len(true)
+    hits, n_columns = true[found.i, found.j], int(valid.sum())
     return [float(hits[:n].mean()) for n in (n_columns // 2, n_columns, 2 * n_columns)]
 
 

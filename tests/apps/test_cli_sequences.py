@@ -73,6 +73,25 @@ def test_contacts(folder):
     assert (folder / "c.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_contacts_of_sequences(folder):
+    """They are learned from first."""
+    place = folder / "family.fasta"
+    done = run("contacts", place, "--alphabet", "rna", "--separation", 1, "-n", 2)
+    assert "60 sequences of 8 columns" in done.stderr
+    told = hm.sequences.contacts(hm.Alignment.read(place, "rna"))
+    rows = table(done.stdout)
+    assert [float(row["score"]) for row in rows] == pytest.approx(told.score[:2], rel=1e-4)
+    assert (rows[0]["i"], rows[0]["j"]) == ("0", "6")
+    for words, said in [
+        ((place, place), "DATA is for a model file"),
+        ((folder / "m.safetensors", "--max-gaps", 0.5), "--max-gaps wants sequences"),
+        ((folder / "none.fasta",), "no file at"),
+    ]:
+        done = run("contacts", *words)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
 def test_mutations(folder):
     model = folder / "m.safetensors"
     rows = table(run("mutations", model, "ACGU-ACG").stdout)

@@ -69,6 +69,28 @@ def test_it_ends_where_another_optimiser_does(decay: float) -> None:
     assert result.history["train"][-1] > result.history["train"][0]
 
 
+def test_turned_to_another_objective_it_keeps_what_it_learned() -> None:
+    """Curvature of moments nearby: the optimum of the others, in fewer steps than from new."""
+    first = climb(decay=0.01)
+    first.run()
+    near = {"tables": 0.9 * moments()["tables"] + 0.1 * moments(seed=2)["tables"]}
+    other = Climb(
+        first.energy,
+        ExactLikelihood(near),
+        Gaussian({"tables": 0.01}),
+        {"tables": torch.ones(len(near["tables"]))},
+        ClimbPlan(500, 1e-8),
+        Record(first.energy.parameters(), None),
+    )
+    turned = first.turned_to(other.objective, other.plan, Record(first.energy.parameters(), None))
+    steps = turned.run().n_updates
+    assert turned.slack() <= 1e-8
+    found = turned.value
+    first.run()  # it stands where it stood
+    assert other.run().n_updates > steps
+    assert other.value == pytest.approx(found, abs=1e-9)
+
+
 def test_a_scale_of_zero_holds_a_parameter_fast() -> None:
     start = energy()
     scale = torch.ones(len(start.tables))

@@ -14,6 +14,7 @@ from harmonium.models import effective
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.questions import behind
 from harmonium.questions.sequences.contacts import coupling_scores, couplings_of
+from harmonium.questions.sequences.pair_model import pull_for
 from harmonium.sequences import (
     contact_map,
     contacts,
@@ -124,6 +125,23 @@ def test_columns_that_agree_come_first(model):
         assert (found.i < found.j).all()
 
 
+def test_contacts_of_an_alignment_learn_first():
+    """As plmDCA does: lambda_J falls from 0.1 to 0.01 at 500 sequences, which is half a decay."""
+    found = contacts(family())
+    assert {(r.i, r.j) for r in found[:2].itertuples()} == {(1, 7), (0, 5)}
+    n = family().weights().sum()
+    settings = {"weight_decay": 0.2 - 0.18 * n / 500, "validation_fraction": 0.0}
+    by_hand = hm.BoltzmannMachine(learner="pseudo", random_state=0, **settings).fit(family())
+    np.testing.assert_allclose(found.score, contacts(by_hand).score, rtol=1e-9)
+    assert [pull_for(n) for n in (0.0, 250.0, 500.0, 1e4)] == pytest.approx([0.2, 0.11, 0.02, 0.02])
+    with pytest.raises(ValueError, match="are unknown"):
+        contacts(hm.Alignment.from_sequences(["A?", "CG"]))
+    with pytest.raises(ValueError, match="give it alone"):
+        contacts(family(), family())
+    with pytest.raises(ValueError, match="numbering must be"):
+        contacts(family(), numbering="pdb")
+
+
 def test_the_score_by_its_definition():
     """Double centred over all states, the norm without the gap, less the product of means."""
     source = np.random.default_rng(0)
@@ -180,6 +198,7 @@ def test_numberings(tmp_path):
 
 def test_one_column_has_no_pairs():
     found = hm.Alignment.from_sequences(["A", "C", "A"])
+    assert len(contacts(found)) == 0
     assert len(contacts(hm.RBM(2, n_updates=5, random_state=0).fit(found))) == 0
 
 

@@ -11,6 +11,7 @@ import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -150,6 +151,19 @@ class Climb:
         result = self.record.result(self.iteration, reason, _CONFIRMING)
         self.energy.set_parameters(result.parameters)
         return result
+
+    def turned_to(self, objective: Objective, plan: ClimbPlan, record: Record) -> Climb:
+        """A climb of another objective that is near this one's, from where this one ended: what
+        was learned of the curvature is kept, so that its first steps are no shorter."""
+        other = copy(self)
+        other.objective, other.plan, other.record = objective, plan, record
+        other._seen, other.iteration, other.seconds = [], 0, 0.0
+        return other
+
+    @property
+    def value(self) -> float:
+        """The objective alone where the climb stands."""
+        return self._at(self._z).shown
 
     def slack(self) -> float:
         """The largest entry of the gradient at the energy's parameters: how far from flat."""

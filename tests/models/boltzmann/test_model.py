@@ -272,6 +272,24 @@ def test_tables_that_say_little_are_learned_all_the_same(rows, learner) -> None:
     assert np.isfinite(model.score_samples(X)).all()
 
 
+def test_some_of_many_rows_lead_to_the_same_regressions(monkeypatch) -> None:
+    """With what they tell of the curvature kept for all rows."""
+    from harmonium.models.boltzmann import pseudo
+
+    rows = np.random.default_rng(3).integers(0, 3, (400, 5))
+    rows[:, 1] = np.where(rows[:, 4] > 0, rows[:, 0], rows[:, 1])
+    wanted = hm.BoltzmannMachine(visible=3, learner="pseudo", weight_decay=0.02, random_state=0)
+    monkeypatch.setattr(pseudo, "_LEAST_GAIN", 1e-9)
+    whole = hm.BoltzmannMachine(**wanted.get_params()).fit(rows)
+    monkeypatch.setattr(pseudo, "_SOME", 100)
+    led = wanted.fit(rows)
+    np.testing.assert_allclose(led.couplings_, whole.couplings_, atol=2e-3)
+    assert led.history_["train"][-1] == pytest.approx(whole.history_["train"][-1], abs=1e-5)
+    assert led.history_["validation"][-1] == pytest.approx(
+        whole.history_["validation"][-1], abs=1e-3
+    )
+
+
 def test_a_sparse_graph_is_found() -> None:
     """A chain of seven variables: its pairs are among those found, and far pairs hardly."""
     source, pairs = np.random.default_rng(10), [(i, i + 1) for i in range(6)]

@@ -53,16 +53,9 @@ Weights = Annotated[
         "identical, without it); of rows out of core also a column's name"
     ),
 ]
-Letters = Annotated[
-    str | None,
-    typer.Option(help="sequences: protein, rna, dna, or the letters (protein unless told)"),
-]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help=f"a constructor parameter, name=value: {_SETTINGS}"),
-]
-MaxGaps = Annotated[
-    float | None, typer.Option(help="sequences: columns with a larger share of gaps are dropped")
 ]
 
 
@@ -81,8 +74,8 @@ def fit(
     columns: Columns = None,
     missing: Missing = None,
     unknown: options.Unknown = None,
-    alphabet: Letters = None,
-    max_gaps: MaxGaps = None,
+    alphabet: options.Letters = None,
+    max_gaps: options.MaxGaps = None,
     set_: Settings = None,
     key: options.Key = None,
     seed: options.Seed = None,

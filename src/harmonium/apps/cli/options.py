@@ -28,7 +28,9 @@ __all__ = [
     "Labels",
     "LabelsKey",
     "Length",
+    "Letters",
     "Levels",
+    "MaxGaps",
     "Out",
     "Seed",
     "Shape",
@@ -96,6 +98,13 @@ Contains = Annotated[
 ]
 BeginsWith = Annotated[str | None, typer.Option(help="texts: their first words")]
 EndsWith = Annotated[str | None, typer.Option(help="texts: their last words")]
+Letters = Annotated[
+    str | None,
+    typer.Option(help="sequences: protein, rna, dna, or the letters (protein unless told)"),
+]
+MaxGaps = Annotated[
+    float | None, typer.Option(help="sequences: columns with a larger share of gaps are dropped")
+]
 Length = Annotated[str | None, typer.Option(help="texts: how many words, 5..12, 5.. or 7")]
 
 #: Options whose names differ from those of the arguments that they become.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,12 @@ Place = Annotated[
 
 
 def contacts(
-    model: options.Fitted,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="a model file; or sequences (.fasta, .a2m, .a3m, .sto) to learn"
+        ),
+    ],
     data: Annotated[
         str | None,
         typer.Argument(
@@ -35,15 +41,19 @@ def contacts(
     numbering: Annotated[
         str, typer.Option(help="columns (from 0), file (its columns), or residues of the reference")
     ] = "columns",
+    alphabet: options.Letters = None,
+    max_gaps: options.MaxGaps = None,
     seed: options.Seed = None,
 ) -> None:
     """Pairs of columns by how strongly they are coupled: the likeliest contacts first."""
+    from harmonium.contract.checks import check_choice
     from harmonium.data.files import write_table
     from harmonium.data.kinds import kind_of
-    from harmonium.questions.sequences.contacts import numbered, scored_pairs
+    from harmonium.questions.sequences.contacts import NUMBERINGS, numbered, scored_pairs
 
     picture = _check_place(out)
-    fitted = options.load_answering(model, "sample")
+    check_choice("numbering", numbering, NUMBERINGS)
+    fitted = _with_couplings(model, data, alphabet, max_gaps)
     rows = None if data is None else kind_of(fitted).read(data)
     found = scored_pairs(fitted, rows, gap="auto", correct=True, random_state=seed or 0)
     i, j, score = numbered(fitted, *found, numbering)
@@ -56,6 +66,26 @@ def contacts(
         return
     lines = zip(*(own[:n].tolist() for own in table.values()), strict=True)
     write_table(out or "-", table, lines)
+
+
+def _with_couplings(
+    path: str, data: str | None, alphabet: str | None, max_gaps: float | None
+) -> Any:
+    """The model in a file; of sequences, the one that is learned from them."""
+    from harmonium.data.kinds import Sequences
+    from harmonium.data.sequences.formats import is_sequence_file
+    from harmonium.questions.sequences.pair_model import pair_model
+
+    if not is_sequence_file(path):
+        for name, given in (("alphabet", alphabet), ("max-gaps", max_gaps)):
+            if given is not None:
+                raise ValueError(f"--{name} wants sequences in place of MODEL, not {path!r}")
+        return options.load_answering(path, "sample")
+    if data is not None:
+        raise ValueError(f"DATA is for a model file, and MODEL is sequences: {path!r}")
+    family = Sequences(alphabet or "protein", max_gaps).read(path)
+    print(family, file=sys.stderr)
+    return pair_model(family)
 
 
 def mutations(

@@ -92,6 +92,11 @@ class _Regression:
         slopes = torch.where(self.mask, slopes - torch.outer(self.mean, slope), 0.0)
         return value, {"couplings": slopes, "fields": slope}
 
+    def value_alone(self, rows: _Rows) -> float:
+        """The mean log P of the variable by its fields, without couplings."""
+        log_p = torch.log_softmax(torch.nn.functional.pad(self.fields, (self.n_left_out, 0)), 0)
+        return float(rows.shares @ log_p[rows.x[:, self.variable].long()])
+
     @property
     def mask(self) -> Tensor:
         return self.places.mask[:, self.own.start : self.own.start + 1].to(self.device)
@@ -118,30 +123,41 @@ class _Conditional(Objective):
         return regression.value(self.rows)
 
 
-def _climbed(energy: BoltzmannEnergy, i: int, rows: _Rows, decay: float) -> tuple[Any, int]:
-    """The regression of variable i at its best, and the iterations that it took. Of many rows some
-    lead most of the way, at their share of the cost."""
-    regression: Any = _Regression(energy, i)
+@dataclass(frozen=True)
+class _Climbed:
+    """A regression at its best, mean log P of the rows there, and the iterations that it took."""
+
+    regression: _Regression
+    value: float
+    n_iterations: int
+
+
+def _climbed(energy: BoltzmannEnergy, i: int, rows: _Rows, decay: float) -> _Climbed:
+    """The regression of variable i. Of many rows some lead most of the way, at their share of the
+    cost, and what they tell of the curvature saves steps on all."""
+    regression = _Regression(energy, i)
+    alone: Any = regression  # an energy as far as a climb asks
     n_iterations, parts = 0, _parts(rows)
-    most = _N_ITERATIONS if len(parts) == 1 else _N_POLISHING
+    climb: Climb | None = None
     for part in parts:
         plan = ClimbPlan(_N_ITERATIONS, _TOL, _LEAST_GAIN_OF_SOME)
         if part is rows:
+            most = _N_ITERATIONS if len(parts) == 1 else _N_POLISHING
             plan = ClimbPlan(most, _TOL, _LEAST_GAIN)
-        climb = Climb(
-            regression,
-            _Conditional(part),
+        record = Record(regression.parameters(), None)
+        if climb is None:
             # Either variable of a pair has half of the pull on their couplings.
-            Gaussian({"couplings": 0.5 * decay}),
-            regression.scales(decay),
-            plan,
-            Record(regression.parameters(), None),
-        )
+            prior = Gaussian({"couplings": 0.5 * decay})
+            scales = regression.scales(decay)
+            climb = Climb(alone, _Conditional(part), prior, scales, plan, record)
+        else:
+            climb = climb.turned_to(_Conditional(part), plan, record)
         result = climb.run()
         n_iterations += result.n_updates
         if result.reason is StopReason.INTERRUPTED:  # not one regression ends, but the fit
             raise KeyboardInterrupt
-    return regression, n_iterations
+    assert climb is not None
+    return _Climbed(regression, climb.value, n_iterations)
 
 
 def _parts(rows: _Rows) -> list[_Rows]:
@@ -166,14 +182,15 @@ class _Columns:
     history: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, i: int, kept: _Rows, held: _Rows | None, decay: float) -> None:
-        alone: Any = _Regression(self.energy, i)
-        regression, n_iterations = _climbed(self.energy, i, kept, decay)
+        alone = _Regression(self.energy, i)
+        found = _climbed(self.energy, i, kept, decay)
+        regression = found.regression
         self.energy.couplings[:, regression.own] = regression.couplings.to(self.energy.dtype)
         self.energy.fields[regression.own] = regression.fields.to(self.energy.dtype)
-        for k, rows in enumerate((kept, held)):
-            if rows is not None:
-                self.sums[k] += regression.value(rows)[0] - alone.value(rows)[0]
-        self.done, self.iterations = i + 1, self.iterations + n_iterations
+        self.sums[0] += found.value - alone.value_alone(kept)
+        if held is not None:
+            self.sums[1] += regression.value(held)[0] - alone.value_alone(held)
+        self.done, self.iterations = i + 1, self.iterations + found.n_iterations
 
     def look(self, held: bool) -> Look:
         facts = {"update": float(self.iterations), "seconds": self.seconds}
@@ -229,7 +246,7 @@ def held_out_score(
 def _score(energy: BoltzmannEnergy, kept: _Rows, held: _Rows, decay: float, n_tried: int) -> float:
     n = energy.n_variables
     some = sorted({int(i) for i in torch.linspace(0, n - 1, min(n_tried, n)).round().tolist()})
-    return float(sum(_climbed(energy, i, kept, decay)[0].value(held)[0] for i in some))
+    return float(sum(_climbed(energy, i, kept, decay).regression.value(held)[0] for i in some))
 
 
 def _decay(ground: Ground, energy: BoltzmannEnergy, kept: _Rows, held: _Rows | None) -> float:

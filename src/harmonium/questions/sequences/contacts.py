@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium.contract.checks import check_choice
+from harmonium.data.sequences.alignment import Alignment
 from harmonium.questions.sequences.frames import as_frame, family_of
+from harmonium.questions.sequences.pair_model import pair_model
 
-__all__ = ["contacts", "coupling_scores", "couplings_of", "numbered", "scored_pairs"]
+__all__ = ["NUMBERINGS", "contacts", "coupling_scores", "couplings_of", "numbered", "scored_pairs"]
 
 Array = NDArray[np.float64]
 
@@ -39,7 +41,9 @@ def contacts(
     Parameters
     ----------
     model : a fitted model with ``couplings_`` or, where it has hidden units, with
-        ``effective_couplings``: an RBM, a BoltzmannMachine.
+        ``effective_couplings``: an RBM, a BoltzmannMachine. Or an :class:`~harmonium.Alignment`,
+        which is learned from first as plmDCA does: each column given all others, sequences
+        weighted by identity at 0.8, its own pull to zero (Ekeberg, Hartonen, Aurell 2014).
     X : whole rows that effective couplings are averaged over; None draws 100 from the model.
     gap : the state left out of the norm: ``"auto"`` is the alphabet's gap, for models of an
         :class:`~harmonium.Alignment`, and none else; a state's number, or None.
@@ -51,6 +55,11 @@ def contacts(
 
     Returns a pandas frame ``i, j, score`` of all pairs, i < j, in nats.
     """
+    if isinstance(model, Alignment):
+        if X is not None:
+            raise ValueError("X is for models with hidden units; of an alignment give it alone")
+        check_choice("numbering", numbering, NUMBERINGS)
+        model = pair_model(model)
     found = scored_pairs(model, X, gap=gap, correct=correct, random_state=random_state)
     i, j, score = numbered(model, *found, numbering)
     return as_frame({"i": i, "j": j, "score": score})
