@@ -71,9 +71,7 @@ def complete(
     model: options.Fitted,
     data: Annotated[
         str | None,
-        typer.Argument(
-            metavar="DATA", help="as for score; texts: not needed with --contains and its like"
-        ),
+        typer.Argument(metavar="DATA", help="as for score; texts: not needed with --contains"),
     ] = None,
     out: options.Out = None,
     how: Annotated[str | None, typer.Option(help="mode (unless told), mean or sample")] = None,
