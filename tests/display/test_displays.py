@@ -87,6 +87,14 @@ def test_learning_curves_are_the_history(rbm: Any) -> None:
     assert len(held.get_xdata()) == len(rbm.history_["validation"])
 
 
+def test_a_curve_alone_and_one_of_a_single_look() -> None:
+    alone = display.LearningCurveDisplay(update=[1, 10], train=[-3.0, -2.0]).plot(_axes())
+    assert [line.get_marker() for line in alone.ax_.lines] == ["None"]
+    once = {"update": [5], "train": [-3.0], "validation": [-4.0], "std_error": [0.1]}
+    shown = display.LearningCurveDisplay(**once).plot(_axes())
+    assert [line.get_marker() for line in shown.ax_.lines] == ["o", "o"]
+
+
 def test_a_fit_without_watch_has_no_curves(rows: Any) -> None:
     model = hm.RBM(2, n_updates=5, validation_fraction=0, random_state=0).fit(rows)
     with pytest.raises(ValueError, match="watched no held-out rows"):

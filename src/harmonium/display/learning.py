@@ -117,7 +117,8 @@ class LearningCurveDisplay(Display):
             if shown is None:
                 continue
             values = np.asarray(shown, dtype=np.float64)
-            ax.plot(update, values, color=colour)
+            # One look is a point, which a line alone would not show.
+            ax.plot(update, values, color=colour, marker="o" if len(update) == 1 else None)
             if self.std_error is not None:
                 error = np.asarray(self.std_error, dtype=np.float64)
                 band = values - error, values + error

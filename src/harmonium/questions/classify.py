@@ -73,6 +73,10 @@ class BayesClassifier(ClassifierMixin, OverModels):
 
     P(x, y) is P(x) P(y | x), P(x) the mixture of the classes' models: also with a sharpness
     other than 1 it sums to one over all x and y.
+
+    It has no ``correct``: of which class a noisy row is would want P(noisy row given class), which
+    no model answers. A model fitted with labels beside the rows, ``RBM().fit(X, y)``, sums over
+    them.
     """
 
     #: Of files written before there was one.

@@ -67,12 +67,17 @@ def score(
         print(f"log Z {log_z.value:.4f} ± {log_z.std_error:.4f} ({log_z.method}, {log_z.status})")
 
 
+_Blanks = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="DATA", help="as for score; texts: not needed with --contains and its like"
+    ),
+]
+
+
 def complete(
     model: options.Fitted,
-    data: Annotated[
-        str | None,
-        typer.Argument(metavar="DATA", help="as for score; texts: not needed with --contains"),
-    ] = None,
+    data: _Blanks = None,
     out: options.Out = None,
     how: Annotated[str | None, typer.Option(help="mode (unless told), mean or sample")] = None,
     ranked: Annotated[

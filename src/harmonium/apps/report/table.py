@@ -53,7 +53,9 @@ def describe(
         likely.append(score_row(model, data, log_z))
     sections.append(Section("How likely", [Table(("", "nats"), likely)]))
     drawn = as_lists(model.sample(_N_DRAWN, random_state=seed))
-    sections.append(Section("New rows", [rows_table(drawn)]))
+    sections.append(
+        Section("New rows", [rows_table({name: drawn[name] for name in model.schema_.names})])
+    )
     if data is not None:
         blocks, found = new_rows(model, some_rows(as_lists(data), _N_ROWS, seed), seed, train)
         sections.append(Section("New rows beside real ones", blocks))
