@@ -37,7 +37,8 @@ with joined_job():
             os.write(1, f"status {end.code}\\n".encode())
 """
 _COMMANDS = """\
-fit rows.npy -o model --set n_components=3 --set n_updates=60 --seed 0 --quiet
+fit rows/*.npy -o model --set n_components=3 --set n_updates=60 --seed 0 --quiet
+fit rows/*.npy -o pairs --model boltzmann --set n_updates=20 --set n_chains=20 --seed 0 --quiet
 score model rows/*.npy -o scores.parquet --json
 score model rows.npy -o scores.npy
 encode model rows/*.npy -o hidden.parquet
@@ -76,11 +77,14 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
 def test_two_ranks_fit_one_file_and_one_of_them_speaks(job) -> None:
     folder, done = job
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("status 0") == 2 * 6, done.stderr
+    assert done.stdout.count("status 0") == 2 * 7, done.stderr
     assert done.stdout.count("hidden units: 3") == 1
     model = hm.load(folder / "model")
     assert model.n_updates_ == 60
     assert np.isfinite(model.score(np.load(folder / "rows.npy")))
+    pairs = hm.load(folder / "pairs")
+    assert pairs.n_updates_ == 20
+    assert 0.0 < np.abs(pairs.couplings_).max() < 5.0
 
 
 def test_two_ranks_answer_about_their_own_rows_into_one_file(job) -> None:

@@ -255,9 +255,7 @@ def test_one_sequence_and_one_column():
 
 
 def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path, monkeypatch):
-    from harmonium.data import files
-
-    monkeypatch.setattr(files, "_LARGEST_UNPACKED", 2**16)
+    monkeypatch.setattr("harmonium.data.packed._LARGEST_UNPACKED", 2**16)
     packed = gzip.compress(b">a\n" + b"A" * 2**25)
     with pytest.raises(ValueError, match="unpacks to"):
         read(tmp_path, packed, "f.fasta.gz")

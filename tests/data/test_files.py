@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from harmonium.data import files
+from harmonium.data import packed
 from harmonium.data.files import read_rows, write_table
 from harmonium.data.images import read_images
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, name: str, data: bytes,
 def test_an_archive_that_would_fill_memory_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_LARGEST_UNPACKED", 2**20)
+    monkeypatch.setattr(packed, "_LARGEST_UNPACKED", 2**20)
     path = tmp_path / "bomb.npz"
     path.write_bytes(_npz(np.zeros((2048, 1024))))
     with pytest.raises(ValueError, match=r"unpacks to 0\.0 GiB, more than 200 times"):

@@ -90,9 +90,9 @@ def test_wrong_files_are_named(tmp_path, name, content, said):
 
 
 def test_a_small_file_does_not_fill_the_memory(tmp_path, monkeypatch):
-    from harmonium.data import files
+    from harmonium.data import packed
 
-    monkeypatch.setattr(files, "_LARGEST_UNPACKED", 2**16)
+    monkeypatch.setattr(packed, "_LARGEST_UNPACKED", 2**16)
     path = tmp_path / "bomb.parquet"
     write_frame(str(path), pa.table({"a": [0] * 2**20}))
     with pytest.raises(ValueError, match="unpacks to"):

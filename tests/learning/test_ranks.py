@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.ranks import ANNEALED, ROWS, arrays, estimates, job, long_fit, rbm
+from tests.support.ranks import ANNEALED, PARTS, ROWS, arrays, estimates, job, long_fit, rbm
 
 from harmonium.compute.ranks import Ranks
 
@@ -92,6 +92,17 @@ def test_annealing_is_shared_out_and_all_have_the_estimate_of_all_chains(found: 
     exact = ANNEALED.log_partition("exact").value
     assert one.value == pytest.approx(exact, abs=4.5 * one.std_error)  # a risk of 1e-5
     assert one.std_error < 0.3
+
+
+def test_log_z_of_its_own_accord_is_shared_out(found: Found) -> None:
+    """Its base, its temperatures and its check from clusters: all ranks hold the same figure, that
+    of three models apart."""
+    one, other = (each["auto"] for each in found[:2])
+    assert one == other
+    assert (one.method, one.status, one.n_chains) == ("ais", "ok", 21)
+    exact = sum(part.log_partition("exact").value for part in PARTS)
+    assert one.value == pytest.approx(exact, abs=4.5 * one.std_error)  # a risk of 1e-5
+    assert one.std_error < 0.1
 
 
 def test_ctrl_c_in_one_rank_ends_all_at_the_same_update(found: Found) -> None:

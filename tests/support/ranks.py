@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from scipy.linalg import block_diag
 
 import harmonium as hm
 from harmonium.compute.ranks import LostRankError, Ranks, answering
@@ -28,7 +29,17 @@ from harmonium.learning.plan import Plan
 from harmonium.learning.rows import Batch, Batches
 from harmonium.models.rbm.energy import RBMEnergy
 
-__all__ = ["ANNEALED", "ESTIMATES", "ROWS", "STATES", "arrays", "estimates", "fits", "job", "rbm"]
+__all__ = [
+    "ANNEALED",
+    "ESTIMATES",
+    "PARTS",
+    "ROWS",
+    "arrays",
+    "estimates",
+    "job",
+    "long_fit",
+    "rbm",
+]
 
 ROWS = (np.random.default_rng(0).random((90, 6)) < [[0.2], [0.8], [0.5]] * 30).astype(np.uint8)
 IMAGES = np.random.default_rng(1).integers(0, 2, (40, 4, 4))
@@ -36,6 +47,16 @@ STATES = np.random.default_rng(2).integers(0, 2, (80, 3))
 #: A model whose log Z is a sum of 2**12 terms, but is annealed for all that.
 ANNEALED = hm.RBM.from_parameters(
     np.random.default_rng(4).normal(0.0, 0.7, (14, 12)), np.zeros(14), np.zeros(12)
+)
+#: Three models apart, log Z of each of which is a sum, as one whose own is too long to sum.
+PARTS = [
+    hm.RBM.from_parameters(
+        np.random.default_rng(seed).normal(0.0, 0.8, (9, 9)), np.zeros(9), np.zeros(9)
+    )
+    for seed in range(3)
+]
+WIDE = hm.RBM.from_parameters(
+    block_diag(*(one.components_.T for one in PARTS)), np.zeros(27), np.zeros(27)
 )
 #: Gradients that are estimated at parameters that stay, and chains of each.
 ESTIMATES, N_CHAINS = 1500, 15
@@ -171,6 +192,7 @@ def two(rank: int, folder: Path) -> dict[str, Any]:
     with answering():
         settings = {"n_chains": 61, "n_temperatures": 300, "random_state": 0}
         found["log Z"] = ANNEALED.log_partition("ais", **settings)
+        found["auto"] = WIDE.log_partition(n_chains=21)
     found["whole"], found["resumed"] = arrays(long_fit(None)), arrays(long_fit(folder / "two"))
     found["interrupted"] = interrupted(rank)
     stiff = np.repeat(ROWS[:, :2], 50, axis=1)

@@ -19,6 +19,8 @@ from scipy import sparse
 
 from harmonium.contract.storage import write_atomically, write_bytes
 from harmonium.contract.warning import warn_caller
+from harmonium.data.arrow import parquet_table
+from harmonium.data.packed import check_unpacked
 from harmonium.data.text_tables import (
     MISSING,
     TRUTH,
@@ -32,7 +34,6 @@ __all__ = [
     "UNREADABLE",
     "array_header",
     "beside",
-    "check_unpacked",
     "read_attributes",
     "read_labels",
     "read_named_rows",
@@ -42,9 +43,6 @@ __all__ = [
     "write_texts",
 ]
 
-#: An array above this many bytes that is packed more tightly than `_TIGHTEST` is not unpacked.
-_LARGEST_UNPACKED = 2**30
-_TIGHTEST = 200
 #: What numpy, zipfile, the csv module and Pillow raise for files cut short or made up.
 UNREADABLE = (
     OSError,
@@ -164,15 +162,6 @@ def array_header(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], bool
     return shape, by_columns, kind
 
 
-def check_unpacked(what: str, n_bytes: int, n_packed: int) -> None:
-    """Raise ``ValueError`` where a few packed bytes become so many that they may fill memory."""
-    if n_bytes > max(_LARGEST_UNPACKED, _TIGHTEST * n_packed):
-        raise ValueError(
-            f"{what} unpacks to {n_bytes / 2**30:.1f} GiB, more than {_TIGHTEST} times its size "
-            "in the file; keep it as .npy, which is mapped"
-        )
-
-
 def _check_packed(source: Path) -> dict[str, np.dtype[Any]]:
     """The types of an archive's arrays; ``ValueError`` for a damaged one, or one that fills
     memory from a small file."""
@@ -276,17 +265,7 @@ def _value(cell: str, delimiter: str) -> float | None:
 
 def _read_parquet(source: Path) -> NDArray[Any]:
     # Arrow's own reader: that of polars 2.1 ends the whole process over a page's wrong header.
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise ValueError(
-            "reading .parquet wants pyarrow: pip install 'harmonium[tables]'"
-        ) from None
-    with parquet.ParquetFile(source) as file:
-        width = beside(file.schema_arrow.empty_table()).itemsize
-        n_bytes = file.metadata.num_rows * file.metadata.num_columns * width
-        check_unpacked("it", n_bytes, source.stat().st_size)
-        return beside(file.read())
+    return beside(parquet_table(source, source.stat().st_size))
 
 
 #: Types of columns whose nulls Arrow would not make NaN.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from harmonium.contract.storage import write_atomically
 from harmonium.contract.warning import warn_caller
-from harmonium.data.files import UNREADABLE, check_unpacked, write_texts
+from harmonium.data.arrow import parquet_table
+from harmonium.data.files import UNREADABLE, write_texts
 from harmonium.data.text_tables import Layout, content_of, is_text_table, layout_of
 
 __all__ = [
@@ -20,9 +20,7 @@ __all__ = [
     "as_arrow",
     "has_names",
     "join_frames",
-    "parquet_table",
     "read_frame",
-    "without_index",
     "write_frame",
     "write_frames",
 ]
@@ -30,7 +28,6 @@ __all__ = [
 #: Endings of files that hold tables with names.
 FRAME_ENDINGS = (".csv", ".tsv", ".parquet")
 
-_INDEX = re.compile(r"__index_level_\d+__")
 #: Lines that are looked at to tell a decimal comma: as many bytes from the file's beginning.
 _LOOKED_AT = 2**20
 
@@ -72,26 +69,6 @@ def read_frame(path: str, texts: Collection[str] = (), known: Collection[str] = 
     except (ArrowException, *UNREADABLE) as error:
         why = str(error) or type(error).__name__
         raise ValueError(f"DATA: {path!r} cannot be read: {why}") from error
-
-
-def parquet_table(source: Any, n_packed: int) -> Any:
-    """The Arrow table of a Parquet file of `n_packed` bytes, a path or a stream; ``ValueError``
-    where it would fill memory."""
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(source) as file:
-        about = file.metadata
-        n_bytes = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
-        n_bytes = max(n_bytes, 8 * about.num_rows * about.num_columns)
-        check_unpacked("it", n_bytes, n_packed)
-        table = file.read()
-    return without_index(table)
-
-
-def without_index(table: Any) -> Any:
-    """An Arrow table without what pandas writes of an index without a name: columns that nobody
-    named."""
-    return table.drop_columns([one for one in table.column_names if _INDEX.fullmatch(one)])
 
 
 def _read_text(path: str, texts: Collection[str], layout: Layout) -> Any:

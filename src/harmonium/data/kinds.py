@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from harmonium.contract.registry import Entry, entry_of
 from harmonium.contract.storage import models_inside
+from harmonium.data.arrow import without_index
 from harmonium.data.files import beside, read_named_rows, read_rows, write_rows
 from harmonium.data.frame_files import (
     FRAME_ENDINGS,
     as_arrow,
     has_names,
     read_frame,
-    without_index,
     write_frame,
 )
 from harmonium.data.kind import Kind, check_key, one_column

@@ -13,9 +13,15 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.data.arrow import arrow
+from harmonium.data.arrow import (
+    STORED,
+    arrow,
+    batches_of,
+    parts_of,
+    schema_of,
+    without_index,
+)
 from harmonium.data.files import UNREADABLE, array_header
-from harmonium.data.frame_files import without_index
 
 __all__ = [
     "ENDINGS",
@@ -28,7 +34,7 @@ __all__ = [
 ]
 
 #: Endings of files of rows; of one table all end alike.
-ENDINGS = (".parquet", ".arrow", ".feather", ".npy")
+ENDINGS = (*STORED, ".npy")
 #: Bytes of an array that are read together, so that a window of many mixes rows from everywhere.
 _ARRAY_PIECE = 2**20
 #: Rows of a row group of what a LazyFrame gives, so that its pieces are the same each time.
@@ -54,42 +60,20 @@ class Piece(ABC):
         """Feed what is stored to a hash, but for files that have been `fed` to it."""
 
 
-class _RowGroup(Piece):
-    """A row group of a Parquet file."""
+class _Stored(Piece):
+    """A row group of a Parquet file, or a record batch of an Arrow file."""
 
     def __init__(self, path: str, k: int, n_rows: int, names: tuple[str, ...]) -> None:
         self._path, self._k = path, k
         self.n_rows, self.names, self.width = n_rows, names, len(names)
-        self.where = f"{path!r}, row group {k}"
+        kind = "row group" if Path(path).suffix.lower() == ".parquet" else "record batch"
+        self.where = f"{path!r}, {kind} {k}"
 
     def blocks(self, most: int) -> Iterator[Any]:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        with _reading(self._path), parquet.ParquetFile(self._path) as file:
-            for batch in file.iter_batches(most, row_groups=[self._k], use_threads=False):
+        pa = arrow()
+        with _reading(self._path):
+            for batch in batches_of(self._path, most, part=self._k):
                 yield without_index(pa.Table.from_batches([batch]))
-
-    def digest(self, into: Any, fed: set[str]) -> None:
-        _feed(self._path, into, fed)
-
-
-class _RecordBatch(Piece):
-    """A record batch of an Arrow file."""
-
-    def __init__(self, path: str, k: int, n_rows: int, names: tuple[str, ...]) -> None:
-        self._path, self._k = path, k
-        self.n_rows, self.names, self.width = n_rows, names, len(names)
-        self.where = f"{path!r}, record batch {k}"
-
-    def blocks(self, most: int) -> Iterator[Any]:
-        import pyarrow as pa
-
-        with _reading(self._path), pa.OSFile(self._path) as source:
-            batch = pa.ipc.open_file(source).get_batch(self._k)
-            table = without_index(pa.Table.from_batches([batch]))
-            for start in range(0, self.n_rows, most):
-                yield table[start : start + most]
 
     def digest(self, into: Any, fed: set[str]) -> None:
         _feed(self._path, into, fed)
@@ -206,31 +190,13 @@ def pieces_of_file(path: str) -> list[Piece]:
     with _reading(path):
         if ending == ".npy":
             return _of_array(path)
-        if ending == ".parquet":
-            return _of_parquet(path)
-        return _of_arrow(path)
+        return _of_table(path)
 
 
-def _of_parquet(path: str) -> list[Piece]:
-    parquet = arrow("pyarrow.parquet")
-    with parquet.ParquetFile(path) as file:
-        names = tuple(without_index(file.schema_arrow.empty_table()).column_names)
-        about = file.metadata
-        counts = [about.row_group(k).num_rows for k in range(about.num_row_groups)]
-    return [_RowGroup(path, k, n, names) for k, n in enumerate(counts) if n] or [
-        _RowGroup(path, 0, 0, names)
-    ]
-
-
-def _of_arrow(path: str) -> list[Piece]:
-    pa = arrow("pyarrow")
-    with pa.OSFile(path) as source:
-        file = pa.ipc.open_file(source)
-        names = tuple(without_index(file.schema.empty_table()).column_names)
-        counts = [file.get_batch(k).num_rows for k in range(file.num_record_batches)]
-    return [_RecordBatch(path, k, n, names) for k, n in enumerate(counts) if n] or [
-        _RecordBatch(path, 0, 0, names)
-    ]
+def _of_table(path: str) -> list[Piece]:
+    names = tuple(without_index(schema_of(path).empty_table()).column_names)
+    pieces: list[Piece] = [_Stored(path, k, n, names) for k, n in enumerate(parts_of(path)) if n]
+    return pieces or [_Stored(path, 0, 0, names)]
 
 
 def _of_array(path: str) -> list[Piece]:
@@ -269,7 +235,7 @@ def spilled(frame: Any) -> list[Piece]:
     os.close(handle)
     try:
         frame.sink_parquet(path, row_group_size=_GROUP_ROWS, maintain_order=True)
-        pieces = _of_parquet(path)
+        pieces = _of_table(path)
     except BaseException:
         os.unlink(path)
         raise

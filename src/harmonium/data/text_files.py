@@ -15,14 +15,13 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Any
 
-from harmonium.data.arrow import arrow
+from harmonium.data.arrow import STORED, arrow, batches_of, schema_of
 
 __all__ = ["TEXT_ENDINGS", "Column", "Lines", "TextFile", "looks_like_texts"]
 
 #: Files of a text a line, and files of tables with a column of texts.
 _LINES = (".txt", ".text", ".gz", ".zst")
-_TABLES = (".parquet", ".arrow", ".feather")
-TEXT_ENDINGS = (*_LINES, *_TABLES)
+TEXT_ENDINGS = (*_LINES, *STORED)
 
 _BLOCK_BYTES = 2**23
 #: Texts of a table that are held at once, where they are short.
@@ -76,7 +75,7 @@ class TextFile:
         if self.column is not None and lines:
             raise ValueError(
                 f"column={self.column!r}: {lines[0]!r} has lines, and no columns; wanted "
-                f"{', '.join(_TABLES)}"
+                f"{', '.join(STORED)}"
             )
 
     @cached_property
@@ -98,7 +97,7 @@ class TextFile:
     @property
     def n_bytes(self) -> int | None:
         """How many bytes there are to read; None where that is not known beforehand."""
-        packed = (*_TABLES, ".gz", ".zst")
+        packed = (*STORED, ".gz", ".zst")
         if any(one == "-" or _ending(one) in packed for one in self.files):
             return None
         return sum(Path(one).stat().st_size for one in self.files)
@@ -199,30 +198,11 @@ class Column:
 
     def batches(self) -> Iterator[list[str]]:
         """The texts in order, some at a time."""
-        row = 0
+        row, bounds = 0, {"most": _BLOCK_TEXTS, "most_bytes": _BLOCK_BYTES}
         with _reading(self.path):
-            for batch in self._arrays():
-                yield self._texts(batch, row)
+            for batch in batches_of(self.path, columns=[self.name], **bounds):
+                yield self._texts(batch.column(self.name), row)
                 row += len(batch)
-
-    def _arrays(self) -> Iterator[Any]:
-        """The column, some rows at a time: of Parquet few where texts are long."""
-        if _ending(self.path) == ".parquet":
-            parquet = arrow("pyarrow.parquet")
-            with parquet.ParquetFile(self.path) as file:
-                for k in range(file.num_row_groups):
-                    group = file.metadata.row_group(k)
-                    size = group.total_byte_size // max(group.num_rows, 1)
-                    most = min(max(_BLOCK_BYTES // max(size, 1), 1), _BLOCK_TEXTS)
-                    options: dict[str, Any] = {"row_groups": [k], "columns": [self.name]}
-                    for batch in file.iter_batches(most, **options, use_threads=False):
-                        yield batch.column(self.name)
-            return
-        with _stored(self.path) as (_, batches):
-            for batch in batches:
-                whole = batch.column(self.name)
-                for start in range(0, len(whole), _BLOCK_TEXTS):
-                    yield whole[start : start + _BLOCK_TEXTS]
 
     def _texts(self, array: Any, row: int) -> list[str]:
         pa = arrow()
@@ -253,11 +233,7 @@ class Column:
 def _column_of(path: str, wanted: str | None) -> str:
     """The column of texts of a table: the `wanted` one, or its only one."""
     with _reading(path):
-        if _ending(path) == ".parquet":
-            schema = arrow("pyarrow.parquet").read_schema(path)
-        else:
-            with _stored(path) as (schema, _):
-                pass
+        schema = schema_of(path)
     texts = [field.name for field in schema if _is_text(field.type)]
     if wanted is None:
         if len(texts) != 1:
@@ -286,21 +262,6 @@ def _list(names: list[str]) -> str:
 
 
 @contextmanager
-def _stored(path: str) -> Iterator[tuple[Any, Iterator[Any]]]:
-    """The schema and the record batches of a file of Arrow's: one with an index, or a stream."""
-    pa = arrow()
-    with pa.OSFile(path) as source:
-        try:
-            file = pa.ipc.open_file(source)
-        except pa.ArrowInvalid:
-            source.seek(0)
-            file = pa.ipc.open_stream(source)
-            yield file.schema, iter(file)
-        else:
-            yield file.schema, map(file.get_batch, range(file.num_record_batches))
-
-
-@contextmanager
 def _reading(path: str) -> Iterator[None]:
     """What Arrow raises for files cut short or made up, as one that names the file."""
     pa = arrow()
@@ -321,7 +282,7 @@ def _counts(name: str) -> bool:
 
 
 def _is_table(path: str) -> bool:
-    return _ending(path) in _TABLES
+    return _ending(path) in STORED
 
 
 def _ending(path: str) -> str:

@@ -16,8 +16,8 @@ from pydantic_core import from_json
 from harmonium.apps.serve.forms import FORMS, Form, WithData
 from harmonium.apps.serve.messages import ARROW, JSON, PARQUET, Limits, Refusal, Reply, Request
 from harmonium.apps.serve.questions import Answer
+from harmonium.data.arrow import parquet_table
 from harmonium.data.files import UNREADABLE
-from harmonium.data.frame_files import parquet_table
 from harmonium.data.kind import Kind
 
 __all__ = ["read", "reply_with", "wanted_media"]

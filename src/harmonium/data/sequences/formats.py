@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import IO
 
-from harmonium.data.files import check_unpacked
+from harmonium.data.packed import check_unpacked
 
 __all__ = ["ENDINGS", "Record", "is_sequence_file", "read_records"]
 
