@@ -202,7 +202,15 @@ class Binned(Column):
         digits = max(0, -math.floor(math.log10(self.resolution)))
         if round(self.resolution, digits) == self.resolution:
             found = np.round(found, digits)
-        return np.clip(found, self.low, self.high)
+        return np.clip(self._as_seen(found), self.low, self.high)
+
+    def _as_seen(self, x: Array) -> Array:
+        """Multiples of the step as values that repeat had them, to the last digit."""
+        atoms = np.append(self.marginal.atoms, np.inf)
+        above = np.searchsorted(self.marginal.atoms, x)
+        for near in (atoms[above], atoms[above - 1]):
+            x = np.where(np.abs(near - x) <= 0.01 * (self.resolution or 0.0), near, x)
+        return x
 
 
 def known_values(name: str, kind: str, values: Array) -> Array:

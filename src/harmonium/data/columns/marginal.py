@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import ndtr
 
-__all__ = ["Marginal", "fit_marginal"]
+__all__ = ["DISCOUNT", "Marginal", "fit_marginal"]
 
 Array = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ _N_KNOTS = 512
 #: Rows that the choice of a shape looks at.
 _N_LOOK = 8_000
 #: What each repeated value gives to the smooth part (absolute discounting, Ney and others 1994).
-_DISCOUNT = 0.5
+DISCOUNT = 0.5
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ def _candidates(
         if only is not None and only[0] != which:
             continue
         held = counts >= least
-        weights = np.where(held, _DISCOUNT, counts).astype(np.float64)
-        masses = (counts[held] - _DISCOUNT) / n
+        weights = np.where(held, DISCOUNT, counts).astype(np.float64)
+        masses = (counts[held] - DISCOUNT) / n
         for shape, size in _SHAPES:
             if only is not None and only[1:] != (shape, size):
                 continue

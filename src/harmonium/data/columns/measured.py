@@ -9,7 +9,8 @@ import numpy as np
 from harmonium.data.columns.base import Array
 from harmonium.data.columns.binned import CELL, FINE, FINEST, Binned, known_values
 from harmonium.data.columns.bins import cut, halved, resolution_of
-from harmonium.data.columns.marginal import Marginal, fit_marginal
+from harmonium.data.columns.marginal import Marginal
+from harmonium.data.columns.repeats import marginal_of
 
 __all__ = ["Measured"]
 
@@ -23,7 +24,8 @@ class Measured(Binned):
         """The column of `values` (NaN where missing); at least two must differ."""
         x = known_values(name, cls.kind, values)
         resolution = resolution_of(x)
-        marginal = fit_marginal(x, max(resolution or 0.0, CELL * float(x.std())))
+        cell, fine = (max(resolution or 0.0, part * float(x.std())) for part in (CELL, FINE))
+        marginal = marginal_of(x, cell, fine)
         return cls._cut(name, x, cut(x), marginal, resolution)
 
     def finer(self, values: Array, widest: float) -> Self:
