@@ -189,12 +189,12 @@ class EnergyModel(JointDistribution):
     ) -> NDArray[np.float64]:
         """log P(x) in nats of each row, ``(n_samples,)``: minus energy minus log Z; -inf for what
         cannot be. Of a row with holes (RBM) log P of what is seen: exact up to 1,024 joint states
-        of what is not, else annealed by `random_state`. Of numbers the density per unit counts; of
-        a column with a `resolution`, ``{column: width}``, the mass of [x - width/2, x + width/2].
+        of what is not, 8,192 where hidden units are 0 or 1, else an estimate by `random_state`.
+        Of numbers the density per unit counts; of columns with a `resolution`, ``{name: width}``,
+        the mass of [x - width/2, x + width/2].
 
-        log Z is :meth:`log_partition`; where it is an estimate, all rows share its error, and
-        a ``RuntimeWarning`` says so when it is not to be trusted.
-        """
+        log Z is :meth:`log_partition`; where it is an estimate, all rows share its error, and a
+        ``RuntimeWarning`` says so when it is not to be trusted."""
         import torch
 
         from harmonium.models.scoring import log_weights_of

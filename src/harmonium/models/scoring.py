@@ -19,16 +19,13 @@ from harmonium.data.tables import has_holes
 from harmonium.models.blocks import by_rows
 from harmonium.models.codec import Codec
 from harmonium.models.frames import FrameCodec, Layout
+from harmonium.models.open_states import Open, summed_rows
 from harmonium.models.sequences import SequenceCodec
 from harmonium.sampling.seen import BaseGiven, log_weight_seen
-from harmonium.units.space import LIMITS
 
 __all__ = ["FrameRows", "check_resolution", "log_weights_of", "log_weights_of_frame"]
 
 Array = NDArray[np.float64]
-
-#: Joint states that are weighed together.
-_AT_ONCE = 2**14
 
 
 def check_resolution(resolution: Any, layout: Layout) -> dict[str, float]:
@@ -111,8 +108,9 @@ def log_weights_of_frame(
 
     Of a column with a `resolution` the mass of [x - width/2, x + width/2] counts, of other
     numbers the density per unit of the column, which is beside the states' weight. The last
-    variables of the energy, which no frame knows, are summed out, as holes are: exactly up
-    to 1,024 joint states of a row, else by annealing.
+    variables of the energy, which no frame knows, are summed out, as holes are: exactly where
+    :func:`~harmonium.models.open_states.summed_rows` can, by draws where only the bins of cells
+    are open, else by annealing.
     """
     layout, states, values = rows.layout, rows.states, rows.values
     veiled = np.zeros(states.shape, dtype=bool) if hidden is None else hidden[:, layout.order]
@@ -135,85 +133,29 @@ def log_weights_of_frame(
         options.append(weights)
     for size in energy.sizes[len(options) :]:
         options.append(np.zeros((n, size)))
-    found, error = _summed(energy, options, generator)
-    return found + extra, error
-
-
-def _summed(
-    energy: Energy, options: list[Array], generator: np.random.Generator
-) -> tuple[Array, Array]:
-    """log of the sum over the states that each variable may be in."""
-    n, n_variables = len(options[0]), len(options)
-    counts = np.stack([np.isfinite(own).sum(1) for own in options], axis=1)
-    first = np.stack([own.argmax(1) for own in options], axis=1)
-    possible = (counts > 0).all(1)
-    value, error = np.full(n, -np.inf), np.zeros(n)
-    joint = np.exp2(np.log2(np.maximum(counts, 1)).sum(1))
-    few = np.flatnonzero(possible & (joint <= LIMITS["answer"] + 0.5))
-    pending: list[tuple[int, Array, Array]] = []
-    n_pending = 0
-    for row in few:
-        states, weights = _joint(options, counts[row], first[row], int(row), n_variables)
-        pending.append((int(row), states, weights))
-        n_pending += len(states)
-        if n_pending >= _AT_ONCE:
-            _weigh(energy, pending, value)
-            pending, n_pending = [], 0
-    _weigh(energy, pending, value)
-    left = np.flatnonzero(possible & (joint > LIMITS["answer"] + 0.5))
+    opened = Open.of(options)
+    open_wide = np.isnan(states).any(1) | veiled.any(1) | (len(energy.sizes) > states.shape[1])
+    found, error, left = summed_rows(energy, opened, ~open_wide, generator)
     if len(left):
-        own, its_error = _annealed(energy, options, counts, first, left, generator)
-        value[left], error[left] = own, its_error
-    return value, error
-
-
-def _joint(
-    options: list[Array], counts: NDArray[np.int64], first: NDArray[np.int64], row: int, width: int
-) -> tuple[Array, Array]:
-    """Every joint state of a row that may be, and what it weighs beside the energy."""
-    open_places = np.flatnonzero(counts > 1)
-    base = float(sum(options[j][row, first[j]] for j in range(width) if counts[j] == 1))
-    if not len(open_places):
-        return first[None, :].astype(np.float64), np.array([base])
-    allowed = [np.flatnonzero(np.isfinite(options[j][row])) for j in open_places]
-    mesh = np.meshgrid(*allowed, indexing="ij")
-    states = np.repeat(first[None, :].astype(np.float64), mesh[0].size, axis=0)
-    weights = np.full(mesh[0].size, base)
-    for j, grid in zip(open_places, mesh, strict=True):
-        states[:, j] = grid.reshape(-1)
-        weights += options[j][row, grid.reshape(-1)]
-    return states, weights
-
-
-def _weigh(energy: Energy, pending: list[tuple[int, Array, Array]], value: Array) -> None:
-    if not pending:
-        return
-    together = torch.from_numpy(np.concatenate([states for _, states, _ in pending]))
-    log_weights = energy.log_weight(together.to(energy.device, energy.dtype)).cpu().numpy()
-    start = 0
-    for row, states, weights in pending:
-        own = log_weights[start : start + len(states)] + weights
-        value[row] = np.logaddexp.reduce(own)
-        start += len(states)
+        found[left], error[left] = _annealed(energy, opened, left, generator)
+    return found + extra, error
 
 
 def _annealed(
     energy: Energy,
-    options: list[Array],
-    counts: NDArray[np.int64],
-    first: NDArray[np.int64],
+    opened: Open,
     rows: NDArray[np.int64],
     generator: np.random.Generator,
 ) -> tuple[Array, Array]:
     most = max(energy.sizes)
-    n_variables = len(options)
+    n_variables = len(opened.options)
     table = np.full((len(rows) * n_variables, most), -np.inf)
-    for j, own in enumerate(options):
+    for j, own in enumerate(opened.options):
         table[j::n_variables, : own.shape[1]] = own[rows]
     numbers = np.arange(len(rows) * n_variables).reshape(len(rows), n_variables)
     known = TableReadings(torch.from_numpy(numbers), torch.from_numpy(table).to(energy.dtype))
-    evidence = Evidence(torch.from_numpy(counts[rows] > 1), known)
-    x = torch.from_numpy(first[rows]).to(energy.dtype)
+    evidence = Evidence(torch.from_numpy(opened.counts[rows] > 1), known)
+    x = torch.from_numpy(opened.first[rows]).to(energy.dtype)
     source = generator_for(energy.device, generator)
     value, error = log_weight_seen(energy, x, evidence, source)
     return value.cpu().numpy(), error.cpu().numpy()

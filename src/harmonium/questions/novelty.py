@@ -1,4 +1,4 @@
-"""Is it one of these? A threshold on P(x) of any joint distribution."""
+"""Is it one of these? A threshold on how likely rows are, and how far out."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from sklearn.base import OutlierMixin, clone
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
-from harmonium.contract.checks import check_integer, check_number
+from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.warning import warn_caller
 from harmonium.models.cells import CellMarginal
 from harmonium.models.out_of_core import by_blocks
+from harmonium.questions.oddness import Views, has_numbers, label_rates, rates_from, views_of
 from harmonium.questions.over_models import (
     OverModels,
     Reading,
@@ -39,6 +40,9 @@ _N_FOLDS = 5
 class NoveltyDetector(OutlierMixin, OverModels):
     """Is it one of these? A threshold on log P(x), set on scores of rows that were held out.
 
+    Rows of a table with numbers are also odd where single columns are far out, or columns go
+    together as they never do, whatever the numbers' units: see `score_by`.
+
     Parameters
     ----------
     estimator : JointDistribution
@@ -48,21 +52,36 @@ class NoveltyDetector(OutlierMixin, OverModels):
         quantile of scores under models that had not seen the rows (5-fold cross-fitting): scores
         of rows that a model has learned from are too high.
 
+    score_by : {"auto", "likelihood"}
+        "likelihood" scores by log P(x), and so does "auto" but for tables with columns of
+        numbers. These it scores by the weighted sum of log P(x), of the log tail
+        probabilities of the columns, and of these with the log density of their copula
+        (`harmonium.questions.oddness`). The weights make each spread alike over held-out rows,
+        and mean and spread of the sum those of log P(x).
+
     Attributes
     ----------
     estimator_ : the fitted model
     offset_ : float, the threshold in nats
     held_out_scores_ : ndarray of shape (n,), what the threshold was set on
+    views_ : what rows are scored by; None where that is log P(x) alone
     """
 
-    def __init__(self, estimator: Any, *, contamination: float = 0.05) -> None:
+    #: None also in detectors that files of an earlier time hold.
+    views_: Views | None = None
+
+    def __init__(
+        self, estimator: Any, *, contamination: float = 0.05, score_by: str = "auto"
+    ) -> None:
         self.estimator = estimator
         self.contamination = contamination
+        self.score_by = score_by
 
     def check_parameters(self) -> None:
         """Raise unless `fit` could use the constructor's parameters."""
         self.check_estimator()
         check_number("contamination", self.contamination, 0.0, 0.5, low_open=True)
+        check_choice("score_by", self.score_by, ("auto", "likelihood"))
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the model and set the threshold; `y` is ignored."""
@@ -74,11 +93,21 @@ class NoveltyDetector(OutlierMixin, OverModels):
             raise ValueError(f"X must have at least two rows, got n_samples={n}")
         estimator = self.estimator
         reading = estimator.reading_parameters(X) if isinstance(estimator, Reading) else {}
-        scores = np.empty(n)
+        whole = clone(estimator).set_params(**reading).fit(X)
+        wide = self.score_by == "auto" and has_numbers(whole)
+        rates = label_rates(whole.schema_, X) if wide else {}
+        scores, views = np.empty(n), np.empty((n, 3))
         folds = KFold(min(_N_FOLDS, n), shuffle=True, random_state=0)
         for seen, unseen in folds.split(np.zeros((n, 1))):
             model = clone(estimator).set_params(**reading).fit(picked(X, seen))
-            scores[unseen] = model.score_samples(picked(X, unseen))
+            if wide:
+                views[unseen] = views_of(model, picked(X, unseen), rates)
+            else:
+                scores[unseen] = model.score_samples(picked(X, unseen))
+        self.views_ = Views.fitted(views) if wide else None
+        if self.views_ is not None:
+            scores = self.views_.score(views)
+        self.estimator_, self._own_names, self._rates = whole, sorted(reading), rates
         self.held_out_scores_ = scores
         # The k-th smallest with k = floor(c (n + 1)): at most a share c falls below it, on
         # average over new rows, however scores are distributed (conformal prediction).
@@ -90,8 +119,6 @@ class NoveltyDetector(OutlierMixin, OverModels):
                 f"{int(np.ceil(1 / contamination - 1e-9)) - 1} are needed): nothing is novel",
                 UserWarning,
             )
-        self.estimator_ = clone(estimator).set_params(**reading).fit(X)
-        self._own_names = sorted(reading)
         return self
 
     def models(self) -> list[JointDistribution]:
@@ -101,17 +128,22 @@ class NoveltyDetector(OutlierMixin, OverModels):
         check_is_fitted(self)
         facts = self.estimator_.facts()
         if np.isfinite(self.offset_):  # else nothing is novel
-            facts["novel below (log P, nats)"] = float(self.offset_)
+            by = "log P" if self.views_ is None else "log P, tails"
+            facts[f"novel below ({by}, nats)"] = float(self.offset_)
         return facts
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """log P(x) in nats for each row."""
+        """What each row is judged by, in nats, ``(n,)``: log P(x), or as `score_by` says, on the
+        scale of log P(x). log P(x) itself is always ``estimator_.score_samples(X)``."""
         check_is_fitted(self)
-        scores: NDArray[np.float64] = self.estimator_.score_samples(self.rows(X))
+        X = self.rows(X)
+        if self.views_ is not None:
+            return self.views_.score(views_of(self.estimator_, X, self._rates))
+        scores: NDArray[np.float64] = self.estimator_.score_samples(X)
         return scores
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """log P(x) above the threshold, in nats: negative for the novel."""
+        """The score above the threshold, in nats: negative for the novel."""
         scores = self.score_samples(X)
         if np.isneginf(self.offset_):  # nothing is novel, not even what has no probability
             return np.full_like(scores, np.inf)
@@ -180,16 +212,23 @@ class NoveltyDetector(OutlierMixin, OverModels):
     # -- files ----------------------------------------------------------------------------------
 
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        return {"held_out_scores": self.held_out_scores_}, {
+        facts: dict[str, Any] = {
             "offset": self.offset_,
             "own_parameters": own_parameters(self.estimator, self._own_names),
         }
+        if self.views_ is not None:
+            facts["views"] = self.views_.to_facts()
+            facts["rates"] = {name: own.tolist() for name, own in self._rates.items()}
+        return {"held_out_scores": self.held_out_scores_}, facts
 
     def from_state(self, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         self.held_out_scores_ = arrays["held_out_scores"]
         self.offset_ = float(facts["offset"])
         (self.estimator_,) = self.estimators_
         del self.estimators_
+        if "views" in facts:
+            self.views_ = Views.from_facts(facts["views"])
+            self._rates = rates_from(facts["rates"], self.estimator_.schema_)
         own = dict(facts.get("own_parameters", {}))  # files of an earlier time have none
         self._own_names = sorted(own)
         self.estimator = clone(self.estimator_).set_params(**own)

@@ -13,6 +13,7 @@ from tests.support.statistics import ALPHA, assert_drawn_from
 from tests.support.table_oracle import TableOracle, rows_of, small_frame, small_model
 
 import harmonium as hm
+from harmonium.models import open_states
 from harmonium.models.scoring import FrameRows, log_weights_of_frame
 from harmonium.units.space import LIMITS
 
@@ -124,6 +125,7 @@ def test_annealed_scores_of_holes_are_as_exact_ones(model, frame, monkeypatch, r
     exact = model.score_samples(rows, resolution=resolution)
     log_z = model.log_partition("exact").value
     monkeypatch.setitem(LIMITS, "answer", 1)
+    monkeypatch.setattr(open_states, "_COMPILED", 1)
     given = (FrameRows.read(model._layout, rows), model.build_energy(torch.float64), resolution)
     value, error = log_weights_of_frame(*given, np.random.default_rng(0))
     assert (error > 0).sum() >= len(rows) - 2  # chains have met them
@@ -132,6 +134,25 @@ def test_annealed_scores_of_holes_are_as_exact_ones(model, frame, monkeypatch, r
     annealed = model.score_samples(rows, resolution=resolution, random_state=0)
     assert (np.abs(annealed - exact) <= LIMIT * error + 1e-9).all()
     assert annealed[-1] == 0.0
+
+
+def test_cells_over_many_bins_are_drawn_as_they_are_summed(model, frame, monkeypatch):
+    """By compiled loops, by the energy itself, and by draws where there are too many."""
+    rows, resolution = rows_of(frame, 40), {"x": 6.0, "n": 3.0}
+    exact = model.score_samples(rows, resolution=resolution)
+    with monkeypatch.context() as plain:
+        plain.setattr(open_states._Tables, "of", lambda energy: None)
+        np.testing.assert_allclose(
+            model.score_samples(rows, resolution=resolution), exact, atol=1e-10
+        )
+    monkeypatch.setitem(LIMITS, "answer", 1)
+    monkeypatch.setattr(open_states, "_COMPILED", 1)
+    given = (FrameRows.read(model._layout, rows), model.build_energy(torch.float64), resolution)
+    value, error = log_weights_of_frame(*given, np.random.default_rng(0))
+    assert (error > 0).sum() > 30
+    off = value - model.log_partition("exact").value - exact
+    assert (np.abs(off) <= LIMIT * error + 1e-9).all()
+    assert error.max() < 0.05
 
 
 def test_resolution_of_a_hole_says_nothing(model, frame):

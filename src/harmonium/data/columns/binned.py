@@ -98,6 +98,30 @@ class Binned(Column):
             log = np.log(self.marginal.mass(low, high) / self._mass[k] / width)
         return np.where(gone, 0.0, log)
 
+    def log_alone(self, values: NDArray[Any]) -> Array:
+        """Log density of each number by the column alone, per unit ``(n,)``; 0 where missing."""
+        states = self.states(values)
+        known = ~np.isnan(states)
+        found = self.log_density(values, states)
+        with np.errstate(divide="ignore"):
+            found[known] += np.log(self._mass)[states[known].astype(np.int64)]
+        return found
+
+    def log_tails(self, values: NDArray[Any]) -> Array:
+        """How far out each number lies in the column alone: log of twice the smaller of P(up to x)
+        and P(from x on), its own cell in both, at most 0; ``(n,)``, 0 where missing.
+
+        Also beyond the range seen, where bins do not tell numbers apart any more.
+        """
+        x = np.asarray(values, dtype=np.float64)
+        half, far = (self.resolution or 0.0) / 2, np.full(len(x), np.inf)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            smaller = np.minimum(
+                self.marginal.mass(-far, x + half), self.marginal.mass(x - half, far)
+            )
+            found = np.minimum(np.log(2 * smaller), 0.0)
+        return np.where(np.isnan(x), 0.0, found)
+
     def cell_weights(self, values: NDArray[Any], width: float | None = None) -> Array:
         x = np.asarray(values, dtype=np.float64)[:, None]
         half = (self.width if width is None else width) / 2
