@@ -38,11 +38,11 @@ class Field(NamedTuple):
 
 
 @njit(inline="always")
-def _gather(rows, near, table, inputs):  # type: ignore[no-untyped-def]
+def _gather(rows, near, table, inputs, width):  # type: ignore[no-untyped-def]
     """What the neighbours `near` in their states add to the states of a variable; `table` is flat,
-    a stretch of it for each statistic. Where all are near, so is the variable itself, with
+    a stretch of `width` for each statistic. Where all are near, so is the variable itself, with
     zeros."""
-    w = np.uint64(inputs.shape[0])
+    w = np.uint64(width)
     inputs[:] = _ZERO
     every = near.shape[0] + 1 == rows.shape[0]
     n = rows.shape[0] if every else near.shape[0]
@@ -53,13 +53,13 @@ def _gather(rows, near, table, inputs):  # type: ignore[no-untyped-def]
         else:
             a, b, c, d = rows[near[s]], rows[near[s + 1]], rows[near[s + 2]], rows[near[s + 3]]
         a, b, c, d = np.uint64(a) * w, np.uint64(b) * w, np.uint64(c) * w, np.uint64(d) * w
-        p, q, u, v = table[a : a + w], table[b : b + w], table[c : c + w], table[d : d + w]
-        for k in range(inputs.shape[0]):
-            inputs[k] += (p[k] + q[k]) + (u[k] + v[k])
+        for k in range(width):
+            q = np.uint64(k)
+            inputs[k] += (table[a + q] + table[b + q]) + (table[c + q] + table[d + q])
     for s in range(whole, n):
         a = np.uint64(rows[s] if every else rows[near[s]]) * w
         p = table[a : a + w]
-        for k in range(inputs.shape[0]):
+        for k in range(width):
             inputs[k] += p[k]
 
 
@@ -82,8 +82,10 @@ def _inputs(x, rows, near, tables, i, inputs):  # type: ignore[no-untyped-def]
     couplings, else a flat table each."""
     if tables.shape[1] == x.shape[0]:
         inputs[0], inputs[1] = _ZERO, _dot(x, near, tables[i])
+    elif inputs.shape[0] == 8:  # a width known to the compiler is the faster one of few states
+        _gather(rows, near, tables[i], inputs, 8)
     else:
-        _gather(rows, near, tables[i], inputs)
+        _gather(rows, near, tables[i], inputs, inputs.shape[0])
 
 
 @njit(inline="always")
@@ -248,7 +250,7 @@ def regress(states, rows, shares, size, near, table, fields, slopes, field_slope
     w = np.uint64(width)
     value = 0.0
     for r in range(rows.shape[0]):
-        _gather(rows[r], near, table, inputs)
+        _gather(rows[r], near, table, inputs, width)
         for k in range(size):
             inputs[k] += fields[k]
         _softmax(inputs[:size], weights)
