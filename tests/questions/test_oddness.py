@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
+from tests.support.cli import run
 
 import harmonium as hm
+from harmonium.apps.serve.clerk import answer
+from harmonium.apps.serve.messages import Limits, Request
 from harmonium.questions.oddness import Views, label_rates, views_of
 
 SETTINGS = {"learner": "exact", "n_updates": 60, "validation_fraction": 0, "random_state": 0}
@@ -121,6 +127,54 @@ def test_files_and_arrays(detector: hm.NoveltyDetector, tmp_path: Path) -> None:
     assert array.views_ is not None
     with pytest.raises(ValueError, match="score_by must be"):
         hm.NoveltyDetector(hm.RBM(2), score_by="tails").fit(rows)
+
+
+def test_rows_out_of_core_are_seen_the_same_way(tmp_path: Path) -> None:
+    train, rows = people(200), people(30, seed=6)
+    for name, frame in (("train", train), ("rows", rows)):
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        parquet.write_table(table, tmp_path / f"{name}.parquet", row_group_size=50)
+    found = hm.NoveltyDetector(hm.RBM(2, **SETTINGS), contamination=0.1)
+    found.fit(tmp_path / "train.parquet")
+    rates = label_rates(found.estimator_.schema_, train)
+    views = views_of(found.estimator_, rows, rates)
+    scores = found.score_samples(tmp_path / "rows.parquet")
+    np.testing.assert_allclose(scores, found.views_.score(views), rtol=1e-5)
+    assert np.isfinite(found.offset_)
+
+
+def test_programs_tell_both_scores(detector: hm.NoveltyDetector, tmp_path: Path) -> None:
+    """What rows are judged by is not called log P where it is something else."""
+    rows = people(30, seed=7)
+    log_p, scores = detector.estimator_.score_samples(rows), detector.score_samples(rows)
+    order = np.argsort(scores)
+    detector.save(tmp_path / "m.safetensors")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    words = (tmp_path / "m.safetensors", tmp_path / "rows.csv")
+    done = run("odd", *words, "-o", tmp_path / "odd.csv")
+    assert done.returncode == 0, done.stderr
+    told = pd.read_csv(tmp_path / "odd.csv")
+    np.testing.assert_array_equal(told["row"], order + 1)
+    np.testing.assert_allclose(told["score"], scores[order], rtol=1e-5)
+    np.testing.assert_allclose(told["log P"], log_p[order], rtol=1e-5)
+    done = run("odd", *words, "-n", 1)
+    assert f"{scores[order[0]]:.2f}" in done.stdout
+    assert f"{log_p[order[0]]:.2f}" in done.stdout
+    done = run("score", *words)
+    assert f"mean log-likelihood {log_p.mean():.4f}" in done.stdout
+
+
+def test_a_server_tells_both_scores(detector: hm.NoveltyDetector) -> None:
+    rows = people(30, seed=7)
+    log_p, scores = detector.estimator_.score_samples(rows), detector.score_samples(rows)
+    body = json.dumps({"data": json.loads(rows.to_json(orient="records"))}).encode()
+    requests = [Request("it", "odd", body), Request("it", "score", body)]
+    odd, score = (json.loads(one.body) for one in answer({"it": detector}, requests, Limits()))
+    order = np.argsort(scores)
+    np.testing.assert_array_equal(odd["row"], order + 1)
+    np.testing.assert_allclose(odd["score"], scores[order], rtol=1e-5)
+    np.testing.assert_allclose(odd["log_p"], log_p[order], rtol=1e-5)
+    np.testing.assert_allclose(score["log_p"], log_p, rtol=1e-5)
 
 
 def test_views_that_do_not_vary_have_no_weight() -> None:

@@ -159,10 +159,25 @@ def speaker_of(fitted: Any) -> Any:
     return None if len(inside) > 1 else inside[0] if inside else fitted
 
 
+def likelihood_of(fitted: Any) -> Any:
+    """What scores rows by log P: of a detector that judges them by more than that its model."""
+    return fitted if getattr(fitted, "views_", None) is None else fitted.estimator_
+
+
+def judged(fitted: Any, rows: Any) -> dict[str, Any]:
+    """What rows are judged by, and after it log P of them where that is something else."""
+    import numpy as np
+
+    scores, by = np.asarray(fitted.score_samples(rows)), likelihood_of(fitted)
+    if by is fitted:
+        return {"log P": scores}
+    return {"score": scores, "log P": np.asarray(by.score_samples(rows))}
+
+
 def oddest(
     fitted: Any, kind: Any, rows: Any, scores: Any, n: int
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """The `n` rows of the smallest log P, the oddest first: their numbers from 0, the rows, and of
+    """The `n` rows of the smallest score, the oddest first: their numbers from 0, the rows, and of
     tables with names log P(cell given the rest) by column."""
     import numpy as np
 

@@ -26,7 +26,9 @@ from numpy.typing import NDArray
 from harmonium.contract.joint import JointDistribution
 from harmonium.data.columns.binned import Binned
 from harmonium.data.schema import Schema
+from harmonium.data.shards import Shards
 from harmonium.models.frames import framed
+from harmonium.models.out_of_core import by_blocks
 from harmonium.questions.tables_like import schema_of
 
 __all__ = ["Views", "has_numbers", "label_rates", "rates_from", "views_of"]
@@ -42,15 +44,15 @@ def has_numbers(model: JointDistribution) -> bool:
 
 def label_rates(schema: Schema, X: Any) -> dict[str, Array]:
     """Shares of the labels of each column of labels among rows, half a row more each."""
-    values = schema.read_values(framed(X))
-    found = {}
-    for column in schema.columns:
-        if not isinstance(column, Binned):
+    labels = [column for column in schema.columns if not isinstance(column, Binned)]
+    counts = {column.name: np.full(column.n_states, 0.5) for column in labels}
+    for block in X.blocks() if isinstance(X, Shards) else [X]:
+        values = schema.read_values(framed(block))
+        for column in labels:
             states = column.states(values[column.name], "missing")
             known = states[~np.isnan(states)].astype(np.int64)
-            counts = np.bincount(known, minlength=column.n_states) + 0.5
-            found[column.name] = counts / counts.sum()
-    return found
+            counts[column.name] += np.bincount(known, minlength=column.n_states)
+    return {name: own / own.sum() for name, own in counts.items()}
 
 
 def rates_from(facts: Any, schema: Schema) -> dict[str, Array]:
@@ -65,6 +67,7 @@ def rates_from(facts: Any, schema: Schema) -> dict[str, Array]:
     return found
 
 
+@by_blocks()
 def views_of(model: Any, X: Any, rates: Mapping[str, Array]) -> Array:
     """Row, tails and together, as the module says, ``(n, 3)`` in nats; -inf for rows that cannot
     be. Missing cells are in the first alone, as the model has them."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harmonium.apps.answering import how_to_correct
+from harmonium.apps.answering import how_to_correct, likelihood_of
 from harmonium.apps.cli import options
 from harmonium.apps.cli.ranks import here, shared_log_z, shared_rows, writing
 
@@ -45,7 +45,7 @@ def score(
     rows = shared_rows(kind, data, key, ranks)
     with nullcontext() if unknown or ranks.rank else options.keeping_log_z(model, fitted):
         shared_log_z(fitted, ranks)
-        found = blocks.score(fitted, rows, out, ranks)
+        found = blocks.score(likelihood_of(fitted), rows, out, ranks)
         log_z = fitted.log_partition() if hasattr(fitted, "log_partition") else None
     if not found.n:
         raise ValueError(f"DATA: {data!r} holds nothing to score")

@@ -32,11 +32,10 @@ def odd(
 ) -> None:
     """The rows of DATA from the oddest on, and which cells make them odd.
 
-    Odd is what has a small log P. Of a table with names each cell is held against the rest of
+    Odd is what has a small log P; a novelty detector scores numbers by how far out they are, too;
+    its score then stands beside log P. Of a table with names each cell is held against the rest of
     its row: log P(cell given the others), and what would be expected there. Row 1 is the first.
     """
-    import numpy as np
-
     from harmonium.data.frame_files import write_frame
     from harmonium.data.kinds import kind_of
 
@@ -45,35 +44,39 @@ def odd(
     fitted = options.load_answering(model, "score_samples", unknown)
     kind = kind_of(fitted)
     rows = kind.read(data, key)
-    scores = np.asarray(fitted.score_samples(rows))
+    figures = answering.judged(fitted, rows)
+    scores = next(iter(figures.values()))
     if not len(scores):
         raise ValueError(f"DATA: {data!r} holds no rows")
     shown = n or (_N_SHOWN if out is None else len(scores))
     order, chosen, cells = answering.oddest(fitted, kind, rows, scores, shown)
+    figures = {name: own[order] for name, own in figures.items()}
     if out is None:
-        _show(fitted, chosen, order, scores[order], cells)
+        _show(fitted, chosen, order, figures, cells)
         return
     import pyarrow as pa
 
-    columns = {"row": order + 1, "log P": scores[order]}
+    columns = {"row": order + 1, **figures}
     columns |= {f"log P({name} | rest)": own for name, own in cells.items()}
     table = {name: pa.array(own, from_pandas=True) for name, own in columns.items()}
     write_frame(out, pa.table(table))
     print(f"{out}: {len(order)} of {len(scores)} {kind.what}, the oddest first")
 
 
-def _show(fitted: Any, rows: Any, order: Any, scores: Any, cells: dict[str, Any]) -> None:
+def _show(
+    fitted: Any, rows: Any, order: Any, figures: dict[str, Any], cells: dict[str, Any]
+) -> None:
     """The rows as a table on the terminal, row 1 being the first under the names."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("row", "log P")
+    table = Table("row", *figures)
     words = _words(fitted, rows, cells) if cells else []
     if words:
         table.add_column("oddest cells (P given the rest); what would be expected")
     for k, row in enumerate(order):
-        shown = [str(row + 1), f"{scores[k]:.2f}"]
+        shown = [str(row + 1), *(f"{own[k]:.2f}" for own in figures.values())]
         table.add_row(*shown, *([Text("\n".join(words[k]))] if words else []))
     Console().print(table)
 

@@ -36,6 +36,7 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     },
     "odd": {
         "row": {"type": "array", "items": {"type": "integer"}},
+        "score": {"type": "array", "items": {"type": ["number", "string"]}},
         "log_p": {"type": "array", "items": {"type": ["number", "string"]}},
         "cells": {"type": "object"},
     },

@@ -77,8 +77,9 @@ class Question:
 
 
 def _score(model: Any, kind: Kind, data: Any, form: forms.Score) -> Any:
-    asked = answering.applying(model, "score_samples", {"resolution": form.resolution})
-    return model.score_samples(data, **asked)
+    speaker = answering.likelihood_of(model)
+    asked = answering.applying(speaker, "score_samples", {"resolution": form.resolution})
+    return speaker.score_samples(data, **asked)
 
 
 def _tell_scores(model: Any, kind: Kind, data: Any, made: Any, form: forms.Score) -> Answer:
@@ -166,15 +167,17 @@ def _correct(model: Any, kind: Kind, data: Any, form: forms.Correct) -> Any:
 
 
 def _odd(model: Any, kind: Kind, data: Any, form: forms.Odd) -> Any:
-    scores = np.asarray(model.score_samples(data))
+    figures = answering.judged(model, data)
+    scores = next(iter(figures.values()))
     order, _, cells = answering.oddest(model, kind, data, scores, form.n or len(scores))
-    return order + 1, scores[order], cells
+    chosen = {"log_p" if name == "log P" else name: own[order] for name, own in figures.items()}
+    return order + 1, chosen, cells
 
 
 def _tell_odd(model: Any, kind: Kind, data: Any, made: Any, form: Any) -> Answer:
-    rows, log_p, cells = made
+    rows, figures, cells = made
     facts = {"cells": {name: values_of(own) for name, own in cells.items()}} if cells else {}
-    columns = {"row": rows, "log_p": log_p}
+    columns = {"row": rows, **figures}
     flat = columns | {f"log P({name} | rest)": own for name, own in cells.items()}
     return Answer(columns=columns, facts=facts, flat=flat)
 
