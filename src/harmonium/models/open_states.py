@@ -105,12 +105,13 @@ class _Row:
 @dataclass(frozen=True)
 class _Tables:
     """What each state of a variable adds: inputs ``(size, n_hidden)``, and weights ``(size,)`` at
-    the end of the path and at its start."""
+    the end of the path and at its start; `beside`, what all rows weigh."""
 
     bias: Array
     inputs: list[Array]
     weights: list[Array]
     base: list[Array]
+    beside: float
 
     @classmethod
     def of(cls, energy: Energy) -> Self | None:
@@ -123,12 +124,13 @@ class _Tables:
         inputs, bias, base = (
             [own.double().numpy() for own in energy.units.by_state(part)] for part in each
         )
-        beside = _own_weights(energy.units)
+        own_weights, constant = _own_weights(energy.units)
         return cls(
             energy.hidden_bias.double().numpy(),
             inputs,
-            [own[:, 0] + more for own, more in zip(bias, beside, strict=True)],
-            [own[:, 0] + more for own, more in zip(base, beside, strict=True)],
+            [own[:, 0] + more for own, more in zip(bias, own_weights, strict=True)],
+            [own[:, 0] + more for own, more in zip(base, own_weights, strict=True)],
+            constant,
         )
 
     def row(self, opened: Open, row: int) -> _Row:
@@ -146,21 +148,25 @@ class _Tables:
             np.concatenate(adds),
             np.concatenate(own),
             np.cumsum([0, *map(len, allowed)]),
-            opened.settled(row) + sum(p[k] for p, k in zip(self.weights, first, strict=True)),
+            self.beside
+            + opened.settled(row)
+            + sum(p[k] for p, k in zip(self.weights, first, strict=True)),
             np.concatenate(chances),
         )
 
 
-def _own_weights(units: Units) -> list[Array]:
-    """What states weigh without inputs, ``(size,)`` a variable, less that of state 0."""
-    found = []
+def _own_weights(units: Units) -> tuple[list[Array], float]:
+    """What states weigh without inputs, ``(size,)`` a variable, less that of state 0; and what all
+    variables in state 0 weigh."""
+    found, constant = [], 0.0
     for j, size in enumerate(units.sizes):
         x = torch.zeros((size, units.n_variables), dtype=torch.float64)
         x[:, j] = torch.arange(size)
         own = units.log_weight(x)
         every = torch.zeros(size) if isinstance(own, float) else own - own[0]
+        constant = own if isinstance(own, float) else float(own[0])
         found.append(every.double().numpy())
-    return found
+    return found, constant
 
 
 def summed_rows(
