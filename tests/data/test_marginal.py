@@ -10,6 +10,7 @@ from scipy import stats
 
 from harmonium.data.columns.bins import resolution_of
 from harmonium.data.columns.count import Count
+from harmonium.data.columns.gaussian import Gaussian
 from harmonium.data.columns.marginal import Marginal
 from harmonium.data.columns.quantile import Quantile
 
@@ -148,6 +149,7 @@ def test_a_density_is_read_back_or_refused() -> None:
         (np.random.default_rng(0).normal(size=99), None),
         (18_000 + np.arange(50) / 24, 1 / 24),
         (np.array([0.1 + 0.2, 0.3, 0.7]), 0.1),
+        (np.random.default_rng(0).gamma(2, 1e-4, 99), None),  # all far below a step
     ],
 )
 def test_the_step_of_values(values: Any, step: float | None) -> None:
@@ -161,3 +163,39 @@ def test_draws_stay_in_bins_whose_edges_are_values_too() -> None:
     states = np.repeat(np.arange(float(column.n_states)), 4_000)
     drawn = column.values(states, np.random.default_rng(0))
     np.testing.assert_array_equal(column.states(drawn), states)
+
+
+def test_a_density_integrates_to_one_where_bins_are_narrower_than_its_cell() -> None:
+    """Half of the numbers within 1e-3 of 0, half spread over a billion times as much."""
+    rng = np.random.default_rng(0)
+    column = Quantile.fit("x", np.concatenate([rng.normal(0, 1e-3, 300), rng.normal(0, 1e6, 300)]))
+    ends, states = column.ends[1:-1], np.arange(1.0, column.n_states - 1)
+    assert np.diff(ends).min() < 1e-3 * column.width
+    total = 0.0
+    for low, high, state in zip(ends[:-1], ends[1:], states, strict=True):
+        x = np.linspace(low, high, 2002)[:-1] + (high - low) / 4002
+        inside = np.exp(column.log_density(x, np.full(len(x), state)))
+        total += inside.mean() * (high - low)
+    assert total == pytest.approx(len(states), rel=0.02)
+
+
+def test_numbers_that_float64_cannot_tell_apart_are_refused() -> None:
+    close = np.tile([1.0, np.nextafter(1.0, 2.0)], 50)
+    for values in (close, np.arange(60) * 1e-300):
+        for kind in (Quantile, Gaussian):
+            with pytest.raises(ValueError, match=r"'x'.*cannot be told from rounding"):
+                kind.fit("x", values)
+    assert Quantile.fit("x", 1e15 + np.arange(60.0)).n_states > 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_value_that_differs() -> None:
+    """Where it is held out nothing is left to tell shapes by."""
+    column = Quantile.fit("x", np.append(np.full(99, 5.0), 6.0))
+    assert np.exp(column.log_alone(np.array([5.0, 6.0]))) == pytest.approx([0.99, 0.01], abs=0.01)
+
+
+def test_the_least_number_has_a_tail_though_nothing_lies_below() -> None:
+    column = Quantile.fit("x", np.append(np.random.default_rng(0).uniform(0, 9, 200), 0.0))
+    found = column.log_tails(np.array([0.0, 1.0]))
+    assert -15 < found[0] < found[1] < 0

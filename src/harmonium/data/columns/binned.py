@@ -21,6 +21,8 @@ FINE = 1e-3
 FINEST = 1e-12
 #: Beyond, squares overflow.
 _LARGEST = 1e150
+#: And below, they vanish; differences of less than this share of the largest are rounding.
+_SMALLEST, _ROUNDING = 1e-150, 1e-14
 #: A cell that tells numbers of a column apart, in standard deviations.
 CELL = 0.02
 
@@ -31,9 +33,9 @@ class Binned(Column):
 
     A value that repeats is a mass. :meth:`log_density` is therefore the mass of the cell of
     ``width`` round the value, divided by that width: the step of which all values are multiples
-    (``resolution``), or 1e-3 of the median bin where there is none or a finer one. Numbers
-    beyond the range seen belong to the outer bins, whose densities have tails (none below 0
-    where no value was); drawn values stay inside the range.
+    (``resolution``), or 1e-3 of the median bin where there is none or a finer one; a narrower
+    bin is a cell by itself. Numbers beyond the range seen belong to the outer bins, whose
+    densities have tails (none below 0 where no value was); drawn values stay inside the range.
     """
 
     ordered = True
@@ -94,6 +96,8 @@ class Binned(Column):
         below, above = np.maximum(self.ends[k] - low, 0.0), np.maximum(high - self.ends[k + 1], 0.0)
         low = np.maximum(low - above, self.ends[k])
         high = np.minimum(high + below, self.ends[k + 1])
+        # A bin narrower than the cell is the cell.
+        width = np.minimum(width, self.ends[k + 1] - self.ends[k])
         with np.errstate(divide="ignore", invalid="ignore"):
             log = np.log(self.marginal.mass(low, high) / self._mass[k] / width)
         return np.where(gone, 0.0, log)
@@ -114,7 +118,7 @@ class Binned(Column):
         Also beyond the range seen, where bins do not tell numbers apart any more.
         """
         x = np.asarray(values, dtype=np.float64)
-        half, far = (self.resolution or 0.0) / 2, np.full(len(x), np.inf)
+        half, far = self.width / 2, np.full(len(x), np.inf)
         with np.errstate(invalid="ignore", divide="ignore"):
             smaller = np.minimum(
                 self.marginal.mass(-far, x + half), self.marginal.mass(x - half, far)
@@ -246,5 +250,11 @@ def known_values(name: str, kind: str, values: Array) -> Array:
         row = int(np.nanargmax(np.abs(values)))
         raise ValueError(
             f"column {name!r}, row {row} is {values[row]}; wanted numbers up to {_LARGEST:g}"
+        )
+    least = max(_SMALLEST, _ROUNDING * float(np.abs(x).max()))
+    if not float(x.std()) >= least:
+        raise ValueError(
+            f"column {name!r}: the standard deviation of its numbers, {float(x.std()):.3g}, cannot "
+            f"be told from rounding; wanted at least {least:.3g}"
         )
     return x

@@ -112,6 +112,9 @@ def resolution_of(values: Array) -> float | None:
         slack = np.maximum(1e-9, 4e-15 * np.abs(ratio))
         if slack.max() > 0.01:
             return None  # finer than float64 tells apart
-        if (np.abs(ratio - np.round(ratio)) <= slack).all():
+        whole = np.round(ratio)
+        # Far below a step numbers are near 0, all the same multiple of it.
+        told_apart = 2 * np.count_nonzero(np.diff(whole)) >= len(x) - 1
+        if told_apart and (np.abs(ratio - whole) <= slack).all():
             return step
     return None

@@ -134,6 +134,8 @@ def fit_marginal(values: Array, width: float) -> Marginal:
     for fold in range(folds if n >= 10 else 0):
         held = np.arange(len(looked)) % 5 == fold
         train, unseen = looked[~held], looked[held]
+        if train.min() == train.max():
+            continue  # all that differs is held out
         for key, marginal in _candidates(train):
             cells = marginal.mass(unseen - width / 2, unseen + width / 2)
             scores[key] = scores.get(key, 0.0) + float(np.log(np.maximum(cells, 1e-300)).sum())
