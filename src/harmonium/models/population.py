@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -48,18 +50,36 @@ class Population(Answerer):
     def answer(self, question: Question, generator: np.random.Generator) -> Tensor:
         energy, way = self._build()
         source = generator_for(energy.device, generator)
-        parts = []
-        for rows in torch.split(torch.arange(len(question.start) * question.n_draws), _MOST_CHAINS):
-            with threads_for(len(rows), energy):
-                x, log_z = drawn_along(energy, way, len(rows), source)
+        rows = torch.arange(len(question.start) * question.n_draws)
+        parts, found = [], []
+        # Even parts: one of what is left over would be a small population.
+        for part in torch.tensor_split(rows, max(1, -(-len(rows) // _MOST_CHAINS))):
+            with threads_for(len(part), energy):
+                x, log_z = drawn_along(energy, way, len(part), source)
             parts.append(x.double().cpu())
-        _tell(raised(log_z, self._near), log_z)
+            found.append(log_z)
+        _tell(_pooled(found), self._near)
         return torch.cat(parts)
 
 
-def _tell(known: LogZ, found: LogZ) -> None:
+def _pooled(each: list[LogZ]) -> LogZ:
+    """What several populations found together; of one that did not come to all that weighs, that
+    alone."""
+    few = [one for one in each if one.status is not Status.OK]
+    if few or len(each) == 1:
+        return (few or each)[0]
+    return replace(
+        each[0],
+        value=float(np.logaddexp.reduce([one.value for one in each]) - math.log(len(each))),
+        std_error=math.hypot(*(one.std_error for one in each)) / len(each),
+        effective_chains=sum(one.effective_chains for one in each),
+        n_chains=sum(one.n_chains for one in each),
+    )
+
+
+def _tell(found: LogZ, near: LogZ | None) -> None:
     """Warn where chains did not come to all that weighs."""
-    if known is not found:
+    if (known := raised(found, near)) is not found:
         warn_caller(
             "draws may not follow the model (missed_states): chains found log Z "
             f"{found.value:.2f}, draws near rows learned from {known.value:.2f}: modes are missing",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tests.support.table_oracle import TableOracle, small_frame, small_model
 from tests.support.two_modes import second_mode_of
 
 import harmonium as hm
-from harmonium.contract.estimates import LogZ
+from harmonium.contract.estimates import LogZ, Status
 from harmonium.models.answers import Enumeration
 from harmonium.sampling.population import drawn_along
 
@@ -83,3 +84,21 @@ def test_modes_that_chains_miss_are_told():
     model._keep_near(LogZ(found + 2.0, 0.01, "near_rows", "lower", "ok", 400.0, 500, 1))
     with pytest.warns(RuntimeWarning, match="missed_states"):
         model.sample(50, random_state=0)
+
+
+def test_one_population_of_several_that_misses_modes_is_told(monkeypatch):
+    """Whichever it is; and none is of the few draws that are left over."""
+    model, _ = second_mode_of(0.5, 12, 3.0)
+    sizes: list[int] = []
+
+    def counted(energy, way, n, generator):
+        x, found = drawn_along(energy, way, n, generator)
+        sizes.append(n)
+        few = replace(found, status=Status.FEW_EFFECTIVE_CHAINS, effective_chains=1.0)
+        return x, few if len(sizes) == 2 else found
+
+    monkeypatch.setattr("harmonium.models.population.drawn_along", counted)
+    monkeypatch.setattr("harmonium.models.population._MOST_CHAINS", 120)
+    with pytest.warns(RuntimeWarning, match="1.0 of"):
+        assert len(model.sample(361, random_state=0)) == 361
+    assert sizes == [91, 90, 90, 90]
