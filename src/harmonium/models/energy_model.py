@@ -189,7 +189,8 @@ class EnergyModel(JointDistribution):
     ) -> NDArray[np.float64]:
         """log P(x) in nats of each row, ``(n_samples,)``: minus energy minus log Z; -inf for what
         cannot be. Of a row with holes (RBM) log P of what is seen: exact up to 1,024 joint states
-        of what is not, 8,192 where hidden units are 0 or 1, else an estimate by `random_state`.
+        of what is not, 8,192 where hidden units are 0 or 1, else an estimate by `random_state`,
+        of which a ``RuntimeWarning`` tells where its standard error is above 0.3.
         Of numbers the density per unit counts; of columns with a `resolution`, ``{name: width}``,
         the mass of [x - width/2, x + width/2].
 

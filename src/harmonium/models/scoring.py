@@ -15,6 +15,7 @@ from harmonium.compute.random import generator_for
 from harmonium.contract.checks import check_number
 from harmonium.contract.energy import Energy, Evidence
 from harmonium.contract.evidence import TableReadings
+from harmonium.contract.warning import warn_caller
 from harmonium.data.tables import has_holes
 from harmonium.models.blocks import by_rows
 from harmonium.models.codec import Codec
@@ -26,6 +27,9 @@ from harmonium.sampling.seen import BaseGiven, log_weight_seen
 __all__ = ["FrameRows", "check_resolution", "log_weights_of", "log_weights_of_frame"]
 
 Array = NDArray[np.float64]
+
+#: Standard errors of rows, in nats, that are told.
+_ROUGH = 0.3
 
 
 def check_resolution(resolution: Any, layout: Layout) -> dict[str, float]:
@@ -64,7 +68,8 @@ def log_weights_of(
     if isinstance(codec, FrameCodec):
         widths = check_resolution(resolution, codec.layout)
         rows = FrameRows.read(codec.layout, X)
-        found = log_weights_of_frame(rows, build(), widths, generator)[0]
+        found, error = log_weights_of_frame(rows, build(), widths, generator)
+        _tell(error)
         return np.where(np.isnan(rows.states).all(1), np.nan, found)
     if resolution is not None:
         raise ValueError("resolution is for models of frames, got states without numbers")
@@ -76,10 +81,25 @@ def log_weights_of(
         wide = np.pad(seen, ((0, 0), (0, n_beside)), constant_values=np.nan)
         x = torch.from_numpy(wide).to(energy.device)
         evidence, source = Evidence(torch.isnan(x)), generator_for(energy.device, generator)
-        weights = log_weight_seen(energy, x.nan_to_num(), evidence, source)[0].cpu().numpy()
+        weights, error = (
+            own.cpu().numpy() for own in log_weight_seen(energy, x.nan_to_num(), evidence, source)
+        )
+        _tell(error)
         return np.where(np.isnan(seen).all(1), np.nan, weights)
     weigh = log_weights(True)
     return by_rows(codec.read(X), lambda rows: weigh(rows).cpu(), of_sparse=codec.of_sparse)
+
+
+def _tell(error: Array) -> None:
+    """Warn of rows whose figures are rough."""
+    rough = error > _ROUGH
+    if rough.any():
+        warn_caller(
+            f"log P of {int(rough.sum())} of {len(error)} rows is an estimate whose standard error "
+            f"is above {_ROUGH} nats, {error.max():.2f} at most: too much of them is missing to "
+            "be summed",
+            RuntimeWarning,
+        )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.support.statistics import ALPHA, assert_drawn_from
 from tests.support.table_oracle import TableOracle, rows_of, small_frame, small_model
 
 import harmonium as hm
-from harmonium.models import open_states
+from harmonium.models import open_states, scoring
 from harmonium.models.scoring import FrameRows, log_weights_of_frame
 from harmonium.units.space import LIMITS
 
@@ -401,3 +402,21 @@ def test_planted_faults_are_caught(frame, fault, check, monkeypatch):
 
 def test_the_risk_of_a_false_alarm_is_stated():
     assert ALPHA == 1e-5
+
+
+def test_rough_figures_of_rows_are_told(model, frame, monkeypatch):
+    rows = rows_of(frame, 2, x=None, shade=None)
+    monkeypatch.setitem(LIMITS, "answer", 1)
+    monkeypatch.setattr(open_states, "_COMPILED", 1)
+    annealed = scoring._annealed
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close = model.score_samples(rows)
+
+    def rough(*args):
+        value, error = annealed(*args)
+        return value, error + np.array([0.0, 0.4])
+
+    monkeypatch.setattr(scoring, "_annealed", rough)
+    with pytest.warns(RuntimeWarning, match=r"log P of 1 of 2 rows .* 0.4. at most"):
+        np.testing.assert_array_equal(model.score_samples(rows), close)
