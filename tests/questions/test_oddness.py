@@ -15,6 +15,8 @@ from tests.support.cli import run
 import harmonium as hm
 from harmonium.apps.serve.clerk import answer
 from harmonium.apps.serve.messages import Limits, Request
+from harmonium.models.reading import seen_alone
+from harmonium.questions.novelty import _seen_alone
 from harmonium.questions.oddness import Views, label_rates, views_of
 
 SETTINGS = {"learner": "exact", "n_updates": 60, "validation_fraction": 0, "random_state": 0}
@@ -192,3 +194,20 @@ def test_views_that_do_not_vary_have_no_weight() -> None:
     for wrong in ([1.0, 0.0, 0.0], [-1.0, 1.0, 1.0, 0.0], [np.nan, 0.0, 0.0, 0.0]):
         with pytest.raises(ValueError, match="three weights and a shift"):
             Views.from_facts(wrong)
+
+
+def test_held_out_rows_are_in_no_density() -> None:
+    """Bins and densities are those of the other rows; else too many of new rows were novel."""
+    train = people(60).drop(columns="job")
+    train.loc[[3, 4], "amount"] = [5000.0, 5000.0]
+    detector = hm.NoveltyDetector(hm.RBM(2, **SETTINGS), contamination=0.1, score_by="likelihood")
+    detector.fit(train)
+    learned = detector.estimator_.score_samples(train)
+    assert (detector.held_out_scores_[[3, 4]] < learned[[3, 4]] - 1.5).all()
+    part, schema = train.iloc[::2], detector.estimator_.schema_
+    own = hm.Schema.infer(part, {name: schema[name].kind for name in schema.names})
+    assert seen_alone(schema, part).to_facts()["columns"] == own.to_facts()["columns"]
+    given = {"visible": schema}
+    assert _seen_alone(hm.RBM(visible=schema), given, part) is given
+    none = part.assign(amount=np.nan)  # of what is not there the columns stay
+    assert seen_alone(schema, none)["amount"].facts() == schema["amount"].facts()

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonium.data.frames import names_of
+from harmonium.data.columns.gaussian import Gaussian
+from harmonium.data.columns.measured import Measured
+from harmonium.data.finer import with_finer_bins
+from harmonium.data.frames import names_of, read_columns
 from harmonium.data.numbered import has_names
 from harmonium.data.schema import Schema
 from harmonium.data.sequences.alignment import Alignment
@@ -25,6 +28,7 @@ __all__ = [
     "read_holes",
     "reading_of",
     "running_rows",
+    "seen_alone",
     "weights_of",
 ]
 
@@ -88,6 +92,23 @@ def reading_of(X: Any, visible: Any, missing: Any) -> dict[str, Any]:
     if missing != "at-random":
         found["missing"] = [c.name for c, more in zip(schema.columns, absent, strict=True) if more]
     return found
+
+
+def seen_alone(schema: Schema, X: Any) -> Schema:
+    """`schema` with bins and densities of numbers as the rows of `X` alone have them: what is held
+    out is in none of them. Labels stay as they were, and numbers of which `X` has not enough."""
+    cells = read_columns(framed(X.shown() if isinstance(X, Shards) else X))[1]
+    decided = {column.name: column for column in schema.columns}
+    for name, column in list(decided.items()):
+        if isinstance(column, Measured | Gaussian):
+            try:
+                decided[name] = column.fit(name, cells[name].values)
+            except ValueError:  # too few, or all alike
+                del decided[name]
+    own = {name: column.facts() for name, column in with_finer_bins(decided, cells).items()}
+    facts = schema.to_facts()
+    columns = [one | own.get(one["name"], {}) for one in facts["columns"]]
+    return Schema.from_facts(facts | {"columns": columns})
 
 
 def _decided(

@@ -13,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.joint import JointDistribution
 from harmonium.contract.warning import warn_caller
+from harmonium.data.schema import Schema
 from harmonium.models.cells import CellMarginal
 from harmonium.models.out_of_core import by_blocks
+from harmonium.models.reading import seen_alone
 from harmonium.questions.oddness import Views, has_numbers, label_rates, rates_from, views_of
 from harmonium.questions.over_models import (
     OverModels,
@@ -99,9 +101,12 @@ class NoveltyDetector(OutlierMixin, OverModels):
         scores, views = np.empty(n), np.empty((n, 3))
         folds = KFold(min(_N_FOLDS, n), shuffle=True, random_state=0)
         for seen, unseen in folds.split(np.zeros((n, 1))):
-            model = clone(estimator).set_params(**reading).fit(picked(X, seen))
+            known = picked(X, seen)
+            own = _seen_alone(estimator, reading, known)
+            model = clone(estimator).set_params(**own).fit(known)
             if wide:
-                views[unseen] = views_of(model, picked(X, unseen), rates)
+                shares = label_rates(model.schema_, known)
+                views[unseen] = views_of(model, picked(X, unseen), shares)
             else:
                 scores[unseen] = model.score_samples(picked(X, unseen))
         self.views_ = Views.fitted(views) if wide else None
@@ -232,3 +237,11 @@ class NoveltyDetector(OutlierMixin, OverModels):
         own = dict(facts.get("own_parameters", {}))  # files of an earlier time have none
         self._own_names = sorted(own)
         self.estimator = clone(self.estimator_).set_params(**own)
+
+
+def _seen_alone(estimator: Any, reading: dict[str, Any], known: Any) -> dict[str, Any]:
+    """`reading`, with numbers as the rows `known` alone have them; of a given schema as it is."""
+    told = isinstance(getattr(estimator, "visible", None), Schema)
+    if told or not isinstance(reading.get("visible"), Schema):
+        return reading
+    return reading | {"visible": seen_alone(reading["visible"], known)}
