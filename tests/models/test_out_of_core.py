@@ -327,3 +327,34 @@ def test_arrays_with_holes_are_learned(tmp_path):
     np.save(tmp_path / "a.npy", X)
     with pytest.raises(ValueError, match=r"X\[7, 2\] is 3.0; wanted 0 or 1 .*or NaN for a blank"):
         hm.RBM(2).fit(tmp_path / "a.npy")
+
+
+def _mixed(folder: Path, table: pa.Table, name: str, own: pa.Array) -> str:
+    """Two files, in the second of which a column is another."""
+    place = table.column_names.index(name)
+    for k, part in enumerate((table, table.set_column(place, name, own))):
+        parquet.write_table(part, folder / f"{k}.parquet")
+    return str(folder / "*.parquet")
+
+
+def test_columns_of_other_types_in_other_files(model, table, tmp_path):
+    """Labels that are numbered are labels; what is of two kinds is said by its name."""
+    table = table[:400]
+    jobs = table.column("job").combine_chunks()
+    schema = hm.Schema.infer(hm.Shards(_mixed(tmp_path, table, "job", jobs)).shown())
+    numbered = hm.Shards(_mixed(tmp_path, table, "job", jobs.dictionary_encode()))
+    assert str(hm.Schema.infer(numbered.shown())) == str(schema)
+    rows = _mixed(tmp_path, table, "age", jobs)
+    with pytest.raises(ValueError, match=r"column 'age' is of type int64 .*string"):
+        hm.RBM(2, n_updates=1).fit(rows)
+    where = f"from row 0 of '{tmp_path}/1.parquet'"
+    with pytest.raises(ValueError, match=f"column 'age' holds labels.*{where}"):
+        model.score_samples(rows)
+    with pytest.raises(ValueError, match="'job' holds no numbers"):
+        hm.RBM(2, n_updates=1).fit(rows, None, "job")
+
+
+def test_a_class_that_is_missing_is_told(table):
+    y = [None, *table.column("job").to_pylist()[1:]]
+    with pytest.raises(ValueError, match="y: the label of row 0 is missing"):
+        hm.BayesClassifier(hm.RBM(2, n_updates=1)).fit(table.drop_columns(["job"]), y)

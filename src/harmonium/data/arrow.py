@@ -18,6 +18,7 @@ __all__ = [
     "parquet_table",
     "parts_of",
     "schema_of",
+    "together",
     "without_index",
 ]
 
@@ -42,6 +43,36 @@ def without_index(table: Any) -> Any:
     """An Arrow table without what pandas writes of an index without a name: columns that nobody
     named."""
     return table.drop_columns([one for one in table.column_names if _INDEX.fullmatch(one)])
+
+
+def together(tables: Sequence[Any]) -> Any:
+    """Tables of the same columns as one: numbers of several widths as the widest, labels that are
+    numbered in some as labels, nulls as what the others hold. ``ValueError`` that names a column
+    which holds things of two kinds."""
+    pa = arrow()
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException:
+        tables = [_unnumbered(table) for table in tables]
+    for name in tables[0].column_names:
+        parts = [table.select([name]) for table in tables]
+        try:
+            pa.concat_tables(parts, promote_options="permissive")
+        except pa.ArrowException:
+            kinds = sorted({str(part.schema.field(0).type) for part in parts})
+            raise ValueError(
+                f"X: column {name!r} is of type {' in some rows and '.join(kinds)} in others; "
+                "wanted one kind in all files"
+            ) from None
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _unnumbered(table: Any) -> Any:
+    """Dictionaries of labels as the labels."""
+    for j, field in enumerate(table.schema):
+        if str(field.type).startswith("dictionary"):
+            table = table.set_column(j, field.name, table.column(j).cast(field.type.value_type))
+    return table
 
 
 def parquet_table(source: Any, n_packed: int) -> Any:

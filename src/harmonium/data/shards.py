@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from harmonium.data.arrow import together
 from harmonium.data.pieces import (
     ENDINGS,
     Piece,
@@ -343,6 +344,4 @@ def _values(column: Any) -> NDArray[Any]:
 def _stacked(parts: list[Any]) -> Any:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
-    import pyarrow as pa
-
-    return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+    return together(parts).combine_chunks()

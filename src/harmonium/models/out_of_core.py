@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from harmonium.compute.random import random_generator
+from harmonium.data.arrow import together
 from harmonium.data.shards import Shards, is_shards
 from harmonium.data.states import States
 from harmonium.data.tables import check_values
@@ -50,7 +51,11 @@ def opened(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     values = dict(zip(names, shards.columns(names), strict=True))
     if labels:
         y = values[y] if isinstance(y, str) else {name: values[name] for name in labels}
-    return rest, y, values[sample_weight] if weights else sample_weight
+    if not weights:
+        return rest, y, sample_weight
+    if values[sample_weight].dtype.kind not in "buif":
+        raise ValueError(f"sample_weight: the column {sample_weight!r} holds no numbers")
+    return rest, y, values[sample_weight]
 
 
 def _are_names(y: Any, n_rows: int) -> bool:
@@ -117,7 +122,7 @@ def by_blocks(*, of_sparse: bool = False) -> Callable[[F], F]:
             if draws:  # one stream for all blocks
                 default = parameters["random_state"].default
                 named["random_state"] = random_generator(named.get("random_state", default))
-            answers = (question(self, block, *rest, **named) for block in _blocks(X))
+            answers = _each(lambda block: question(self, block, *rest, **named), X)
             if is_shards(X):
                 return _joined(list(answers))
             return sparse.vstack([sparse.csr_array(one) for one in answers], format="csr")
@@ -133,13 +138,28 @@ def _is_out_of_core(model: Any, X: Any) -> bool:
     return is_shards(X) and not (isinstance(X, str) and family is not None)
 
 
-def _blocks(X: Any) -> Iterator[Any]:
+def _each(ask: Callable[[Any], Any], X: Any) -> Iterator[Any]:
+    """The answers about all blocks; what is wrong with a row of one says where the block is."""
+    for where, block in _blocks(X):
+        try:
+            yield ask(block)
+        except ValueError as error:
+            if type(error) is not ValueError:
+                raise
+            raise ValueError(f"{error} (in {len(block)} rows from {where})") from None
+
+
+def _blocks(X: Any) -> Iterator[tuple[str, Any]]:
+    """Each with the place of its first row."""
     if is_shards(X):
-        yield from Shards.of(X).blocks()
+        shards = Shards.of(X)
+        for k in range(shards.n_pieces):
+            for start, block in shards.piece(k):
+                yield shards.where(start), block
         return
     rows = X.tocsr()
     for start in range(0, max(rows.shape[0], 1), _SPARSE_ROWS):
-        yield rows[start : start + _SPARSE_ROWS].toarray()
+        yield f"row {start}", rows[start : start + _SPARSE_ROWS].toarray()
 
 
 def _joined(answers: Sequence[Any]) -> Any:
@@ -150,7 +170,5 @@ def _joined(answers: Sequence[Any]) -> Any:
     if isinstance(first, dict):
         return {name: _joined([own[name] for own in answers]) for name in first}
     if not isinstance(first, np.ndarray):
-        import pyarrow as pa
-
-        return pa.concat_tables(answers, promote_options="permissive")  # a block may be all null
+        return together(answers)
     return np.concatenate(answers)

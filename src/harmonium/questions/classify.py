@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 from harmonium.compute.random import random_generator
 from harmonium.contract.checks import check_choice, check_integer, check_number
 from harmonium.contract.joint import JointDistribution
+from harmonium.data.missing import is_missing
 from harmonium.models.out_of_core import opened
 from harmonium.questions.class_models import (
     Choice,
@@ -114,6 +115,9 @@ class BayesClassifier(ClassifierMixin, OverModels):
         if isinstance(y, Mapping):
             raise ValueError(f"y must be one column of labels, got {', '.join(map(repr, y))}")
         y = column_or_1d(y, warn=True)
+        missing = [k for k, own in enumerate(y.tolist()) if is_missing(own)]
+        if missing:
+            raise ValueError(f"y: the label of row {missing[0]} is missing; wanted one a row")
         check_classification_targets(y)
         if n_rows_of(X) != len(y):
             raise ValueError(f"y has {len(y)} labels, X has {n_rows_of(X)} rows")
