@@ -16,7 +16,6 @@ from harmonium.compute.random import generator_for, generator_state, restore_gen
 from harmonium.contract.energy import Energy, Evidence, Generator, Parameters
 from harmonium.contract.estimates import LogZ, Status
 from harmonium.learning.checkpoint import State
-from harmonium.learning.learners.pseudo import PseudoMoments
 from harmonium.learning.rows import Batch
 from harmonium.sampling.annealing import annealed_importance_sampling
 from harmonium.sampling.particles import Trajectory
@@ -28,7 +27,6 @@ __all__ = [
     "Confirmation",
     "Likelihood",
     "Near",
-    "PseudoLikelihood",
     "Score",
     "Watch",
     "Watching",
@@ -292,33 +290,6 @@ class Likelihood(Watch):
             self.trajectory = self._fresh()
             self.trajectory.restore(state.tensors)
         restore_generator(self.generator, state.facts["generator"])
-
-
-class PseudoLikelihood(Watch):
-    """Mean log P(variable given all others) of the rows held out, and of some learned from."""
-
-    def __init__(self, energy: Energy, held: Batch, shown: Batch, moments: PseudoMoments) -> None:
-        self.energy = energy.to(energy.dtype)
-        self.held, self.shown, self.moments = held, shown, moments
-
-    def score(self, parameters: Parameters) -> Score:
-        self.energy.set_parameters(parameters)
-        return Score({"validation": self._mean(self.held), "train": self._mean(self.shown)})
-
-    def begin_again(self) -> None:
-        """Nothing is followed."""
-
-    def confirm(self, parameters: Parameters, n_steps: int) -> Confirmation | None:
-        return None
-
-    def _mean(self, rows: Batch) -> float:
-        return self.moments(self.energy, rows.x, rows.shares())[0] / self.energy.n_variables
-
-    def state(self) -> State:
-        return State()
-
-    def restore(self, state: State) -> None:
-        """Nothing was kept."""
 
 
 def _affordable(rows: Batch, energy: Energy) -> Batch:
