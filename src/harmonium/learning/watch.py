@@ -69,7 +69,7 @@ class _Effort(NamedTuple):
     n_temperatures: int
 
 
-_AT_A_LOOK, _AT_THE_END = _Effort(32, 40), _Effort(128, 200)
+_AT_A_LOOK, _AT_THE_END = _Effort(16, 40), _Effort(128, 200)
 #: Of rows learned from that have unknown cells: their figure is shown, and decides nothing.
 _MOST_SHOWN = 60
 

@@ -92,7 +92,8 @@ def fit_energy(
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
     n_rows = n_rows_of(rows)
-    plan = plan_for(wanted, n_rows, _followed(wanted, table, weights, start))
+    followed = _followed(wanted, table, weights, start)
+    plan = plan_for(wanted, n_rows, followed, holes=rows.holes is not None)
     plan = _paced(wanted, plan, table, weights, start)
     base = initial_bias(table, weights, n_rows, start.units, start.observed)
     hidden = HIDDEN[wanted.hidden](wanted.n_components)
