@@ -70,6 +70,8 @@ class _Effort(NamedTuple):
 
 
 _AT_A_LOOK, _AT_THE_END = _Effort(16, 40), _Effort(128, 200)
+#: Few rows have more draws, so many among them and at most so many each: each weighs more.
+_DRAWS_AMONG, _MOST_DRAWS = 4800, 128
 #: Of rows learned from that have unknown cells: their figure is shown, and decides nothing.
 _MOST_SHOWN = 60
 
@@ -247,8 +249,9 @@ class Likelihood(Watch):
         value = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         error = torch.zeros_like(value)
         if self._near is not None:
+            n_draws = max(effort.n_draws, min(_DRAWS_AMONG // len(x), _MOST_DRAWS))
             value, error, told = self._near.log_weight_seen(
-                self.energy, x, free, effort.n_draws, self.generator
+                self.energy, x, free, n_draws, self.generator
             )
             left = ~told
         value[left], error[left] = log_weight_seen(

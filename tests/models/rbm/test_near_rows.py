@@ -20,7 +20,7 @@ import harmonium as hm
 from harmonium.contract.energy import Evidence
 from harmonium.contract.estimates import LogZ, Status
 from harmonium.learning.rows import Batch
-from harmonium.learning.watch import Likelihood
+from harmonium.learning.watch import Likelihood, Near
 from harmonium.models.rbm.near import NEAR, _near_one, log_partition_near, log_weight_near
 from harmonium.sampling.completions import are_few
 from harmonium.sampling.paths import raised
@@ -149,6 +149,35 @@ def test_of_a_row_of_which_hundreds_of_cells_are_free_draws_near_it_tell_nothing
     free[0, 2:] = False
     told = log_weight_near(energy, x, free, 32, np.random.default_rng(0))[2]
     assert told.tolist() == [True, False, False]
+
+
+def test_a_watch_weighs_rows_with_holes_by_draws_and_few_rows_by_more(monkeypatch):
+    """And anneals those that draws do not tell."""
+    model = small_model(small_frame())
+    energy = model.build_energy(torch.float32)
+    random = np.random.default_rng(0)
+    rows = np.array(model._codec().read(small_frame(400, 1).dropna()), dtype=np.float32)
+    rows[random.random(rows.shape) < 0.6] = np.nan
+    asked = []
+
+    def near(energy, x, free, n_draws, generator):
+        value, error, told = log_weight_near(energy, x, free, n_draws, generator)
+        asked.append((len(x), n_draws))
+        told[::2] = False
+        value[::2] = np.nan  # which nobody may use
+        return value, error, told
+
+    for n, draws_a_row in ((300, 16), (60, 80), (10, 128)):
+        held = batch(rows[:n])
+        watch = Likelihood(
+            energy, held, held, random, exact=True, near=Near(log_partition_near, near)
+        )
+        asked.clear()
+        score = watch.score(energy.parameters())
+        assert asked[0] == (n, draws_a_row)
+        wanted = seen_and_wanted(model, rows[:n].astype(float))[2].mean().item()
+        found = score.figures["validation"] + score.figures["log_partition"]
+        assert found == pytest.approx(wanted, abs=6.0 * score.error + 1e-4)
 
 
 def particles_at(value: float) -> LogZ:
