@@ -6,16 +6,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from harmonium.compute.random import generator_for, generator_state, restore_generator
 from harmonium.contract.energy import Energy, Evidence, Generator, Parameters
 from harmonium.contract.estimates import LogZ, Status
 from harmonium.learning.checkpoint import State
-from harmonium.learning.learners.pseudo import PseudoMoments
 from harmonium.learning.rows import Batch
 from harmonium.sampling.annealing import annealed_importance_sampling
 from harmonium.sampling.particles import Trajectory
@@ -27,7 +27,6 @@ __all__ = [
     "Confirmation",
     "Likelihood",
     "Near",
-    "PseudoLikelihood",
     "Score",
     "Watch",
     "Watching",
@@ -36,8 +35,16 @@ __all__ = [
 #: Makes a watch of the rows held out, some of those learned from, and randomness of its own.
 Watching: TypeAlias = "Callable[[Batch, Batch, np.random.Generator], Watch]"
 
-#: log Z by so many draws near rows.
-Near: TypeAlias = "Callable[[Energy, Batch, int], LogZ]"
+
+class Near(NamedTuple):
+    """Sums by so many draws near rows: log Z, and log P~ of what is known of each of some rows,
+    with its error and whether draws told it, given the rows and which of their cells are free."""
+
+    log_partition: Callable[[Energy, Batch, int], LogZ]
+    log_weight_seen: Callable[
+        [Energy, Tensor, Tensor, int, Generator], tuple[Tensor, Tensor, Tensor]
+    ]
+
 
 #: Particles that follow a model whose states cannot be summed at each look.
 N_PARTICLES = 500
@@ -51,8 +58,20 @@ _SLACK = 0.02
 #: Draws near rows at a look, and at the end; and by how much they may raise log Z, in nats.
 _NEAR_AT_A_LOOK, _NEAR_AT_THE_END, _LOST = 1000, 10_000, 0.5
 #: Of rows of which too much is unknown to be summed exactly: how many are scored, and the
-#: annealed chains of each and their temperatures, at a look, and at the end.
-_MOST_ANNEALED, _N_CHAINS, _N_TEMPERATURES, _AT_THE_END = 300, 4, 40, 200
+#: annealed chains of each.
+_MOST_ANNEALED, _N_CHAINS = 300, 4
+
+
+class _Effort(NamedTuple):
+    """Draws near each such row, and temperatures of its chains where draws tell nothing."""
+
+    n_draws: int
+    n_temperatures: int
+
+
+_AT_A_LOOK, _AT_THE_END = _Effort(16, 40), _Effort(128, 200)
+#: Few rows have more draws, so many among them and at most so many each: each weighs more.
+_DRAWS_AMONG, _MOST_DRAWS = 4800, 128
 #: Of rows learned from that have unknown cells: their figure is shown, and decides nothing.
 _MOST_SHOWN = 60
 
@@ -119,9 +138,9 @@ class Likelihood(Watch):
     `energy` is copied. log Z is summed at each look where `exact` says that this is affordable,
     else followed by particles (:class:`~harmonium.sampling.particles.Trajectory`), which start at
     the energy's base, or as `begin` makes them for the watch's own copy of the energy. Rows with
-    unknown cells count by log P(what is known): exact where few states are free, else annealed,
-    for which some of the rows stand for all. `weigh` gives log weights of whole rows where some of
-    the energy's variables are in none of them, and are summed out.
+    unknown cells count by log P(what is known): exact where few states are free, else by draws
+    near each row or annealed, for which some of the rows stand for all. `weigh` gives log weights
+    of whole rows where some of the energy's variables are in none of them, and are summed out.
 
     `near` tells log Z by draws near rows. Where that is far above what particles found, they have
     lost modes that the rows are in, and so have chains that learn: such a look cannot be.
@@ -136,7 +155,7 @@ class Likelihood(Watch):
         *,
         exact: bool,
         begin: Callable[[Energy, Generator], Trajectory] | None = None,
-        weigh: Callable[[Energy, torch.Tensor], torch.Tensor] | None = None,
+        weigh: Callable[[Energy, Tensor], Tensor] | None = None,
         near: Near | None = None,
     ) -> None:
         self.energy = energy.to(energy.dtype)
@@ -196,9 +215,11 @@ class Likelihood(Watch):
         return Confirmation(value - log_z.value, error, Status(log_z.status), near)
 
     def _near_rows(self, n_draws: int) -> LogZ | None:
-        return None if self._near is None else self._near(self.energy, self._seen, n_draws)
+        if self._near is None:
+            return None
+        return self._near.log_partition(self.energy, self._seen, n_draws)
 
-    def _seen_share(self, *log_weights: torch.Tensor | None) -> float:
+    def _seen_share(self, *log_weights: Tensor | None) -> float:
         """log of what all distinct rows weigh together, which Z is no less than."""
         known = [one for one in log_weights if one is not None]
         if self._distinct is None:
@@ -206,8 +227,8 @@ class Likelihood(Watch):
         return float(torch.logsumexp(torch.cat(known)[self._distinct].double(), 0))
 
     def _mean_log_weight(
-        self, rows: Batch, n_temperatures: int = _N_TEMPERATURES
-    ) -> tuple[tuple[float, float], torch.Tensor | None]:
+        self, rows: Batch, effort: _Effort = _AT_A_LOOK
+    ) -> tuple[tuple[float, float], Tensor | None]:
         """The mean over rows, of what is known of them, and its standard error; and the log weight
         of each where all of it is known."""
         if rows.observed is None:
@@ -218,16 +239,30 @@ class Likelihood(Watch):
             if rows.weight is None:
                 return (float(log_weights.mean()), 0.0), log_weights
             return (float(rows.shares().to(log_weights) @ log_weights), 0.0), log_weights
-        log_weights, errors = log_weight_seen(
-            self.energy,
-            rows.x,
-            Evidence(~rows.observed),
-            self.generator,
-            n_chains=_N_CHAINS,
-            n_temperatures=n_temperatures,
-        )
+        log_weights, errors = self._log_weights_seen(rows.x, ~rows.observed, effort)
         shares = rows.shares(torch.float64)
         return (float(shares @ log_weights), float((shares * errors).norm())), None
+
+    def _log_weights_seen(self, x: Tensor, free: Tensor, effort: _Effort) -> tuple[Tensor, Tensor]:
+        """Of what is known of each row, and standard errors."""
+        left = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        value = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        error = torch.zeros_like(value)
+        if self._near is not None:
+            n_draws = max(effort.n_draws, min(_DRAWS_AMONG // len(x), _MOST_DRAWS))
+            value, error, told = self._near.log_weight_seen(
+                self.energy, x, free, n_draws, self.generator
+            )
+            left = ~told
+        value[left], error[left] = log_weight_seen(
+            self.energy,
+            x[left],
+            Evidence(free[left]),
+            self.generator,
+            n_chains=_N_CHAINS,
+            n_temperatures=effort.n_temperatures,
+        )
+        return value, error
 
     def _log_partition(self, parameters: Parameters) -> LogZ:
         if self.exact:
@@ -260,33 +295,6 @@ class Likelihood(Watch):
         restore_generator(self.generator, state.facts["generator"])
 
 
-class PseudoLikelihood(Watch):
-    """Mean log P(variable given all others) of the rows held out, and of some learned from."""
-
-    def __init__(self, energy: Energy, held: Batch, shown: Batch, moments: PseudoMoments) -> None:
-        self.energy = energy.to(energy.dtype)
-        self.held, self.shown, self.moments = held, shown, moments
-
-    def score(self, parameters: Parameters) -> Score:
-        self.energy.set_parameters(parameters)
-        return Score({"validation": self._mean(self.held), "train": self._mean(self.shown)})
-
-    def begin_again(self) -> None:
-        """Nothing is followed."""
-
-    def confirm(self, parameters: Parameters, n_steps: int) -> Confirmation | None:
-        return None
-
-    def _mean(self, rows: Batch) -> float:
-        return self.moments(self.energy, rows.x, rows.shares())[0] / self.energy.n_variables
-
-    def state(self) -> State:
-        return State()
-
-    def restore(self, state: State) -> None:
-        """Nothing was kept."""
-
-
 def _affordable(rows: Batch, energy: Energy) -> Batch:
     """The rows, or so many of them as can be scored at each look."""
     if rows.observed is None or bool(countable(~rows.observed, energy).all()):
@@ -303,7 +311,7 @@ def _thinned(rows: Batch, most: int) -> Batch:
     return Batch(rows.x[index], weight, rows.observed[index])
 
 
-def _first_places(rows: torch.Tensor) -> torch.Tensor:
+def _first_places(rows: Tensor) -> Tensor:
     """Where each distinct row stands first, int64 ``(n_distinct,)``."""
     _, place = torch.unique(rows, dim=0, return_inverse=True)
     first = torch.full((int(place.max()) + 1,), len(rows), device=rows.device)
@@ -321,7 +329,7 @@ def _most_likely(rows: Batch) -> float:
     return _minus_entropy(known, share) - _minus_entropy(rows.observed, share)
 
 
-def _minus_entropy(rows: torch.Tensor, share: torch.Tensor) -> float:
+def _minus_entropy(rows: Tensor, share: Tensor) -> float:
     """Of distinct rows, each with the sum of its shares, in nats."""
     _, place = torch.unique(rows, dim=0, return_inverse=True)
     each = torch.zeros(int(place.max()) + 1, dtype=torch.float64, device=share.device)

@@ -21,7 +21,7 @@ from harmonium.sampling.annealing import anneal_step, temperatures
 from harmonium.sampling.completions import are_few, completions, weighing
 from harmonium.units.space import LIMITS
 
-__all__ = ["BaseGiven", "countable", "log_weight_seen"]
+__all__ = ["BaseGiven", "countable", "log_mean_exp_of_rows", "log_weight_seen"]
 
 #: Numbers in one block of chains.
 _BLOCK_ELEMENTS = 2**21
@@ -89,7 +89,7 @@ def log_weight_seen(
         many = rows.repeat_interleave(n_chains)
         with threads_for(len(many), energy):
             weights = _annealed(energy, x[many], evidence.select(many), n_temperatures, generator)
-        value[rows], error[rows] = _log_mean_exp(weights.reshape(len(rows), n_chains))
+        value[rows], error[rows] = log_mean_exp_of_rows(weights.reshape(len(rows), n_chains))
     return value, error
 
 
@@ -123,7 +123,7 @@ def _annealed(
     return torch.where(torch.isnan(total), -math.inf, total)
 
 
-def _log_mean_exp(log_weights: Tensor) -> tuple[Tensor, Tensor]:
+def log_mean_exp_of_rows(log_weights: Tensor) -> tuple[Tensor, Tensor]:
     """log of each row's mean weight, and its standard error by the delta method."""
     n = log_weights.shape[1]
     value = torch.logsumexp(log_weights, 1) - math.log(n)

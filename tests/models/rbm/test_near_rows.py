@@ -17,11 +17,14 @@ from tests.support.table_oracle import small_frame, small_model
 from tests.support.two_modes import second_mode_of
 
 import harmonium as hm
+from harmonium.contract.energy import Evidence
 from harmonium.contract.estimates import LogZ, Status
 from harmonium.learning.rows import Batch
-from harmonium.learning.watch import Likelihood
-from harmonium.models.rbm.near import log_partition_near
+from harmonium.learning.watch import Likelihood, Near
+from harmonium.models.rbm.near import NEAR, _near_one, log_partition_near, log_weight_near
+from harmonium.sampling.completions import are_few
 from harmonium.sampling.paths import raised
+from harmonium.sampling.seen import log_weight_seen
 
 N_DRAWS = 20_000
 #: Standard errors off at a risk of 1e-5.
@@ -92,6 +95,91 @@ def test_rows_of_a_mode_bring_it_into_the_figure():
     assert alone.value == pytest.approx(truth - math.log(2.0), abs=0.1)
 
 
+def seen_and_wanted(model: hm.RBM, rows: np.ndarray) -> tuple[torch.Tensor, ...]:
+    """Rows, which of their cells are free, and log P~ of the rest, by sums over all states."""
+    energy = model.build_energy(torch.float64)
+    free = torch.from_numpy(np.isnan(rows))
+    x = torch.from_numpy(np.nan_to_num(rows))
+    wanted, error = log_weight_seen(energy, x, Evidence(free), np.random.default_rng(0))
+    assert (error == 0).all()
+    return x, free, wanted
+
+
+def check_seen(model: hm.RBM, rows: np.ndarray, n_draws: int = 12) -> None:
+    """Weights of many small sets of draws are right on average, and as far off as they say."""
+    x, free, wanted = seen_and_wanted(model, rows)
+    source, n = np.random.default_rng(1), 400
+    log_weights = _near_one(
+        model.build_energy(torch.float64), x.repeat(n, 1), free.repeat(n, 1), n_draws, source
+    ).reshape(n, len(rows), n_draws)
+    means = torch.exp(log_weights - wanted.unsqueeze(1)).mean(2).numpy()
+    errors = np.maximum(means.std(0) / math.sqrt(n), 1e-7)
+    assert np.abs((means.mean(0) - 1) / errors).max() < LIMIT
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "gaussian", "relu", "drelu", "categorical"])
+def test_draws_near_a_row_weigh_what_is_known_of_it_with_hidden_units_of_every_kind(kind):
+    model = hm.RBM.from_parameters(*random_rbm(6, 3, 0.6, seed=1), hidden=kind)
+    model._hidden_own = random_layer(kind, 3, seed=2)
+    rows = (np.random.default_rng(0).random((6, 6)) < 0.5).astype(float)
+    rows[np.random.default_rng(1).random(rows.shape) < 0.5] = np.nan
+    check_seen(model, rows)
+
+
+def test_draws_near_a_row_weigh_what_is_known_of_columns_of_every_kind():
+    frame = small_frame()
+    model = small_model(frame)
+    rows = np.array(model._codec().read(frame.dropna()), dtype=float)[:6]
+    rows[np.random.default_rng(0).random(rows.shape) < 0.6] = np.nan
+    x, free, wanted = seen_and_wanted(model, rows)
+    check_seen(model, rows)
+    energy = model.build_energy(torch.float32)
+    value, error, told = log_weight_near(energy, x.float(), free, 24, np.random.default_rng(0))
+    assert told.all()
+    exact = are_few(free, energy.sizes, 24)
+    assert exact.any()
+    assert not exact.all()
+    assert ((error == 0) == exact).all()
+    assert ((value - wanted).abs() <= 6.0 * error + 1e-4).all()
+
+
+def test_of_a_row_of_which_hundreds_of_cells_are_free_draws_near_it_tell_nothing():
+    energy = hm.RBM.from_parameters(*random_rbm(300, 100, 0.3, seed=1)).build_energy(torch.float32)
+    x, free = torch.zeros((3, 300)), torch.ones((3, 300), dtype=torch.bool)
+    free[0, 2:] = False
+    told = log_weight_near(energy, x, free, 32, np.random.default_rng(0))[2]
+    assert told.tolist() == [True, False, False]
+
+
+def test_a_watch_weighs_rows_with_holes_by_draws_and_few_rows_by_more(monkeypatch):
+    """And anneals those that draws do not tell."""
+    model = small_model(small_frame())
+    energy = model.build_energy(torch.float32)
+    random = np.random.default_rng(0)
+    rows = np.array(model._codec().read(small_frame(400, 1).dropna()), dtype=np.float32)
+    rows[random.random(rows.shape) < 0.6] = np.nan
+    asked = []
+
+    def near(energy, x, free, n_draws, generator):
+        value, error, told = log_weight_near(energy, x, free, n_draws, generator)
+        asked.append((len(x), n_draws))
+        told[::2] = False
+        value[::2] = np.nan  # which nobody may use
+        return value, error, told
+
+    for n, draws_a_row in ((300, 16), (60, 80), (10, 128)):
+        held = batch(rows[:n])
+        watch = Likelihood(
+            energy, held, held, random, exact=True, near=Near(log_partition_near, near)
+        )
+        asked.clear()
+        score = watch.score(energy.parameters())
+        assert asked[0] == (n, draws_a_row)
+        wanted = seen_and_wanted(model, rows[:n].astype(float))[2].mean().item()
+        found = score.figures["validation"] + score.figures["log_partition"]
+        assert found == pytest.approx(wanted, abs=6.0 * score.error + 1e-4)
+
+
 def particles_at(value: float) -> LogZ:
     return LogZ(value, 0.01, "trajectory", "lower", "ok", 400.0, 500, 40)
 
@@ -101,9 +189,7 @@ def test_a_look_whose_particles_have_lost_a_mode_cannot_be(monkeypatch):
     energy = model.build_energy(torch.float32)
     truth = model.log_partition("exact").value
     rows = batch(np.repeat([0.0, 1.0], 50)[:, None].astype(np.float32) * np.ones(12, np.float32))
-    watch = Likelihood(
-        energy, rows, rows, np.random.default_rng(0), exact=False, near=log_partition_near
-    )
+    watch = Likelihood(energy, rows, rows, np.random.default_rng(0), exact=False, near=NEAR)
     for value, possible in ((truth, True), (truth - 0.3, True), (truth - 1.0, False)):
         monkeypatch.setattr(Likelihood, "_log_partition", lambda *_, v=value: particles_at(v))
         score = watch.score(energy.parameters())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import harmonium as hm
+from harmonium.learning.plan import asked
 from harmonium.models.rbm import start, trials
+from harmonium.models.rbm.plan import RBMParameters, plan_for
 
 
 def _numbers(n: int, seed: int) -> pd.DataFrame:
@@ -110,6 +114,35 @@ def test_labels_learn_at_the_rate_that_does_better(monkeypatch):
         tried.clear()
         hm.RBM(**SETTINGS, visible=visible).fit(_numbers(200, 0))
         assert len({rate for _, rate in tried}) == 1
+
+
+def test_rows_with_holes_learn_at_the_whole_rate_that_chains_follow():
+    """Twice and a half that of few whole rows; of many it is the same; in half the updates."""
+    wanted = asked(RBMParameters, hm.RBM().get_params())
+    few, many = 4000, 9000
+    plans = [plan_for(wanted, n, 0.6, holes=holes) for n in (few, many) for holes in (False, True)]
+    assert [plan.rate for plan in plans] == pytest.approx([0.24, 0.6, 0.6, 0.6])
+    assert [plan.n_updates for plan in plans] == [40_000, 20_000, 100_000, 50_000]
+    assert plan_for(wanted, few, holes=True) == plan_for(wanted, few)  # rows of 0 and 1
+    given = replace(wanted, learning_rate=0.1, n_updates=70)
+    plan = plan_for(given, few, 0.6, holes=True)
+    assert (plan.rate, plan.n_updates) == (0.1, 70)
+
+
+def test_a_fit_of_rows_with_holes_is_planned_so(monkeypatch):
+    plans = []
+
+    def fit(ascent, learner, rows, split, plan, **more):
+        plans.append(plan)
+        return learned(ascent, learner, rows, split, plan, **more)
+
+    learned = start.fit
+    monkeypatch.setattr(start, "fit", fit)
+    train = _numbers(60, 0)
+    settings = {"n_updates": 20, "weight_decay": 0.01, "smoothing": 0.01}
+    for frame in (train, train.mask(np.random.default_rng(0).random(train.shape) < 0.3)):
+        hm.RBM(4, **settings).fit(frame)
+    assert plans[1].rate > 2.0 * plans[0].rate
 
 
 def test_the_same_seed_finds_the_same_model_and_other_streams_are_untouched():

@@ -23,11 +23,11 @@ from harmonium.learning.learners.exact import Exact
 from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.learners.pseudo import Pseudo
 from harmonium.learning.plan import Plan, Streams
+from harmonium.learning.pseudo_watch import PseudoLikelihood as PseudoWatch
 from harmonium.learning.record import FitResult, Record
 from harmonium.learning.rows import Batch, Split, n_rows_of
 from harmonium.learning.sources import Memory
 from harmonium.learning.watch import Likelihood, Watching
-from harmonium.learning.watch import PseudoLikelihood as PseudoWatch
 from harmonium.models.grid.cliques import Cliques
 from harmonium.models.grid.energy import GridEnergy
 from harmonium.models.grid.inside import coarse_of

@@ -39,6 +39,9 @@ FEW_ROWS = 5000
 _N_UPDATES, _FEW_UPDATES = 100_000, 40_000
 #: Share of the rate that chains follow, for few rows.
 _SLOWER = 0.4
+#: Updates with holes, as a share: each costs twice, and few rows are then not learned slower, since
+#: what is not known slows learning by itself.
+_WITH_HOLES = 0.5
 #: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
 _SO_FEW = 100
 #: The fastest where chains follow only a part of the objective, or none of it.
@@ -66,9 +69,12 @@ class RBMParameters(Wanted):
     temperature: float
 
 
-def plan_for(wanted: RBMParameters, n_rows: int, followed: float | None = None) -> Plan:
+def plan_for(
+    wanted: RBMParameters, n_rows: int, followed: float | None = None, *, holes: bool = False
+) -> Plan:
     """Every number the user left to us; docs/design_notes.md has the measurements behind them.
-    `followed` is the rate that chains follow, where it was looked for."""
+    `followed` is the rate that chains follow, where it was looked for; `holes`: of rows with
+    unknown cells."""
 
     def chosen(name: str, automatic: Any) -> Any:
         value = getattr(wanted, name)
@@ -79,9 +85,11 @@ def plan_for(wanted: RBMParameters, n_rows: int, followed: float | None = None) 
     rate = 0.05 if n_kept < FEW_ROWS else 0.1
     n_updates = _N_UPDATES
     if followed is not None and n_kept < FEW_ROWS:  # known before noise has averaged out
-        rate, n_updates = followed * _SLOWER, _FEW_UPDATES
+        rate, n_updates = followed if holes else followed * _SLOWER, _FEW_UPDATES
     elif followed is not None:
         rate = followed
+    if followed is not None and holes:
+        n_updates = int(_WITH_HOLES * n_updates)
     # The chains' part of the objective goes on at this rate, the rest by what it weighs beside.
     rate /= max(1.0 - wanted.discriminative, rate / _FASTEST)
     return Plan(

@@ -30,7 +30,7 @@ from harmonium.models.rbm.blank import blank_energy, initial_bias
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, followed_rate, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.models.rbm.mixture_start import MOST_ROWS, begin_mixture
-from harmonium.models.rbm.near import log_partition_near
+from harmonium.models.rbm.near import NEAR
 from harmonium.models.rbm.paired import begin_paired, may_pair
 from harmonium.models.rbm.plan import (
     RBMParameters,
@@ -92,7 +92,8 @@ def fit_energy(
     if checkpoint is not None:
         checkpoint.tie(vars(wanted), rows, streams.seeds)
     n_rows = n_rows_of(rows)
-    plan = plan_for(wanted, n_rows, _followed(wanted, table, weights, start))
+    followed = _followed(wanted, table, weights, start)
+    plan = plan_for(wanted, n_rows, followed, holes=rows.holes is not None)
     plan = _paced(wanted, plan, table, weights, start)
     base = initial_bias(table, weights, n_rows, start.units, start.observed)
     hidden = HIDDEN[wanted.hidden](wanted.n_components)
@@ -106,7 +107,7 @@ def fit_energy(
     prior = prior_for(wanted, energy, n_kept)
     ascent = ascent_of(wanted, energy, prior, n_kept)
     exact = is_summed(energy)
-    watching: Watching = partial(Likelihood, energy, exact=exact, near=log_partition_near)
+    watching: Watching = partial(Likelihood, energy, exact=exact, near=NEAR)
     learner: Learner
     rate = plan.rate * (1.0 - wanted.discriminative)  # of what chains must follow
     binary = energy.hidden.binary

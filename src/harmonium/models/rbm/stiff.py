@@ -23,7 +23,7 @@ from harmonium.learning.plan import Plan
 from harmonium.learning.rows import Batch, RowSource, Split
 from harmonium.learning.sharded import in_random_order
 from harmonium.learning.watch import N_PARTICLES, Likelihood
-from harmonium.models.rbm.near import log_partition_near
+from harmonium.models.rbm.near import NEAR
 from harmonium.models.rbm.summed_start import MOST_UNITS, SummedStart, summed_start
 from harmonium.models.rbm.weighted import Weighted
 from harmonium.sampling.particles import Trajectory
@@ -170,7 +170,7 @@ class SummedWatching:
             generator,
             exact=self.exact,
             begin=begin,
-            near=log_partition_near,
+            near=NEAR,
         )
 
     def _trajectory(self, private: Energy, generator: Generator) -> Trajectory:

@@ -25,7 +25,7 @@ from harmonium.learning.plan import Plan, Streams
 from harmonium.learning.rows import RowSource, Split, n_rows_of
 from harmonium.learning.watch import Likelihood
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.models.rbm.near import log_partition_near
+from harmonium.models.rbm.near import NEAR
 from harmonium.models.rbm.plan import FEW_ROWS, RBMParameters, ascent_of, is_grouped, prior_for
 from harmonium.units.base import Units
 from harmonium.units.hidden import HIDDEN
@@ -195,7 +195,7 @@ def _trial(wanted: RBMParameters, ground: Ground) -> Trial:
         plan,
         streams=streams,
         generator=generator,
-        watching=partial(Likelihood, energy, exact=is_summed(energy), near=log_partition_near),
+        watching=partial(Likelihood, energy, exact=is_summed(energy), near=NEAR),
     )
     if result.reason is StopReason.INTERRUPTED:
         raise KeyboardInterrupt
