@@ -22,6 +22,7 @@ from harmonium.models.codec import Codec, TableCodec
 from harmonium.models.frames import Layout
 from harmonium.models.population import Population
 from harmonium.models.rbm.attributes import Attributes, SummedOut, joint_units
+from harmonium.models.rbm.clusters import Clusters
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.given import check_state, own_parameters
 from harmonium.models.rbm.mixture import MixturePath, RBMBases
@@ -110,7 +111,7 @@ class Fitted(CellQuestions):
         return joint_units(self._own_units(), self._attributes)
 
     def _bases(self) -> Bases:
-        return RBMBases(self.build_energy(torch.float32), self._near_in_force())
+        return RBMBases(self.build_energy(torch.float32), self._near_in_force(), self._clusters)
 
     #: log Z by draws near rows learned from, and the parameters that it belongs to.
     _near: tuple[LogZ, str] | None = None
@@ -123,6 +124,9 @@ class Fitted(CellQuestions):
             return None
         return self._near[0]
 
+    #: Of the rows learned from; None where no fit has told them.
+    _clusters: Clusters | None = None
+
     #: What chains are led along to draws, and the parameters that it belongs to.
     _way_kept: tuple[Tensor, Tensor, NDArray[np.float64], str] | None = None
 
@@ -130,7 +134,7 @@ class Fitted(CellQuestions):
         """The energy that is drawn from, and the way to it, measured once."""
         energy, digest = self.build_energy(torch.float32), self._digest()
         if self._way_kept is None or self._way_kept[3] != digest:
-            path, betas = measured_way(energy)
+            path, betas = measured_way(energy, self._clusters)
             self._way_kept = (path.base, path.shares, betas, digest)
         base, shares, betas, _ = self._way_kept
         return energy, (MixturePath(energy, base, shares), betas)
@@ -246,6 +250,7 @@ class Fitted(CellQuestions):
             "attribute_components": self.attribute_components_,
             "intercept_attributes": self.intercept_attributes_,
             **self._hidden_own,
+            **({} if self._clusters is None else self._clusters.arrays()),
         }
         known, near = self.known_log_partition, self._near_in_force()
         facts: dict[str, Any] = {
@@ -280,6 +285,7 @@ class Fitted(CellQuestions):
         self.intercept_hidden_ = arrays["intercept_hidden"]
         self._base_bias = arrays["base_bias"]
         self._hidden_own = own_parameters(arrays, self.hidden, n_hidden)
+        self._clusters = Clusters.from_arrays(arrays, n_visible + n_units)
         self.attribute_components_ = arrays["attribute_components"]
         self.intercept_attributes_ = arrays["intercept_attributes"]
         self._attributes = Attributes.from_facts(facts["attributes"], n_units)

@@ -8,6 +8,8 @@ draws its g given v, so sweeps cost one thin product more than those from one ba
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,6 +17,7 @@ from harmonium.compute import draws
 from harmonium.compute.random import systematic_resampling
 from harmonium.contract.energy import Chains, Generator
 from harmonium.contract.estimates import LogZ
+from harmonium.models.rbm.clusters import Clusters
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.units.space import uniform_states
 
@@ -26,6 +29,8 @@ _N_SCOUTS, _N_SWEEPS = 510, 50
 _N_CLUSTERS, _N_ROUNDS = 8, 20
 #: Squared difference of two means, a statistic, that makes no cluster of its own.
 _NEAR = 1e-3
+#: Weight of the clusters that chains find beside those of rows.
+_SCOUTED = 0.1
 
 
 class MixturePath:
@@ -38,6 +43,13 @@ class MixturePath:
         each = [energy.units.log_partition(one.unsqueeze(0)) for one in self.base.double()]
         self._log_partitions = torch.stack([torch.as_tensor(one).reshape(()) for one in each])
         self.shares = shares.to(energy.device, torch.float64)
+
+    @classmethod
+    def joined(cls, paths: Sequence[tuple[MixturePath, float]]) -> MixturePath:
+        """One path to the same energy from the bases of several, with weights that sum to one."""
+        base = torch.cat([path.base for path, _ in paths])
+        shares = torch.cat([weight * path.shares for path, weight in paths])
+        return cls(paths[0][0]._energy, base, shares)
 
     def log_partition_at_start(self) -> float:
         return self._energy.hidden.log_partition_at_rest()
@@ -72,10 +84,12 @@ class MixturePath:
 
 class RBMBases:
     """What the estimate of log Z asks for: paths to one RBM from bases of several kinds, and what
-    draws `near` rows that it learned from have shown, if that is known."""
+    draws `near` rows that it learned from have shown, and `clusters` of these, if known."""
 
-    def __init__(self, energy: RBMEnergy, near: LogZ | None = None) -> None:
-        self._energy, self.near = energy, near
+    def __init__(
+        self, energy: RBMEnergy, near: LogZ | None = None, clusters: Clusters | None = None
+    ) -> None:
+        self._energy, self.near, self.known = energy, near, clusters
         self.device = energy.device
         self.product_size = energy.product_size
 
@@ -92,6 +106,15 @@ class RBMBases:
         return MixturePath(self._energy, inputs.unsqueeze(0), torch.ones(1))
 
     def clustered(self, generator: Generator) -> MixturePath:
+        """From clusters of the rows learned from, and with less weight from those that chains
+        find."""
+        found = self.scouted(generator)
+        if self.known is None:
+            return found
+        known = MixturePath(self._energy, self.known.inputs, self.known.shares)
+        return MixturePath.joined([(known, 1.0 - _SCOUTED), (found, _SCOUTED)])
+
+    def scouted(self, generator: Generator) -> MixturePath:
         """From the clusters that short chains find, begun far apart (k-means, from centres each
         of which is farthest from those before it, so that a rare cluster is not passed over)."""
         means = _scouted(self._energy, generator)

@@ -17,7 +17,7 @@ from torch import Tensor
 from harmonium.contract.energy import Parameters
 from harmonium.models.rbm.energy import RBMEnergy
 
-__all__ = ["MOST_ROWS", "begin_mixture"]
+__all__ = ["MOST_ROWS", "begin_mixture", "set_parts"]
 
 #: Rows of the base beside those of a part, each tried; rounds at most, and what a round must gain
 #: of nats a row to be followed by another.
@@ -40,10 +40,10 @@ def begin_mixture(
     most = -math.inf if not len(held) else _mean_log_likelihood(energy, judged)
     chosen = torch.from_numpy(generator.integers(0, len(x), energy.n_hidden)).to(x.device)
     for prior in _PRIORS if len(held) else _PRIORS[2:3]:
-        _set(energy, x[chosen], torch.eye(energy.n_hidden).to(x), prior)
+        set_parts(energy, x[chosen], torch.eye(energy.n_hidden).to(x), prior)
         before = -math.inf
         for _ in range(_N_ROUNDS):
-            _set(energy, x, energy.hidden_mean(x), prior)
+            set_parts(energy, x, energy.hidden_mean(x), prior)
             now = _mean_log_likelihood(energy, judged)
             if now < before + _LEAST_GAIN:
                 break
@@ -59,7 +59,7 @@ def _mean_log_likelihood(energy: RBMEnergy, x: Tensor) -> float:
     return float(energy.log_weight(x).mean()) - log_z
 
 
-def _set(energy: RBMEnergy, x: Tensor, shares: Tensor, prior: float) -> None:
+def set_parts(energy: RBMEnergy, x: Tensor, shares: Tensor, prior: float) -> None:
     """Each part at the mean of rows that belong to it by ``shares (n, n_hidden)``, beside `prior`
     rows of the base."""
     counts = shares.sum(0)

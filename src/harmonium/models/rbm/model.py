@@ -206,7 +206,7 @@ class RBM(Reading):
         given = attributes_given_rows(self.discriminative, self._own_units(), self._attributes)
         check_learner(self.learner, self._units().sizes, HIDDEN[self.hidden](self.n_components))
         self._running = None
-        result, energy = fit_energy(
+        result, energy, self._clusters = fit_energy(
             asked(RBMParameters, vars(self)),
             joint,
             weights,

@@ -26,7 +26,7 @@ from harmonium.sampling.annealing import MIN_EFFECTIVE_CHAINS, log_mean_exp
 from harmonium.sampling.completions import are_few
 from harmonium.sampling.seen import log_mean_exp_of_rows, log_weight_seen
 
-__all__ = ["NEAR", "log_partition_near", "log_weight_near"]
+__all__ = ["NEAR", "filled", "log_partition_near", "log_weight_near"]
 
 #: Rows that are parts of the mixture, at least and at most, and products of numbers: some tenths
 #: of a second; and sweeps that fill what is not known of rows.
@@ -48,13 +48,8 @@ def log_partition_near(energy: Energy, rows: Batch, n_draws: int) -> LogZ:
     generator = generator_for(energy.device, numbers)
     n_rows = _MOST_PRODUCTS // (n_draws * energy.units.n_statistics)
     n_rows = min(max(n_rows, _FEWEST_ROWS), _MOST_ROWS)
-    x = rows.x[:n_rows]
-    if rows.observed is not None:
-        evidence = Evidence(~rows.observed[:n_rows])
-        chains = Chains(energy.base_given(x, evidence, generator)[0])
-        for _ in range(_N_SWEEPS):
-            chains = energy.sweep(chains, generator, evidence=evidence)
-        x = chains.x
+    observed = None if rows.observed is None else rows.observed[:n_rows]
+    x = filled(energy, Batch(rows.x[:n_rows], observed=observed), generator)
     inputs = energy.visible_logits(energy.draw_hidden(x, generator))
     norms = _log_partitions(energy, inputs)
     part = systematic_resampling(np.full(len(x), 1.0 / len(x)), n_draws, generator)
@@ -120,6 +115,17 @@ def _near_one(
 
 #: What a watch takes of draws near rows.
 NEAR = Near(log_partition_near, log_weight_near)
+
+
+def filled(energy: RBMEnergy, rows: Batch, generator: Generator) -> Tensor:
+    """The rows, what is not known of them drawn by three sweeps; ``(n, n_variables)``."""
+    if rows.observed is None:
+        return rows.x
+    evidence = Evidence(~rows.observed)
+    chains = Chains(energy.base_given(rows.x, evidence, generator)[0])
+    for _ in range(_N_SWEEPS):
+        chains = energy.sweep(chains, generator, evidence=evidence)
+    return chains.x
 
 
 def _log_partitions(energy: RBMEnergy, inputs: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from harmonium.learning.rows import RowSource, Split, n_rows_of
 from harmonium.learning.sharded import source_of, split_of
 from harmonium.learning.watch import Likelihood, Watching
 from harmonium.models.rbm.blank import blank_energy, initial_bias
+from harmonium.models.rbm.clusters import Clusters, clusters_of
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, followed_rate, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
 from harmonium.models.rbm.mixture_start import MOST_ROWS, begin_mixture
@@ -84,9 +85,9 @@ def fit_energy(
     weights: NDArray[np.float64] | None,
     start: Start,
     observers: Sequence[Observer] = (),
-) -> tuple[FitResult, RBMEnergy]:
+) -> tuple[FitResult, RBMEnergy, Clusters | None]:
     """Learn from a checked table; the result's parameters are the best seen. Of rows with
-    unknown cells the likelihood of what is known counts."""
+    unknown cells the likelihood of what is known counts. Beside it clusters of these rows."""
     checkpoint, streams = opened(wanted.checkpoint, wanted.random_state)
     rows = source_of(table, start.device, weights, start.observed)
     if checkpoint is not None:
@@ -135,7 +136,7 @@ def fit_energy(
         beside={"updates": energy.updates},
         verbose=wanted.verbose,
     )
-    return result, energy
+    return result, energy, clusters_of(energy, result.parameters, rows, split)
 
 
 def _begun(

@@ -1,7 +1,9 @@
 """The way that chains are led along to draws of an RBM: from what base, over which temperatures.
 
-The base is a mixture: half of it the clusters that short chains find, so that no mode begins
-empty, half independent units with the mean of the model's own draws, near which most of it is.
+The base is a mixture: mostly clusters of the rows learned from, so that each of their modes begins
+with about its share; beside them clusters that short chains find, so that no other mode begins
+empty, and independent units with the mean of the model's own draws, near which most of it is. Where
+no rows are known these two are all of it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from harmonium.compute.random import generator_for
 from harmonium.compute.threads import threads_for
+from harmonium.models.rbm.clusters import Clusters
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.mixture import MixturePath, RBMBases
 from harmonium.sampling.paths import anneal, evened
@@ -20,24 +23,25 @@ __all__ = ["measured_way"]
 
 #: Chains that look for the way, and their steps from the clusters, then from both.
 _N_SCOUTS, _N_FOUND, _N_MEASURED = 100, 200, 200
+#: Weight of the model's own mean beside clusters of rows.
+_OWN = 0.1
 #: Variance of the log weights that steps are chosen for, and how many at least and at most.
 _SPREAD, _FEWEST, _MOST = 0.1, 100, 500
 
 
-def measured_way(energy: RBMEnergy) -> tuple[MixturePath, NDArray[np.float64]]:
+def measured_way(
+    energy: RBMEnergy, clusters: Clusters | None = None
+) -> tuple[MixturePath, NDArray[np.float64]]:
     """The same for the same parameters. Costs 40,000 sweeps of a chain, and 25,500."""
-    bases = RBMBases(energy)
+    bases = RBMBases(energy, clusters=clusters)
     generator = generator_for(energy.device, np.random.Generator(np.random.SFC64(0)))
     with threads_for(_N_SCOUTS, energy):
-        clusters, betas = bases.clustered(generator), np.linspace(0.0, 1.0, _N_FOUND + 1)
-        run = anneal(clusters, betas, _N_SCOUTS, generator)
+        begun, betas = bases.clustered(generator), np.linspace(0.0, 1.0, _N_FOUND + 1)
+        run = anneal(begun, betas, _N_SCOUTS, generator)
         weights = torch.softmax(torch.from_numpy(run.log_weights), 0).to(bases.device)
         own = bases.fitted(run.chains.x, weights, generator)
-        path = MixturePath(
-            energy,
-            torch.cat([own.base, clusters.base]),
-            0.5 * torch.cat([own.shares, clusters.shares]),
-        )
+        weight = 0.5 if clusters is None else _OWN
+        path = MixturePath.joined([(own, weight), (begun, 1.0 - weight)])
         betas = evened(betas, run.spread, _N_MEASURED)
         spread = anneal(path, betas, _N_SCOUTS, generator).spread
     # Over n steps the variance falls as 1 / n.
