@@ -199,3 +199,18 @@ def test_the_least_number_has_a_tail_though_nothing_lies_below() -> None:
     column = Quantile.fit("x", np.append(np.random.default_rng(0).uniform(0, 9, 200), 0.0))
     found = column.log_tails(np.array([0.0, 1.0]))
     assert -15 < found[0] < found[1] < 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_impossible_however_far_out() -> None:
+    column = Quantile.fit("x", np.random.default_rng(0).normal(3, 2, 300))
+    x = np.array([1e10, 1e20, 1e160, 1e300])
+    for far in (x, -x):
+        assert (np.diff(column.log_tails(far)) < -20).all()
+        assert (np.diff(column.log_alone(far)) < -40).all()
+    m = column.marginal
+    ends = np.array([-np.inf, -1e300, -1e200, -1e20, 1e20, 1e200, 1e300, np.inf])
+    assert m.mass(ends[:-1], ends[1:]).sum() == pytest.approx(1.0)
+    assert float(m.mass(ends[2], ends[5])) == pytest.approx(1.0)
+    tails = np.pi * m.scale / (m.tail * m.mass(-x, -x / 10)) / x
+    np.testing.assert_allclose(tails, tails[0], rtol=1e-6)

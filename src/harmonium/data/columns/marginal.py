@@ -53,11 +53,14 @@ class Marginal:
         """The mass of [low, high], both ends inside; 0 where high < low."""
         low, high = np.maximum(low, self.floor), np.asarray(high, dtype=np.float64)
         a, b = ((end - self.centre) / self.scale for end in (low, high))
-        with np.errstate(invalid="ignore", over="ignore"):
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             # Far out the arctangents are alike to the last digit, their difference is not.
-            near = np.arctan2(b - a, 1.0 + a * b)
-        finite = np.isfinite(a) & np.isfinite(b)
-        cauchy = np.where(finite, near, np.arctan(b) - np.arctan(a)) / self._angle
+            product = a * b
+            beyond = np.where(product < 0, np.pi, 0.0) + (1.0 / a - 1.0 / b)
+            near = np.where(np.isfinite(product), np.arctan2(b - a, 1.0 + product), beyond)
+        near = np.where(np.isposinf(b), np.arctan2(1.0, a), near)
+        near = np.where(np.isneginf(a), np.arctan2(1.0, -b), near)
+        cauchy = np.where(np.isneginf(a) & np.isposinf(b), np.pi, near) / self._angle
         inner = self._rise(high) - self._rise(low)
         smooth = self._smooth * ((1 - self.tail) * inner + self.tail * cauchy)
         above = np.searchsorted(self.atoms, high, side="right")
