@@ -27,6 +27,8 @@ _N_SCOUTS, _N_FOUND, _N_MEASURED = 100, 200, 200
 _OWN = 0.1
 #: Variance of the log weights that steps are chosen for, and how many at least and at most.
 _SPREAD, _FEWEST, _MOST = 0.1, 100, 500
+#: From clusters of rows: more bring no more chains that count.
+_MOST_FROM_ROWS = 200
 
 
 def measured_way(
@@ -46,5 +48,6 @@ def measured_way(
         spread = anneal(path, betas, _N_SCOUTS, generator).spread
     # Over n steps the variance falls as 1 / n.
     wanted = _N_MEASURED * float(spread.sum()) / _SPREAD
-    n_steps = int(np.clip(wanted if np.isfinite(wanted) else _MOST, _FEWEST, _MOST))
+    most = _MOST if clusters is None else _MOST_FROM_ROWS
+    n_steps = int(np.clip(wanted if np.isfinite(wanted) else most, _FEWEST, most))
     return path, evened(betas, spread, n_steps)
