@@ -117,6 +117,22 @@ def test_an_over_learning_run_goes_back_to_its_best_look_once() -> None:
     assert trainer.record.best.update == best
 
 
+@pytest.mark.parametrize(("error", "reason"), [(0.1, "overfitting"), (0.2, "done")])
+def test_what_may_be_an_error_is_no_over_learning(error: float, reason: str) -> None:
+    """0.4 behind, with two errors of 0.14 or 0.28 of the difference asked for."""
+    plan = Plan(2000, 20, 0.1, n_chains=20, n_patient=400, least_behind=2.0)
+    energy = machine()
+    learner = Persistent.start(energy, plan, generator(1))
+    batches = Batches(Memory(ROWS, torch.device("cpu")), np.arange(60), 20, generator(2))
+    watch = Listed([-3.0, -2.5, -2.0, -2.4], error)
+    record = Record(machine().parameters(), watch)
+    trainer = Trainer(
+        Ascent(energy, Gaussian(), Plain()), learner, batches, plan, generator(3), record
+    )
+    with torch.no_grad():
+        assert trainer.run().reason == reason
+
+
 def test_there_is_no_last_leg_where_no_updates_are_left_for_it() -> None:
     plan = Plan(1000, 20, 0.1)
     whole = plan.whole()

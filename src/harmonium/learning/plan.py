@@ -65,8 +65,10 @@ class Plan:
     n_looks: int = 20
     #: Go back to the best at half the rate after a look that cannot be; so often, then stop.
     n_setbacks: int = 6
-    #: Stop once the best look lies this factor (in updates) behind, ...
+    #: Stop once the best look lies this factor (in updates) behind, and the last one did worse by
+    #: more than so many of their errors, ...
     patience: float = 2.5
+    least_behind: float = 0.0
     #: ... but not in the first updates, where small models stand on a plateau.
     n_patient: int = 2000
 

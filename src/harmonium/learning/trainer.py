@@ -152,7 +152,8 @@ class Trainer:
             return None
         if look.best_update == self.update:
             self.at_best.take()
-        if not self.plan.is_overfitting(self.update, look.best_update):
+        late = self.plan.is_overfitting(self.update, look.best_update)
+        if not late or not self.record.is_behind(self.plan.least_behind):
             return None
         leg = self.plan.last_leg(look.best_update, self.leg, self.update, self.seconds)
         if leg is None:

@@ -123,6 +123,7 @@ def test_rows_with_holes_learn_at_the_whole_rate_that_chains_follow():
     plans = [plan_for(wanted, n, 0.6, holes=holes) for n in (few, many) for holes in (False, True)]
     assert [plan.rate for plan in plans] == pytest.approx([0.24, 0.6, 0.6, 0.6])
     assert [plan.n_updates for plan in plans] == [40_000, 20_000, 100_000, 50_000]
+    assert [plan.least_behind for plan in plans] == [0.0, 2.0, 0.0, 2.0]
     assert plan_for(wanted, few, holes=True) == plan_for(wanted, few)  # rows of 0 and 1
     given = replace(wanted, learning_rate=0.1, n_updates=70)
     plan = plan_for(given, few, 0.6, holes=True)

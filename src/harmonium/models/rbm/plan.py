@@ -42,6 +42,9 @@ _SLOWER = 0.4
 #: Updates with holes, as a share: each costs twice, and few rows are then not learned slower, since
 #: what is not known slows learning by itself.
 _WITH_HOLES = 0.5
+#: And how many errors of held-out scores are no over-learning: at that rate they stand still for
+#: long, and rise when it falls.
+_BEHIND_WITH_HOLES = 2.0
 #: Fewer than this cannot tell a column that is always 0 from one that seldom is not.
 _SO_FEW = 100
 #: The fastest where chains follow only a part of the objective, or none of it.
@@ -100,6 +103,7 @@ def plan_for(
         n_gibbs=wanted.n_gibbs,
         n_held=n_held,
         time_limit=wanted.time_limit,
+        least_behind=_BEHIND_WITH_HOLES if followed is not None and holes else 0.0,
     )
 
 
