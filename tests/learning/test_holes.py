@@ -164,7 +164,7 @@ def learned(
     given = {"n_components": n_hidden, "random_state": 0, "weight_decay": 0.0, **parameters}
     wanted = asked(RBMParameters, vars(hm.RBM(**given)))
     start = Start(CPU, Bernoulli(x.shape[1]), observed)
-    result, energy = fit_energy(wanted, x, None, start)
+    result, energy, _ = fit_energy(wanted, x, None, start)
     energy.set_parameters(result.parameters)
     return result, energy.to(torch.float64)
 
