@@ -109,7 +109,7 @@ def spill(gigabytes: float, limit: float) -> None:
             print(f"{name:<26} {value:14,.1f}", flush=True)
         if "LMPLZ" in os.environ:
             began = time.perf_counter()
-            command = [os.environ["LMPLZ"], "-o", "3", "-S", f"{limit / 2}G", "-T", folder]
+            command = [os.environ["LMPLZ"], "-o", "3", "-S", f"{limit * 512:.0f}M", "-T", folder]
             with text.open("rb") as source:
                 subprocess.run(command, stdin=source, stdout=subprocess.DEVNULL, check=True)
             seconds = time.perf_counter() - began
