@@ -123,13 +123,16 @@ def linkage(n_people: int, n_places: int, n_alleles: int, seed: int) -> Tables:
 
 
 def colouring(n: int, reach: int, n_colours: int, seed: int) -> Tables:
-    """Neighbours along a band have different colours, each with its own weight: a third is zero."""
+    """Neighbours along a band have different colours, each with its own weight: a fourth is zero.
+    One colouring that was drawn first is possible."""
     source = np.random.default_rng(seed)
+    possible = source.integers(0, n_colours, n)
     different = np.where(np.eye(n_colours, dtype=bool), -np.inf, 0.0)
     tables: Tables = [((v,), source.normal(size=n_colours)) for v in range(n)]
     for v in range(n):
         for step in range(1, reach + 1):
-            if v + step < n and source.random() < 0.7:
+            apart = v + step < n and possible[v] != possible[v + step]
+            if apart and source.random() < 0.7:
                 tables.append(((v, v + step), different + source.normal(size=[n_colours] * 2)))
     return tables
 
