@@ -66,7 +66,7 @@ class Plan:
     #: Go back to the best at half the rate after a look that cannot be; so often, then stop.
     n_setbacks: int = 6
     #: Stop once the best look lies this factor (in updates) behind, and the last one did worse by
-    #: more than so many of their errors, ...
+    #: so many of their errors or more, ...
     patience: float = 2.5
     least_behind: float = 0.0
     #: ... but not in the first updates, where small models stand on a plateau.

@@ -127,9 +127,9 @@ class Record:
         return Look(update, parameters, self.best.update, facts)
 
     def is_behind(self, n_errors: float) -> bool:
-        """Whether the last look did worse than the best by more than so many of their errors."""
+        """Whether the last look did worse than the best by so many of their errors, or more."""
         best, last = self.best, self.last
-        return best.score - last.score > n_errors * math.hypot(best.error, last.error)
+        return best.score - last.score >= n_errors * math.hypot(best.error, last.error)
 
     def result(self, update: int, reason: StopReason, n_steps: int) -> FitResult:
         """The best parameters, with their held-out figure confirmed by about `n_steps` sweeps;

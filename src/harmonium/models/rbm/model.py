@@ -65,7 +65,8 @@ class RBM(Reading):
         (smaller side of at most 20 units), ``"cd"`` contrastive divergence, ``"pcd"``
         persistent chains, ``"pt"`` persistent chains with parallel tempering.
     n_updates : gradient steps at most; ``"auto"`` is 100,000, and 40,000 for tables of labels and
-        numbers of fewer than 5,000 rows. Over-fitting ends a fit sooner.
+        numbers of fewer than 5,000 rows; half as many where cells of these are missing at random.
+        Over-fitting ends a fit sooner.
     batch_size, n_chains : rows and chains a step; ``"auto"``.
     learning_rate : the rate at the start; it falls linearly to zero. ``"auto"`` is
         0.1, and 0.05 for fewer than 5,000 rows; over 1 - discriminative, but at most 2. Of tables
