@@ -59,13 +59,15 @@ def fit(
     watching: Watching | None = None,
     observers: Sequence[Observer] = (),
     checkpoint: Checkpoint | None = None,
+    stage: str = "learning",
     beside: Mapping[str, Part] | None = None,
     verbose: int = 0,
 ) -> FitResult:
     """Run the training loop; the result's parameters are the best seen on rows held out.
 
     `ascent` and `learner` are the start; `generator` is what chains are moved by. What a
-    `checkpoint` holds of the same fit is gone on from; parts `beside` are kept in it too.
+    `checkpoint` holds of this `stage` of the same fit is gone on from; parts `beside` are kept in
+    it too.
 
     Of rows with unknown cells the likelihood of what is known is climbed: the learner meets them
     filled (:class:`~harmonium.learning.fillings.Fillings`). Raises ``ValueError`` for these with
@@ -78,7 +80,7 @@ def fit(
     if rows.holes is not None and isinstance(learner, Pseudo):
         raise ValueError("learner='pseudo' cannot learn from rows with missing cells")
     ranks = Ranks.here()
-    kept = _Kept(observers, checkpoint, beside)
+    kept = _Kept(observers, checkpoint, stage, beside)
     run = partial(_run, ascent, rows=rows, split=split, streams=streams, generator=generator)
     run = partial(run, watching=watching, kept=kept, verbose=0 if ranks.rank else verbose)
     if ranks.world == 1:
@@ -106,6 +108,7 @@ class _Kept:
 
     observers: Sequence[Observer]
     checkpoint: Checkpoint | None
+    stage: str
     beside: Mapping[str, Part] | None
 
 
@@ -145,8 +148,8 @@ def _run(
             **({} if fillings is None else {"fillings": fillings}),
             **(kept.beside or {}),
         }
-        kept.checkpoint.read("learning", parts, ascent.energy.device)
-        told.append(kept.checkpoint.writer("learning", parts))
+        kept.checkpoint.read(kept.stage, parts, ascent.energy.device)
+        told.append(kept.checkpoint.writer(kept.stage, parts))
     small = _is_small(ascent.energy, plan)
     bar = _shown(plan.n_updates, plan.time_limit, verbose)
     with one_thread(trainer.fused or small), bar as show, torch.no_grad():

@@ -70,14 +70,16 @@ class Candidate:
     update: int = 0
     score: float = -math.inf
     error: float = 0.0
+    #: The same of rows learned from.
+    train: float = -math.inf
 
     def facts(self) -> dict[str, float]:
-        return {"update": self.update, "score": self.score, "error": self.error}
+        return {name: getattr(self, name) for name in ("update", "score", "error", "train")}
 
 
-#: How far below its start a model may fall on rows that it learns from, in nats, before that
-#: counts as losing it.
-_FALL = 1.0
+#: How far a model may fall on rows that it learns from, in nats and as a share of what had been
+#: learned, before that counts as losing it.
+_FALL, _SHARE = 1.0, 0.05
 #: Scores that differ by fewer errors than this are not told apart by them.
 _APART = 4.0
 
@@ -94,7 +96,6 @@ class Record:
         self.watch = watch
         self.history: dict[str, list[float]] = {}
         self.start = self.best = self.last = Candidate(copied(parameters))
-        self.start_train = -math.inf
 
     def begin(self) -> None:
         """Judge the start."""
@@ -102,29 +103,37 @@ class Record:
             score = self.watch.score(self.start.parameters)
             value = score.figures["validation"]
             if math.isfinite(value) and score.possible:
-                self.start = replace(self.start, score=value, error=score.error)
-                self.best, self.start_train = self.start, score.figures["train"]
+                train = score.figures["train"]
+                self.start = replace(self.start, score=value, error=score.error, train=train)
+                self.best = self.start
 
     def look(self, update: int, parameters: Parameters, facts: dict[str, float]) -> Look | None:
         """Judge these parameters, with `facts` to be told beside; None if that cannot be: they
         are not finite, the score is impossible, or what they learn from has itself become well
-        less likely than at the start (held-out rows alone do where a fit over-learns)."""
+        less likely than at the best look (held-out rows alone do where a fit over-learns)."""
         if not are_finite(parameters):
             return None
-        value, error = float(update), 0.0
+        value, error, train = float(update), 0.0, -math.inf
         if self.watch is not None:
             score = self.watch.score(parameters)
             value, error = score.figures["validation"], score.error
-            fallen = score.figures["train"] < self.start_train - _FALL - 5.0 * error
-            if not math.isfinite(value) or not score.possible or fallen:
+            train = score.figures["train"]
+            if not math.isfinite(value) or not score.possible or self._is_lost(train, error):
                 return None
             facts = {**facts, **score.figures}
         for name, figure in facts.items():
             self.history.setdefault(name, []).append(figure)
-        self.last = Candidate(copied(parameters), update, value, error)
+        self.last = Candidate(copied(parameters), update, value, error, train)
         if value >= self.best.score:
             self.best = self.last
         return Look(update, parameters, self.best.update, facts)
+
+    def _is_lost(self, train: float, error: float) -> bool:
+        """Whether rows learned from have become well less likely than they were."""
+        best = self.best
+        learned = best.train - self.start.train  # nan of nothing
+        slack = max(_FALL, _SHARE * learned) + 5.0 * math.hypot(error, best.error)
+        return train < best.train - slack
 
     def is_behind(self, n_errors: float) -> bool:
         """Whether the last look did worse than the best by so many of their errors, or more."""
@@ -167,11 +176,10 @@ class Record:
             for k, value in one.parameters.items()
         }
         facts = {name: one.facts() for name, one in candidates.items()}
-        return State(tensors, {**facts, "history": self.history, "start_train": self.start_train})
+        return State(tensors, {**facts, "history": self.history})
 
     def restore(self, state: State) -> None:
         self.best, self.start, self.last = (
             Candidate(state.group(name), **state.facts[name]) for name in ("best", "start", "last")
         )
         self.history = state.facts["history"]
-        self.start_train = state.facts["start_train"]

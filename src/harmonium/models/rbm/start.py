@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harmonium.compute.random import generator_for, random_generator
 from harmonium.contract.energy import Chains, Generator
+from harmonium.contract.stopping import StopReason
 from harmonium.data.states import States
 from harmonium.data.tables import Table
 from harmonium.learning.checkpoint import opened
@@ -64,6 +65,8 @@ __all__ = [
     "fit_energy",
 ]
 
+#: Of a fit, as its checkpoint tells them: the second where chains lost the model in the first.
+_STAGES = ("learning", "firmer")
 #: How much faster at most hidden units that are not of 0 and 1 learn.
 _FASTER = 4.0
 
@@ -99,20 +102,49 @@ def fit_energy(
     base = initial_bias(table, weights, n_rows, start.units, start.observed)
     hidden = HIDDEN[wanted.hidden](wanted.n_components)
     blank = partial(blank_energy, hidden, start.units, base, start.device)
-    energy = blank(streams.noise)
-    generator = generator_for(start.device, streams.noise)
     split = split_of(rows, plan.n_held, streams.split)
-    if start.given is None and energy.hidden.separate:
-        wanted, plan = tried(wanted, Ground(rows, split, plan, blank, streams.seeds))
-    n_kept = n_rows - plan.n_held
+    ground = Ground(rows, split, plan, blank, streams.seeds, followed)
+    ways = [(wanted, plan)]
+    if start.given is None and hidden.separate:
+        ways = tried(wanted, ground)
+    at = checkpoint.stage if checkpoint is not None and checkpoint.stage else _STAGES[0]
+    began = time.perf_counter()
+    for stage, (wanted, plan) in list(zip(_STAGES, ways, strict=False))[_STAGES.index(at) :]:
+        rate = plan.rate * (1.0 - wanted.discriminative)  # of what chains must follow
+        stiff = _is_stiff(table, weights, start, rate)
+        plan = plan.after(time.perf_counter() - began) if stage != at else plan
+        run = partial(
+            fit,
+            observers=observers,
+            checkpoint=checkpoint,
+            stage=stage,
+            verbose=wanted.verbose,
+        )
+        result, energy = _learned(wanted, replace(ground, plan=plan), start.given, stiff, run)
+        if result.reason not in (StopReason.LOST, StopReason.DIVERGED):
+            break
+    return result, energy, clusters_of(energy, result.parameters, rows, split)
+
+
+def _learned(
+    wanted: RBMParameters,
+    ground: Ground,
+    given: Conditional | None,
+    stiff: bool,
+    run: Callable[..., FitResult],
+) -> tuple[FitResult, RBMEnergy]:
+    """One fit from its start to its end, by `run`."""
+    rows, split, plan = ground.rows, ground.split, ground.plan
+    streams = Streams.of(ground.seeds)
+    energy = ground.blank(streams.noise)
+    generator = generator_for(energy.device, streams.noise)
+    n_kept = ground.n_kept
     prior = prior_for(wanted, energy, n_kept)
     ascent = ascent_of(wanted, energy, prior, n_kept)
     exact = is_summed(energy)
     watching: Watching = partial(Likelihood, energy, exact=exact, near=NEAR)
     learner: Learner
-    rate = plan.rate * (1.0 - wanted.discriminative)  # of what chains must follow
-    binary = energy.hidden.binary
-    if wanted.learner == "pcd" and binary and _is_stiff(table, weights, start, rate):
+    if wanted.learner == "pcd" and energy.hidden.binary and stiff:
         plan = careful_plan(plan, wanted.n_chains == "auto")
         shown = rows_to_sum(rows, split, streams.noise, lambda n: energy.base_sample(n, generator))
         began = time.perf_counter()
@@ -122,21 +154,18 @@ def fit_energy(
         watching = SummedWatching(energy, summed, exact)
     else:
         learner, plan = _begun(wanted, energy, (rows, split, plan), streams, generator)
-    if start.given is not None:
-        learner = Hybrid(learner, start.given, wanted.discriminative)
-        watching = HybridWatching(watching, energy, start.given, wanted.discriminative)
+    if given is not None:
+        learner = Hybrid(learner, given, wanted.discriminative)
+        watching = HybridWatching(watching, energy, given, wanted.discriminative)
     parts = (ascent, learner, rows, split, plan)
-    result = fit(
+    result = run(
         *parts,
         streams=streams,
         generator=generator,
         watching=watching,
-        observers=observers,
-        checkpoint=checkpoint,
         beside={"updates": energy.updates},
-        verbose=wanted.verbose,
     )
-    return result, energy, clusters_of(energy, result.parameters, rows, split)
+    return result, energy
 
 
 def _begun(

@@ -49,6 +49,8 @@ _NEAR = 0.05
 _N_LOOKS = 8
 #: Held-out rows below which their figure is chance.
 _FEWEST_HELD = 10
+#: Updates of a fit that begins anew with weights held smaller, to those of the first.
+_LONGER = 1.5
 #: Of a time limit.
 _SHARE_OF_TIME = 1 / 30
 
@@ -63,6 +65,8 @@ class Ground:
     plan: Plan
     blank: Callable[[np.random.Generator], RBMEnergy]
     seeds: tuple[int, int, int, int]
+    #: The rate that chains follow, where it was looked for.
+    followed: float | None = None
 
     @property
     def n_kept(self) -> int:
@@ -94,16 +98,16 @@ def is_summed(energy: RBMEnergy) -> bool:
     return energy.log2_states() <= math.log2(LIMITS["watch"])
 
 
-def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
+def tried(wanted: RBMParameters, ground: Ground) -> list[tuple[RBMParameters, Plan]]:
     """What is wanted, with the strengths that did best, and the plan for the time that is left, at
-    the rate that did best.
+    the rate that did best; and what is to be done instead if chains lose the model on that way.
 
     Takes three to seven runs of up to 6,000 updates each.
     Ctrl-C ends the fit (``KeyboardInterrupt``): nothing has been learned yet that could be kept.
     """
     units = ground.blank(np.random.default_rng(0)).units
     if not _is_tried(wanted, ground.plan, units):
-        return wanted, ground.plan
+        return [(wanted, ground.plan)]
     began = time.perf_counter()
     found: dict[tuple[float | str, float | str, float], Trial] = {}
 
@@ -125,7 +129,18 @@ def tried(wanted: RBMParameters, ground: Ground) -> tuple[RBMParameters, Plan]:
     if wanted.weight_decay == "auto":
         best = max(_DECAYS, key=lambda decay: trial(decay, smoothing).score)
     plan = ground.plan.after(time.perf_counter() - began)
-    return _with(wanted, best, smoothing, ground.n_kept), plan
+    chosen = _with(wanted, best, smoothing, ground.n_kept)
+    if wanted.weight_decay != "auto" or best == max(_DECAYS) or ground.n_kept >= FEW_ROWS:
+        return [(chosen, plan)]
+    # A short run does not see how far chains follow weights that grow on. Those that are held
+    # smaller are followed at the whole rate.
+    free = wanted.learning_rate == "auto" and ground.followed is not None
+    rate = max(plan.rate, ground.followed or 0.0) if free else plan.rate
+    firmer = _with(wanted, max(_DECAYS), smoothing, ground.n_kept)
+    longer = wanted.n_updates == "auto" and ground.rows.holes is None  # which cost as much again
+    n_updates = int(_LONGER * plan.n_updates) if longer else plan.n_updates
+    after = replace(plan, rate=rate, n_updates=n_updates)
+    return [(chosen, replace(plan, n_setbacks=0)), (firmer, after)]
 
 
 def _faster(rate: float) -> float:
