@@ -119,6 +119,29 @@ def test_a_look_that_cannot_be_sets_the_fit_back(bad: Score) -> None:
         assert not torch.equal(back[name], watch.seen[0][name])
 
 
+@pytest.mark.parametrize(
+    ("fallen", "error", "setbacks"),
+    [(-4.2, 0.0, 1), (-3.9, 0.0, 0), (-4.2, 0.1, 0), (-4.2, 0.01, 1)],
+)
+def test_rows_learned_from_that_become_less_likely_are_a_loss(
+    fallen: float, error: float, setbacks: int
+) -> None:
+    """Though more likely than at the start: by a nat below the best look, and by what the two may
+    err. Held-out rows may fall as far as they will."""
+    figures = {"validation": -8.0, "train": fallen}
+    known = Score({"validation": -6.0, "train": -6.0})
+    _, trainer, _, _ = run(Told([known, GOOD, Score(figures, error), GOOD]))
+    assert trainer.setbacks == setbacks
+
+
+def test_of_much_that_was_learned_a_twentieth_may_be_lost() -> None:
+    known, good = (Score({"validation": v, "train": v}) for v in (-200.0, -100.0))
+    for fallen, setbacks in ((-104.0, 0), (-106.0, 1)):
+        score = Score({"validation": fallen, "train": fallen})
+        _, trainer, _, _ = run(Told([known, good, score, good]))
+        assert trainer.setbacks == setbacks
+
+
 def test_parameters_go_back_to_those_of_the_best_look() -> None:
     result, trainer, _, learner = run(Told([GOOD, IMPOSSIBLE]))
     start = machine().parameters()

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 import harmonium as hm
+from harmonium.contract.stopping import StopReason
+from harmonium.learning.checkpoint import Checkpoint
 from harmonium.learning.plan import asked
 from harmonium.models.rbm import start, trials
 from harmonium.models.rbm.plan import RBMParameters, plan_for
@@ -162,3 +164,58 @@ def test_a_stronger_prior_may_be_behind_where_its_run_still_learned(slack, wante
     """At 3 the best by a little; 100 is well behind."""
     figures = {0.3: -2.0, 1.0: -1.0, 3.0: 0.0, 10.0: -0.02, 30.0: -0.04, 100.0: -0.09}
     assert trials._climbed(lambda one: trials.Trial(figures[one], slack)) == wanted
+
+
+def _first_of(monkeypatch, reason):
+    """The weakest pull does best in short runs, and a run by it ends for this reason; returns what
+    each run was made with."""
+    made = []
+
+    def score(wanted, ground):
+        return trials.Trial(-wanted.weight_decay, 0.05)
+
+    def fit(ascent, learner, rows, split, plan, **more):
+        result = learned(ascent, learner, rows, split, plan, **more)
+        made.append((ascent.prior.precision * 180, plan.rate, plan.n_setbacks, plan.n_updates))
+        return replace(result, reason=reason) if len(made) == 1 else result
+
+    learned = start.fit
+    monkeypatch.setattr(trials, "_trial", score)
+    monkeypatch.setattr(start, "fit", fit)
+    return made
+
+
+def test_chains_that_lose_few_rows_begin_anew_with_weights_held_smaller(monkeypatch):
+    """At the whole rate, and for longer where that was left to us."""
+    train = _numbers(200, 0)
+    plan = replace(asked(RBMParameters, hm.RBM().get_params()), n_updates=1500)
+    made = _first_of(monkeypatch, StopReason.LOST)
+    model = hm.RBM(12, n_updates=plan.n_updates, random_state=0).fit(train)
+    (weak, slow, patient, n), (firm, fast, more_patient, longer) = made
+    assert (weak, firm) == (pytest.approx(0.2), pytest.approx(2.0))
+    assert fast == pytest.approx(2.5 * slow)
+    assert (patient, more_patient) == (0, 6)
+    assert n == longer == model.n_updates_ == 1500
+    assert model.stop_reason_ == "done"
+    for reason, settings in ((StopReason.DONE, {}), (StopReason.LOST, {"weight_decay": 1e-3})):
+        made = _first_of(monkeypatch, reason)
+        hm.RBM(12, n_updates=1500, random_state=0, **settings).fit(train)
+        assert len(made) == 1
+
+
+def test_a_second_run_goes_on_from_its_checkpoint(monkeypatch, tmp_path):
+    """Bit for bit, and without the first."""
+    train, path = _numbers(200, 0), tmp_path / "run.safetensors"
+
+    def fitted(checkpoint, last=None):
+        made = _first_of(monkeypatch, StopReason.LOST)
+        if last is not None:
+            made.append(None)  # what comes next is not the first
+        return hm.RBM(12, n_updates=1500, random_state=0, checkpoint=checkpoint).fit(train), made
+
+    whole, made = fitted(path)
+    assert len(made) == 2
+    assert Checkpoint(path).stage == "firmer"
+    again, made = fitted(path, "second")
+    assert len(made) == 2  # the one that was noted beforehand
+    assert np.array_equal(whole.components_, again.components_)
