@@ -35,8 +35,7 @@ __all__ = ["Ground", "Trial", "is_summed", "tried"]
 
 #: Precisions for all rows together: of the weights, and of second differences along levels.
 _DECAYS = (0.2, 2.0)
-_SMOOTHINGS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-_FIRST = 2
+_SMOOTHINGS = (3.0, 10.0, 30.0, 100.0)
 #: How many times the rate that chains surely follow is tried of labels, and the fastest.
 _FASTER, _FASTEST = 4.0, 1.5
 #: Updates of a run, as a share of the fit's, at most, and so few that nothing is told by them.
@@ -102,7 +101,7 @@ def tried(wanted: RBMParameters, ground: Ground) -> list[tuple[RBMParameters, Pl
     """What is wanted, with the strengths that did best, and the plan for the time that is left, at
     the rate that did best; and what is to be done instead if chains lose the model on that way.
 
-    Takes three to seven runs of up to 6,000 updates each.
+    Takes three to six runs of up to 6,000 updates each.
     Ctrl-C ends the fit (``KeyboardInterrupt``): nothing has been learned yet that could be kept.
     """
     units = ground.blank(np.random.default_rng(0)).units
@@ -118,7 +117,7 @@ def tried(wanted: RBMParameters, ground: Ground) -> list[tuple[RBMParameters, Pl
             found[key] = _trial(one, ground)
         return found[key]
 
-    best, smoothing = _DECAYS[0], _SMOOTHINGS[_FIRST]
+    best, smoothing = _DECAYS[0], _SMOOTHINGS[0]
     if _is_paced(wanted, units):
         slower, slow = ground, trial(best, smoothing).score
         ground = replace(ground, plan=replace(ground.plan, rate=_faster(ground.plan.rate)))
@@ -148,22 +147,15 @@ def _faster(rate: float) -> float:
 
 
 def _climbed(trial: Callable[[float], Trial]) -> float:
-    """The strength from which no neighbour is better: up first, else down. A stronger one need
-    only come near where it still learned, since the whole fit learns on."""
-    best = _FIRST
-    most = trial(_SMOOTHINGS[best]).score
-    while best + 1 < len(_SMOOTHINGS):
-        stronger = trial(_SMOOTHINGS[best + 1])
+    """The strength from which the next one is no better. It need only come near where it still
+    learned, since the whole fit learns on."""
+    best, (most, _) = _SMOOTHINGS[0], trial(_SMOOTHINGS[0])
+    for smoothing in _SMOOTHINGS[1:]:
+        stronger = trial(smoothing)
         if stronger.score <= most - stronger.slack:
             break
-        best, most = best + 1, max(most, stronger.score)
-    if best > _FIRST:
-        return _SMOOTHINGS[best]
-    slack = trial(_SMOOTHINGS[best]).slack
-    while best > 0 and trial(_SMOOTHINGS[best - 1]).score > most + slack:
-        best -= 1
-        most, slack = trial(_SMOOTHINGS[best])
-    return _SMOOTHINGS[best]
+        best, most = smoothing, max(most, stronger.score)
+    return best
 
 
 def _with(wanted: RBMParameters, decay: float, smoothing: float, n_rows: int) -> RBMParameters:
