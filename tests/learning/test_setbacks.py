@@ -134,6 +134,19 @@ def test_rows_learned_from_that_become_less_likely_are_a_loss(
     assert trainer.setbacks == setbacks
 
 
+@pytest.mark.parametrize(
+    ("train", "setbacks", "reason"), [(-3.2, 2, "done"), (-2.9, 0, "overfitting")]
+)
+def test_what_is_forgotten_is_not_over_learned(train: float, setbacks: int, reason: str) -> None:
+    """Held-out rows have become less likely long since the best look. Where those learned from
+    have, too, chains do not follow: the rate is halved, and halved again; else it falls to zero."""
+    worse = Score({"validation": -3.3, "train": train})
+    result, trainer, _, _ = run(Told([GOOD, GOOD, worse]), 10_000)
+    assert result.reason.value == reason
+    assert trainer.setbacks == setbacks
+    assert trainer.slowed == 0.5**setbacks
+
+
 def test_of_much_that_was_learned_a_twentieth_may_be_lost() -> None:
     known, good = (Score({"validation": v, "train": v}) for v in (-200.0, -100.0))
     for fallen, setbacks in ((-104.0, 0), (-106.0, 1)):

@@ -140,6 +140,12 @@ class Record:
         best, last = self.best, self.last
         return best.score - last.score >= n_errors * math.hypot(best.error, last.error)
 
+    def has_forgotten(self) -> bool:
+        """Whether rows learned from, too, are less likely than at the best look, by more than the
+        two may err: this is no over-learning."""
+        best, last = self.best, self.last
+        return last.train < best.train - _APART * math.hypot(best.error, last.error)
+
     def result(self, update: int, reason: StopReason, n_steps: int) -> FitResult:
         """The best parameters, with their held-out figure confirmed by about `n_steps` sweeps;
         those of the start where they turn out worse."""

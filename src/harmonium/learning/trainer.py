@@ -29,7 +29,8 @@ class Trainer:
 
     The rate falls linearly to zero over the plan's updates or its time limit, whichever runs
     out first. What is looked at, and kept, is the average of the parameters. After a look that
-    cannot be, the run goes back to the best one at half the rate, its chains begun anew.
+    cannot be, or long after the best one with rows learned from less likely too, the run goes back
+    to the best one at half the rate, its chains begun anew.
 
     A run that over-learns goes back to its best look once and lets the rate fall to zero from
     there, since what is best at a high rate still has its noise.
@@ -59,6 +60,8 @@ class Trainer:
         self.next_look = plan.next_look(0, self.leg)
         self.slowed = 1.0
         self.setbacks = 0
+        #: The update that it last went back at, to the best one.
+        self.set_back_at = 0
         #: The update that the average goes back to.
         self.averaged_from = 0
         self.average = copied(ascent.energy.parameters())
@@ -152,9 +155,12 @@ class Trainer:
             return None
         if look.best_update == self.update:
             self.at_best.take()
-        late = self.plan.is_overfitting(self.update, look.best_update)
+        since = max(look.best_update, self.set_back_at)
+        late = self.plan.is_overfitting(self.update, since)
         if not late or not self.record.is_behind(self.plan.least_behind):
             return None
+        if self.record.has_forgotten():  # chains do not follow at this rate
+            return self._set_back()
         leg = self.plan.last_leg(look.best_update, self.leg, self.update, self.seconds)
         if leg is None:
             return StopReason.OVERFITTING
@@ -175,6 +181,7 @@ class Trainer:
         energy, watch = self.ascent.energy, self.record.watch
         energy.set_parameters(self.record.best.parameters)
         self._average_from(self.record.best.parameters)
+        self.set_back_at = self.update
         self.next_look = self.plan.next_look(self.update, self.leg)
         last = self.update >= self.leg.last
         if self.setbacks > self.plan.n_setbacks or last:
@@ -196,6 +203,7 @@ class Trainer:
             "next_look": self.next_look,
             "slowed": self.slowed,
             "setbacks": self.setbacks,
+            "set_back_at": self.set_back_at,
             "averaged_from": self.averaged_from,
             "leg": self.leg.facts(),
             "at_best": (at_best := self.at_best.state()).facts,
@@ -210,6 +218,7 @@ class Trainer:
         self.seconds = state.facts["seconds"]
         self.next_look = state.facts["next_look"]
         self.slowed, self.setbacks = state.facts["slowed"], state.facts["setbacks"]
+        self.set_back_at = state.facts["set_back_at"]
         self.averaged_from = state.facts["averaged_from"]
         self.leg = Leg(**state.facts["leg"])
         self.at_best.restore(State(state.group("at_best"), state.facts["at_best"]))
