@@ -77,7 +77,8 @@ class RBM(Reading):
     weight_decay : strength of the pull of W to zero (half its square is subtracted from the
         mean log-likelihood); ``"auto"`` is a Gaussian prior of fixed width, 2 over the number
         of rows, and at least 4e-4, without which chains stop mixing; for tables of labels and
-        numbers what does best on held-out rows in short runs before the fit.
+        numbers what does best on held-out rows in short runs before the fit; fewer than 5,000
+        rows whose chains lose the model by it are learned anew, with the stronger one.
     smoothing : strength of the pull that makes weights of levels in order a straight line (half
         the square of their second differences is subtracted); ``"auto"`` likewise. Columns of
         numbers and grades have such levels, rows of 0 and 1 have none.
