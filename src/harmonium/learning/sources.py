@@ -50,8 +50,10 @@ class Memory(RowSource):
 
     def read(self, index: NDArray[np.int64]) -> Batch:
         chosen = torch.from_numpy(index)
+        if self.device.type == "cuda":  # a copy from memory of this kind is not waited for
+            chosen = chosen.pin_memory()
         if self.device.type != "cpu":
-            chosen = chosen.to(self.device)
+            chosen = chosen.to(self.device, non_blocking=True)
         batch = Batch(torch.index_select(self._stored, 0, chosen).float())
         if self._observed is not None:
             batch.observed, batch.index = torch.index_select(self._observed, 0, chosen), index

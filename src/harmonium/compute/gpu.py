@@ -1,0 +1,144 @@
+"""Kernels of a GPU, in Triton; :mod:`.philox` says what each computes, in plain torch.
+
+Only what is read and written once, element by element, is here: products are the library's own.
+Triton is imported with this module, which is imported where a kernel runs; torch is not, since no
+kernel needs it to be compiled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import triton
+import triton.language as tl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["ascend", "draw"]
+
+#: Rows and columns that one program takes.
+_ROWS, _COLUMNS = 8, 128
+
+
+@triton.jit
+def _draw(  # type: ignore[no-untyped-def]
+    inputs,
+    bias,
+    stream,
+    states,
+    means,
+    n,
+    count,
+    width,
+    site,
+    factor,
+    BIASED: tl.constexpr,
+    DRAWN: tl.constexpr,
+    MEANT: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+):
+    row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
+    column = (tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS))[None, :]
+    own = 0.0
+    if BIASED:
+        own = tl.load(bias + column, mask=column < width, other=0.0)
+    seed, step = tl.load(stream), tl.load(stream + 1)
+    first = (row.to(tl.int64) * width + column).to(tl.uint32)
+    nothing = first * 0
+    words = tl.philox(
+        seed,
+        first,
+        (nothing + site).to(tl.uint32),  # a site of 1 is a constant, which has no type
+        nothing + step.to(tl.uint32),
+        nothing + (step >> 32).to(tl.uint32),
+    )
+    for lane in tl.static_range(4):
+        own_row = row + lane * count
+        inside = (row < count) & (own_row < n) & (column < width)
+        here = own_row.to(tl.int64) * width + column
+        logits = tl.load(inputs + here, mask=inside, other=0.0).to(tl.float32) + own
+        share = 1.0 / (1.0 + tl.exp(-logits))
+        if DRAWN:
+            below = words[lane].to(tl.int64) < (share * 4294967296.0).to(tl.int64)
+            drawn = below.to(tl.float32).to(states.dtype.element_ty)
+            tl.store(states + here, drawn, mask=inside)
+        if MEANT:
+            tl.store(means + here, (factor * share).to(means.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def _ascend(  # type: ignore[no-untyped-def]
+    weights,
+    gradient,
+    visible_mean,
+    visible_change,
+    hidden_mean,
+    hidden_change,
+    rates,
+    n,
+    width,
+    share,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+):
+    row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
+    column = (tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS))[None, :]
+    of_row, of_column = row < n, column < width
+    here, inside = row.to(tl.int64) * width + column, of_row & of_column
+    direction = share * tl.load(gradient + here, mask=inside, other=0.0)
+    direction -= tl.load(visible_mean + row, mask=of_row, other=0.0) * tl.load(
+        hidden_change + column, mask=of_column, other=0.0
+    )
+    direction -= tl.load(visible_change + row, mask=of_row, other=0.0) * tl.load(
+        hidden_mean + column, mask=of_column, other=0.0
+    )
+    kept = tl.load(rates + 1) * tl.load(weights + here, mask=inside, other=0.0)
+    tl.store(weights + here, kept + tl.load(rates) * direction, mask=inside)
+
+
+def _grid(n: int, width: int) -> tuple[int, int]:
+    return triton.cdiv(n, _ROWS), triton.cdiv(width, _COLUMNS)
+
+
+_TILE: dict[str, Any] = {"ROWS": _ROWS, "COLUMNS": _COLUMNS}
+
+
+def draw(
+    inputs: Tensor,
+    bias: Tensor | None,
+    stream: Tensor,
+    site: int,
+    states: Tensor | None,
+    means: Tensor | None = None,
+    factor: float = 1.0,
+) -> None:
+    """See :func:`.philox.draw`; all tensors are contiguous."""
+    from harmonium.compute.philox import quarter
+
+    n, width = inputs.shape
+    if not n * width:
+        return
+    count = quarter(n, width)
+    given = (bias, states, means)
+    kinds = {
+        name: one is not None for name, one in zip(("BIASED", "DRAWN", "MEANT"), given, strict=True)
+    }
+    own, *filled = (inputs if one is None else one for one in given)
+    _draw[_grid(count, width)](
+        inputs, own, stream, *filled, n, count, width, site, factor, **kinds, **_TILE
+    )
+
+
+def ascend(
+    weights: Tensor,
+    gradient: Tensor,
+    share: float,
+    visible: tuple[Tensor, Tensor],
+    hidden: tuple[Tensor, Tensor],
+    rates: Tensor,
+) -> None:
+    """See :func:`.philox.ascend`; all tensors are contiguous, and of float32."""
+    shape = weights.shape
+    _ascend[_grid(*shape)](weights, gradient, *visible, *hidden, rates, *shape, share, **_TILE)

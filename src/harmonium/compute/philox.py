@@ -1,0 +1,114 @@
+"""Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011): random bits of a counter, and what is drawn by
+them on a device, in plain torch: the twin of :mod:`.gpu`.
+
+A stream is a tensor on the device, int64 ``(2,)``: a seed and a step. A counter is its number, the
+`site` of the draw among those of a step, and the step: so work that is replayed draws anew once the
+step has moved on. Each counter gives four words of 32 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["ascend", "draw", "philox", "quarter", "stream", "words"]
+
+#: The constants that the authors give: of each round, and of the key.
+_ROUNDS = (0xD2511F53, 0xCD9E8D57)
+_KEYS = (0x9E3779B9, 0xBB67AE85)
+_N_ROUNDS = 10
+_WORD = 0xFFFFFFFF
+
+
+def stream(generator: torch.Generator, device: torch.device) -> Tensor:
+    """A fresh stream, made on the device."""
+    found = torch.zeros(2, dtype=torch.int64, device=device)
+    found[:1].random_(generator=generator)
+    return found
+
+
+def quarter(n: int, width: int) -> int:
+    """Rows of a quarter of n rows, which have a counter an element. Raises ``ValueError`` for more
+    elements than there are counters."""
+    found = -(-n // 4)
+    if found * width > _WORD:
+        raise ValueError(f"a draw of {n} x {width} elements is too large: at most {4 * _WORD}")
+    return found
+
+
+def philox(counter: Sequence[Tensor], key: Sequence[Tensor]) -> list[Tensor]:
+    """Four words of random bits of counters of four words under a key of two: int64 tensors, in
+    [0, 2**32), that fit each other."""
+    found, keys = list(counter), list(key)
+    for _ in range(_N_ROUNDS):
+        # Products of 32 bits by 32 fill int64, whose sign is but the highest of their bits.
+        low, high = _ROUNDS[0] * found[0], _ROUNDS[1] * found[2]
+        found = [
+            ((high >> 32) & _WORD) ^ found[1] ^ keys[0],
+            high & _WORD,
+            ((low >> 32) & _WORD) ^ found[3] ^ keys[1],
+            low & _WORD,
+        ]
+        keys = [(one + raised) & _WORD for one, raised in zip(keys, _KEYS, strict=True)]
+    return found
+
+
+def words(stream: Tensor, site: int, count: int) -> Tensor:
+    """The four words of each of `count` counters, int64 ``(4, count)``, none negative."""
+    (seed, step), first = stream, torch.arange(count, dtype=torch.int64, device=stream.device)
+    steps = [part.expand(count) for part in _halves(step)]
+    return torch.stack(philox([first, torch.full_like(first, site), *steps], _halves(seed)))
+
+
+def _halves(number: Tensor) -> list[Tensor]:
+    """The lower and the upper 32 bits."""
+    return [number & _WORD, (number >> 32) & _WORD]
+
+
+def draw(
+    inputs: Tensor,
+    bias: Tensor | None,
+    stream: Tensor,
+    site: int,
+    states: Tensor | None,
+    means: Tensor | None = None,
+    factor: float = 1.0,
+) -> None:
+    """Fills `states` with 1 where a uniform number is below sigmoid(inputs + bias), else 0, and
+    `means` with ``factor * sigmoid(inputs + bias)``; either may be None.
+
+    ``inputs`` is ``(n, d)``, ``bias`` ``(d,)``, None for none; what is filled has the inputs' shape
+    and a type of its own, and `states` may be the inputs. Probabilities are those of float32,
+    rounded down to multiples of 2**-32. Row r takes word ``r // q`` of the counters of row
+    ``r % q``, with q a quarter of the rows.
+    """
+    n, width = inputs.shape
+    logits = inputs.float() if bias is None else inputs.float() + bias
+    shares = 1.0 / (1.0 + torch.exp(-logits))
+    if states is not None:
+        bits = words(stream, site, quarter(n, width) * width).view(-1, width)[:n]
+        states.copy_(bits < (shares * 2.0**32).long())
+    if means is not None:
+        means.copy_(factor * shares)
+
+
+def ascend(
+    weights: Tensor,
+    gradient: Tensor,
+    share: float,
+    visible: tuple[Tensor, Tensor],
+    hidden: tuple[Tensor, Tensor],
+    rates: Tensor,
+) -> None:
+    """A centred step of ``weights (n_statistics, n_hidden)`` in place, of which they keep
+    ``rates[1]``, and go ``rates[0]`` times the direction.
+
+    That is ``share * gradient`` less the outer products of the visible offset and the hidden
+    units' change, and of the visible units' change and the hidden offset: `visible` and `hidden`
+    are offset and change of either side.
+    """
+    direction = share * gradient
+    direction -= torch.outer(visible[0], hidden[1]) + torch.outer(visible[1], hidden[0])
+    weights.mul_(rates[1]).add_(rates[0] * direction)

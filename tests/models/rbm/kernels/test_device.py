@@ -1,0 +1,184 @@
+"""Updates on a device: their step, their law, and that nothing in them waits for the device.
+
+By the plain twin, on the CPU, and on torch's "meta" device, which has shapes and no numbers: what
+asks for a number of it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from tests.support.rbm_oracle import RBMOracle, random_rbm
+from tests.support.statistics import assert_drawn_from
+
+from harmonium.contract.energy import Chains
+from harmonium.learning.ascent import Ascent, Gaussian
+from harmonium.learning.learners.contrastive import Contrastive
+from harmonium.learning.learners.persistent import Persistent
+from harmonium.learning.plan import Plan
+from harmonium.learning.sources import Memory
+from harmonium.models.rbm.centring import Centred
+from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.kernels.device import DeviceUpdate, product
+from harmonium.sampling.annealing import anneal_step
+from harmonium.sampling.gibbs import run_chains
+
+N_VISIBLE, N_HIDDEN = 5, 4
+PARAMETERS = random_rbm(N_VISIBLE, N_HIDDEN, 1.0, 0)
+
+
+def machine(device: str = "cpu") -> RBMEnergy:
+    parts = [torch.tensor(part, dtype=torch.float32, device=device) for part in PARAMETERS]
+    return RBMEnergy(*parts, parts[1].clone())
+
+
+def source(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def rows(n: int) -> torch.Tensor:
+    return (torch.rand(n, N_VISIBLE, generator=source(7)) < 0.4).float()
+
+
+def learning(
+    energy: RBMEnergy, n_chains: int, n_gibbs: int = 1, kind: type = Persistent
+) -> tuple[Persistent | Contrastive, Centred, Callable]:
+    plan = Plan(10, 20, 0.1, n_chains=n_chains, n_gibbs=n_gibbs)
+    learner = kind.start(energy, plan, source())
+    metric = Centred(energy.base_mean, N_HIDDEN)
+    return learner, metric, Ascent(energy, Gaussian({"weights": 0.5}), metric).fused(learner)
+
+
+@pytest.mark.parametrize(("n", "n_chains", "n_gibbs"), [(20, 20, 1), (20, 30, 2), (1, 1, 1)])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_step_is_the_centred_gradient_of_rows_and_chains(n, n_chains, n_gibbs, precision):
+    energy, old = machine(), machine()
+    energy.updates.precision = precision
+    learner, metric, step = learning(energy, n_chains, n_gibbs)
+    metric.hidden_mean.copy_(torch.tensor([0.2, 0.9, 0.5, 0.4]))
+    before = metric.hidden_mean.clone()
+    step(rows(n), 0.1, source(1))
+    assert isinstance(energy.updates.on_device(rows(n), learner.chains, source()), DeviceUpdate)
+    data = old.moments(rows(n), torch.full((n,), 1 / n))
+    x = learner.chains.x.float()
+    model = old.moments(x, torch.full((n_chains,), 1 / n_chains))
+    centred = Centred(energy.base_mean, N_HIDDEN)
+    centred.hidden_mean.copy_(before)
+    direction = centred.direction({name: data[name] - model[name] for name in data})
+    old.weights.mul_(1 / (1 + 0.1 * 0.5))
+    near = {torch.float32: 1e-6, torch.bfloat16: 1e-3}[precision]
+    for name, value in old.parameters().items():
+        wanted = value + 0.1 * direction[name]
+        assert torch.allclose(energy.parameters()[name], wanted, atol=near), name
+    followed = before.lerp(data["hidden_bias"], 0.01)
+    assert torch.allclose(metric.hidden_mean, followed, atol=near)
+
+
+@pytest.mark.parametrize(("precision", "n_gibbs"), [(torch.float32, 1), (torch.bfloat16, 3)])
+def test_chains_come_to_the_law_of_the_model(precision, n_gibbs):
+    energy = machine()
+    energy.updates.precision = precision
+    learner, _, step = learning(energy, 20_000, n_gibbs)
+    for _ in range(60 // n_gibbs):
+        step(rows(2), 0.0, source(3))
+    W, b, c = PARAMETERS
+    oracle = RBMOracle(torch.tensor(W).float().to(precision).double().numpy(), b, c)
+    drawn = oracle.index(learner.chains.x.double().numpy())
+    assert_drawn_from(drawn, oracle.p_v)
+    h = learner.chains.hidden.double().numpy() @ (2 ** np.arange(N_HIDDEN)[::-1])
+    assert_drawn_from(h.astype(int), oracle.p_h)
+
+
+def test_products_of_bfloat16_are_summed_in_float32():
+    ones = torch.ones(1, 1000, dtype=torch.bfloat16)
+    assert product(ones, ones.T).item() == 1000.0  # between 996 and 1,004 there is none of these
+    assert product(ones, ones.T).dtype == torch.float32
+
+
+def test_work_that_is_run_again_draws_anew_into_the_same_tensors():
+    energy = machine()
+    learner, _, step = learning(energy, 30)
+    seen = []
+    for _ in range(3):
+        step(rows(20), 0.0, source(1))
+        chains = learner.chains
+        seen.append((chains.x.clone(), chains.x.data_ptr(), chains.hidden.data_ptr()))
+    (first, *places), (second, *other), _ = seen
+    assert places == other
+    assert not torch.equal(first, second)
+
+
+def test_chains_that_come_from_elsewhere_are_gone_on_with():
+    energy = machine()
+    learner, _, step = learning(energy, 30)
+    step(rows(20), 0.1, source(1))
+    kept, updates = learner.state().copy(), energy.updates.state().copy()
+    weights = energy.weights.clone()
+    step(rows(20), 0.1, source(1))
+    wanted = (learner.chains.x.clone(), energy.weights.clone())
+    other = machine()
+    again, _, step = learning(other, 30)
+    other.set_parameters({**energy.parameters(), "weights": weights})
+    again.restore(kept)
+    other.updates.restore(updates)
+    step(rows(20), 0.1, source(99))
+    assert torch.equal(again.chains.x, wanted[0])
+    assert not torch.equal(kept.tensors["chains"], wanted[0])
+
+
+def test_states_of_16_bits_are_kept_in_a_type_that_files_know():
+    energy = machine()
+    energy.updates.precision = torch.bfloat16
+    learner, _, step = learning(energy, 30)
+    step(rows(20), 0.1, source(1))
+    assert learner.chains.x.dtype == learner.chains.hidden.dtype == torch.bfloat16
+    kept = learner.state().tensors
+    assert {kept[name].dtype for name in ("chains", "hidden")} == {torch.float32}
+
+
+def test_contrastive_divergence_begins_at_the_rows():
+    energy = machine()
+    _, _, step = learning(energy, 30, kind=Contrastive)
+    before = energy.weights.clone()
+    for _ in range(2):
+        step(rows(20), 0.1, source(1))
+    assert not torch.equal(energy.weights, before)
+
+
+# -- nothing waits for the device -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Persistent, Contrastive])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_updates_wait_for_nothing(kind, precision):
+    energy = machine("meta")
+    energy.updates.precision = precision
+    _, _, step = learning(energy, 30, 2, kind)
+    table = Memory(rows(20).numpy(), torch.device("meta"))
+    average = energy.weights.clone()
+    for _ in range(2):
+        step(table.read(np.arange(20)).rows, 0.1, source(1))
+        average.lerp_(energy.weights, 0.1)
+    chains = Chains(torch.empty(30 if kind is Persistent else 20, N_VISIBLE))
+    update = energy.updates.on_device(rows(20), chains, source())
+    assert update is not None
+    assert update.weights.is_meta
+
+
+def test_chains_and_annealing_wait_for_nothing():
+    energy = machine("meta")
+    chains = run_chains(energy, Chains(energy.base_sample(10, source())), 3, source())
+    chains, change = anneal_step(energy, chains, 0.1, 0.2, source())
+    assert (chains.x.shape, change.shape) == ((10, N_VISIBLE), (10,))
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [lambda x: x.sum().item(), lambda x: bool(x[0] > 0), lambda x: x.cpu(), lambda x: x[x > 0]],
+)
+def test_what_waits_is_caught(waiting):
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        waiting(torch.empty(3, device="meta"))
