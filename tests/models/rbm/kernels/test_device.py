@@ -14,17 +14,21 @@ import torch
 from tests.support.rbm_oracle import RBMOracle, random_rbm
 from tests.support.statistics import assert_drawn_from
 
+import harmonium as hm
 from harmonium.contract.energy import Chains
 from harmonium.learning.ascent import Ascent, Gaussian
 from harmonium.learning.learners.contrastive import Contrastive
 from harmonium.learning.learners.persistent import Persistent
-from harmonium.learning.plan import Plan
+from harmonium.learning.plan import Plan, asked
 from harmonium.learning.sources import Memory
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import RBMEnergy
-from harmonium.models.rbm.kernels.device import DeviceUpdate, product
+from harmonium.models.rbm.kernels.device import PRECISIONS, DeviceUpdate, product
+from harmonium.models.rbm.plan import RBMParameters
+from harmonium.models.rbm.start import Start, fit_energy
 from harmonium.sampling.annealing import anneal_step
 from harmonium.sampling.gibbs import run_chains
+from harmonium.units.bernoulli import Bernoulli
 
 N_VISIBLE, N_HIDDEN = 5, 4
 PARAMETERS = random_rbm(N_VISIBLE, N_HIDDEN, 1.0, 0)
@@ -182,3 +186,21 @@ def test_chains_and_annealing_wait_for_nothing():
 def test_what_waits_is_caught(waiting):
     with pytest.raises((RuntimeError, NotImplementedError)):
         waiting(torch.empty(3, device="meta"))
+
+
+# -- the parameter ----------------------------------------------------------------------------
+
+
+def test_precision_is_told_to_updates_and_changes_nothing_on_the_cpu():
+    table = rows(60).numpy().astype(np.uint8)
+    fits = {}
+    for precision in ("float32", "bfloat16"):
+        model = hm.RBM(2, precision=precision, n_updates=20, random_state=0)
+        fits[precision] = model.fit(table).components_
+        running = model.partial_fit(table)._running
+        assert running.energy.updates.precision == PRECISIONS[precision]
+        wanted, start = asked(RBMParameters, vars(model)), Start(torch.device("cpu"), Bernoulli(5))
+        assert fit_energy(wanted, table, None, start)[1].updates.precision == PRECISIONS[precision]
+    assert np.array_equal(fits["float32"], fits["bfloat16"])
+    with pytest.raises(ValueError, match=r"precision must be one of 'float32', 'bfloat16', got"):
+        hm.RBM(2, precision="float16").fit(table)

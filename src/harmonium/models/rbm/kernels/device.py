@@ -15,7 +15,10 @@ from harmonium.compute import on_device
 from harmonium.compute.graphs import Replayed
 from harmonium.contract.energy import Chains
 
-__all__ = ["DeviceUpdate", "product"]
+__all__ = ["PRECISIONS", "DeviceUpdate", "Sweeps", "product"]
+
+#: Of products of an update, by the names that users have for them.
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def product(one: Tensor, other: Tensor) -> Tensor:
@@ -25,6 +28,31 @@ def product(one: Tensor, other: Tensor) -> Tensor:
     if one.is_cuda:
         return torch.mm(one, other, out_dtype=torch.float32)
     return one.float() @ other.float()
+
+
+class Sweeps:
+    """Gibbs sweeps of chains ``x (n, n_visible)`` and ``hidden (n, n_hidden)``, in place; they and
+    the `weights` are of the same type, the biases of float32.
+
+    Draws of a sweep are told apart by the sites 1, 2, ... of the `stream`; 0 is left to others.
+    """
+
+    def __init__(
+        self, weights: Tensor, biases: tuple[Tensor, Tensor], chains: Chains, stream: Tensor
+    ) -> None:
+        self.weights, self.stream, self.x = weights, stream, chains.x
+        self.visible_bias, self.hidden_bias = biases
+        assert chains.hidden is not None
+        self.hidden = chains.hidden
+
+    def __call__(self, n: int) -> None:
+        """`n` draws of the visible units, and those of the hidden ones between them."""
+        for sweep in range(n):
+            if sweep:
+                inputs = product(self.x, self.weights)
+                on_device.draw(inputs, self.hidden_bias, self.stream, 2 * sweep, self.hidden)
+            inputs = product(self.hidden, self.weights.T)
+            on_device.draw(inputs, self.visible_bias, self.stream, 2 * sweep + 1, self.x)
 
 
 class DeviceUpdate:
@@ -55,9 +83,11 @@ class DeviceUpdate:
         #: Rows of data, then of the chains; and hidden means, those of the chains below zero.
         self.visible = empty(sum(shape), n_visible)
         self.means = empty(sum(shape), n_hidden)
-        #: The chains as others see them: views of what is drawn into.
+        #: The chains as others see them, which are drawn into.
         self.x, self.hidden = self.visible[shape[0] :], empty(shape[1], n_hidden)
         self.near = weights if precision == wide else empty(*weights.shape)
+        biases = (visible_bias, hidden_bias)
+        self.sweeps = Sweeps(self.near, biases, Chains(self.x, self.hidden), stream)
         self.rates, self.mean = empty(2, dtype=wide), empty(n_hidden, dtype=wide)
         self._replayed: Replayed | None = None
         self._of: tuple[int, tuple[Tensor, Tensor]] | None = None
@@ -103,21 +133,13 @@ class DeviceUpdate:
         n = self.shape[0]
         if self.near is not self.weights:
             self.near.copy_(self.weights)
-        for sweep in range(n_gibbs):
-            if sweep:
-                inputs = product(self.x, self.near)
-                self._draw(inputs, self.hidden_bias, 2 * sweep, self.hidden)
-            inputs = product(self.hidden, self.near.T)
-            self._draw(inputs, self.visible_bias, 2 * sweep + 1, self.x)
+        self.sweeps(n_gibbs)
         inputs = product(self.visible, self.near)
         on_device.draw(inputs[:n], self.hidden_bias, self.stream, 0, None, self.means[:n])
         chains = (self.hidden, self.means[n:], -1.0)
         on_device.draw(inputs[n:], self.hidden_bias, self.stream, 0, *chains)
         self._ascend(offsets)
         self.stream[1:].add_(1)
-
-    def _draw(self, inputs: Tensor, bias: Tensor, site: int, states: Tensor) -> None:
-        on_device.draw(inputs, bias, self.stream, site, states)
 
     def _gradient(self) -> Tensor:
         """Products of states and means: those of the data less those of the chains, as many
