@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from harmonium.compute.graphs import Replayed
+
+#: As much of a tensor as is asked for its place.
+CUDA = SimpleNamespace(is_cuda=True, get_device=lambda: -1)
 
 
 class Recorder:
@@ -50,7 +54,7 @@ def cuda(monkeypatch) -> Callable[[str], Recorder]:
 
 def test_work_is_run_a_few_times_then_recorded_and_replayed(cuda):
     played = cuda()
-    replayed = Replayed(played.work, torch.device("cuda"))
+    replayed = Replayed(played.work, CUDA)
     for _ in range(5):
         replayed()
     assert played.done == ["run"] * 3 + ["recorded"] + ["replayed"] * 2
@@ -58,7 +62,7 @@ def test_work_is_run_a_few_times_then_recorded_and_replayed(cuda):
 
 def test_work_that_cannot_be_recorded_is_run_and_that_is_said_once(cuda, recwarn):
     played = cuda("operation not permitted when stream is capturing\nmore")
-    replayed = Replayed(played.work, torch.device("cuda"))
+    replayed = Replayed(played.work, CUDA)
     for _ in range(6):
         replayed()
     assert [done for done in played.done if done != "recorded"] == ["run"] * 6
@@ -69,7 +73,7 @@ def test_work_that_cannot_be_recorded_is_run_and_that_is_said_once(cuda, recwarn
 
 def test_elsewhere_work_is_just_run(cuda):
     played = cuda()
-    replayed = Replayed(played.work, torch.device("cpu"))
+    replayed = Replayed(played.work, torch.empty(1))
     for _ in range(6):
         replayed()
     assert played.done == ["run"] * 6

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from torch import Tensor
 
 from harmonium.compute import philox
+from harmonium.compute.device import device_of
 from harmonium.compute.twins import PLAIN_ONLY
 from harmonium.contract.warning import warn_caller
 
@@ -51,7 +52,8 @@ def draw(
     if has_kernels(inputs):
         from harmonium.compute import gpu
 
-        gpu.draw(inputs, bias, stream, site, states, means, factor)
+        with device_of(inputs):
+            gpu.draw(inputs, bias, stream, site, states, means, factor)
     else:
         philox.draw(inputs, bias, stream, site, states, means, factor)
 
@@ -68,6 +70,7 @@ def ascend(
     if has_kernels(weights):
         from harmonium.compute import gpu
 
-        gpu.ascend(weights, gradient, share, visible, hidden, rates)
+        with device_of(weights):
+            gpu.ascend(weights, gradient, share, visible, hidden, rates)
     else:
         philox.ascend(weights, gradient, share, visible, hidden, rates)

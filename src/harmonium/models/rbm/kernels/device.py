@@ -118,7 +118,7 @@ class DeviceUpdate:
         self.rates[1].fill_(1.0 - rates[0] * rates[1])
         if self._replayed is None or not self._is_of(n_gibbs, offsets):
             self._of = (n_gibbs, offsets)
-            self._replayed = Replayed(lambda: self._update(n_gibbs, offsets), self.weights.device)
+            self._replayed = Replayed(lambda: self._update(n_gibbs, offsets), self.weights)
         self._replayed()
         chains.x, chains.hidden = self.x, self.hidden
         return self.mean
