@@ -16,7 +16,10 @@ import pytest
 import torch
 from tests.support.statistics import assert_drawn_from
 
-from harmonium.compute import draws, gpu, on_device, philox
+from harmonium.compute import draws, gpu, groups, on_device, philox, plain
+
+# The interpreter works in numpy, and on what lies beyond the end of a tensor too.
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 
 CPU = torch.device("cpu")
 
@@ -103,8 +106,22 @@ def test_a_step_is_taken_alike():
     assert not torch.allclose(direction, 0.5 * gradient)
 
 
+@pytest.mark.parametrize("sizes", [(2, 5, 3), (1,), (70, 2)])
+def test_groups_are_drawn_as_the_plain_twin_draws_them(sizes):
+    starts = torch.tensor([0, *np.cumsum(sizes)])
+    inputs = 2 * torch.randn(41, sum(sizes), generator=torch.Generator().manual_seed(1))
+    inputs[3:20, 1:2] = -torch.inf
+    inputs[20:30, 0] = torch.inf if sizes == (1,) else 90.0
+    drawn = torch.full((41, len(sizes)), -1.0)
+    gpu.draw_groups(inputs, starts, max(sizes), stream(2, 9), 4, drawn)
+    assert torch.equal(drawn, on_device.draw_groups(inputs, starts, stream(2, 9), 4))
+    levels = philox.levels(stream(2, 9), 4, (41, len(sizes)))
+    assert levels.unique().numel() == levels.numel()
+    assert 0 <= levels.min() <= levels.max() < 1
+
+
 def test_draws_beyond_the_counters_are_refused():
-    with pytest.raises(ValueError, match=r"a draw of 4000000 x 5000 elements is too large"):
+    with pytest.raises(ValueError, match=r"a draw by 1000000 x 5000 counters is too large"):
         philox.quarter(4_000_000, 5_000)
 
 
@@ -117,9 +134,13 @@ from harmonium.compute import gpu
 floats = ("weights gradient visible_mean visible_change hidden_mean hidden_change rates inputs "
           "bias").split()
 types = {name: "*fp32" for name in floats}
-types |= {"stream": "*i64", "states": "*bf16", "means": "*bf16", "factor": "fp32", "share": "fp32"}
-for kernel, ones in ((gpu._draw, {"count": 1, "site": 1}), (gpu._draw, {}), (gpu._ascend, {})):
-    fixed = {"ROWS": 8, "COLUMNS": 128, "BIASED": True, "DRAWN": True, "MEANT": True, **ones}
+types |= {"stream": "*i64", "starts": "*i64", "states": "*bf16", "means": "*bf16"}
+types |= {"factor": "fp32", "share": "fp32"}
+ones = {"count": 1, "site": 1, "n_groups": 1}
+kernels = ((gpu._draw, ones), (gpu._draw, {}), (gpu._draw_groups, ones), (gpu._ascend, {}))
+for kernel, known in kernels:
+    fixed = {"ROWS": 8, "COLUMNS": 128, "SIZE": 16, "BIASED": True, "DRAWN": True, "MEANT": True}
+    fixed |= known
     names = kernel.arg_names
     given = {k: "constexpr" if k in fixed else types.get(k, "i32") for k in names}
     source = ASTSource(kernel, given, {k: v for k, v in fixed.items() if k in names})
@@ -134,7 +155,7 @@ def test_kernels_compile_for_a_gpu(tmp_path):
         [sys.executable, "-c", _COMPILED], capture_output=True, text=True, env=told, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.split()) == 3
+    assert len(done.stdout.split()) == 4
 
 
 def test_kernels_are_for_cuda_and_their_lack_is_said_once(monkeypatch):
@@ -160,6 +181,11 @@ def test_units_are_drawn_by_the_kernel_where_there_is_one(monkeypatch):
     philox.draw(logits, None, stream(3), 0, wanted)
     assert torch.equal(draws.bernoulli(logits, source), wanted)
     assert not torch.equal(draws.bernoulli(logits, source), wanted)  # the generator has moved on
+    starts, source = torch.tensor([0, 2, 5]), torch.Generator().manual_seed(3)
+    levels = philox.levels(stream(3), 0, (40, 2))
+    assert torch.equal(
+        groups.draw(logits, starts, source), plain.draw_groups(logits, starts, levels)
+    )
     # What no kernel takes is drawn by torch.
     assert draws.bernoulli(logits.double(), source).dtype == torch.float64
     assert draws.bernoulli(logits.T, source).shape == (5, 40)

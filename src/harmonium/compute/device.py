@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["device_for", "device_of"]
+__all__ = ["device_for", "device_of", "sent"]
 
 
 def device_for(device: Any) -> torch.device:
@@ -38,3 +38,10 @@ def device_of(tensor: Tensor) -> AbstractContextManager[None]:
     import torch
 
     return torch.cuda.device_of(tensor)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on this device; the copy is not waited for."""
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor if device.type == "cpu" else tensor.to(device, non_blocking=True)

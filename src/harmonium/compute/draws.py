@@ -52,7 +52,7 @@ def bernoulli(
     if out is None:
         out = torch.empty_like(logits)
     if isinstance(generator, torch.Generator):
-        if on_device.has_kernels(logits) and _is_plain(logits) and _is_plain(out):
+        if on_device.takes(logits) and on_device.takes(out):
             on_device.draw(logits, None, philox.stream(generator, logits.device), 0, out)
             return out
         uniform = torch.rand(
@@ -66,11 +66,6 @@ def bernoulli(
         fast.bernoulli(logits.numpy(), key, step, 0, out.numpy())
         return out
     return out.copy_(plain.bernoulli(logits, key, step))
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    """Whether a kernel of the device takes it as it lies."""
-    return tensor.dtype == torch.float32 and tensor.dim() == 2 and tensor.is_contiguous()
 
 
 def categorical(logits: Tensor, generator: np.random.Generator | torch.Generator) -> Tensor:

@@ -15,10 +15,24 @@ import triton.language as tl
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ascend", "draw"]
+__all__ = ["ascend", "draw", "draw_groups"]
 
 #: Rows and columns that one program takes.
 _ROWS, _COLUMNS = 8, 128
+
+
+@triton.jit
+def _words(stream, site, counter):  # type: ignore[no-untyped-def]
+    """Four words of each counter, uint32."""
+    seed, step = tl.load(stream), tl.load(stream + 1)
+    nothing = counter * 0
+    return tl.philox(
+        seed,
+        counter,
+        (nothing + site).to(tl.uint32),  # a site of 1 is a constant, which has no type
+        nothing + step.to(tl.uint32),
+        nothing + (step >> 32).to(tl.uint32),
+    )
 
 
 @triton.jit
@@ -44,16 +58,7 @@ def _draw(  # type: ignore[no-untyped-def]
     own = 0.0
     if BIASED:
         own = tl.load(bias + column, mask=column < width, other=0.0)
-    seed, step = tl.load(stream), tl.load(stream + 1)
-    first = (row.to(tl.int64) * width + column).to(tl.uint32)
-    nothing = first * 0
-    words = tl.philox(
-        seed,
-        first,
-        (nothing + site).to(tl.uint32),  # a site of 1 is a constant, which has no type
-        nothing + step.to(tl.uint32),
-        nothing + (step >> 32).to(tl.uint32),
-    )
+    words = _words(stream, site, (row.to(tl.int64) * width + column).to(tl.uint32))
     for lane in tl.static_range(4):
         own_row = row + lane * count
         inside = (row < count) & (own_row < n) & (column < width)
@@ -66,6 +71,38 @@ def _draw(  # type: ignore[no-untyped-def]
             tl.store(states + here, drawn, mask=inside)
         if MEANT:
             tl.store(means + here, (factor * share).to(means.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def _draw_groups(  # type: ignore[no-untyped-def]
+    inputs,
+    starts,
+    stream,
+    states,
+    n,
+    width,
+    n_groups,
+    site,
+    ROWS: tl.constexpr,
+    SIZE: tl.constexpr,
+):
+    group = tl.program_id(0) % n_groups
+    row = tl.program_id(0) // n_groups * ROWS + tl.arange(0, ROWS)
+    first = tl.load(starts + group)
+    state = tl.arange(0, SIZE)[None, :]
+    inside = (row[:, None] < n) & (state < tl.load(starts + group + 1) - first)
+    place = row[:, None].to(tl.int64) * width + first + state
+    logits = tl.load(inputs + place, mask=inside, other=float("-inf")).to(tl.float64)
+    weights = tl.exp(logits - tl.max(logits, axis=1)[:, None])
+    here = row.to(tl.int64) * n_groups + group
+    one, other, _, _ = _words(stream, site, here.to(tl.uint32))
+    bits = (one.to(tl.int64) << 21) | (other >> 11).to(tl.int64)
+    level = bits.to(tl.float64) * 1.1102230246251565e-16 * tl.sum(weights, axis=1)
+    passed = (tl.cumsum(weights, axis=1) <= level[:, None]) & inside
+    # Rounding may leave a level at the very end: the last state that is possible.
+    last = tl.max(tl.where(weights > 0.0, state, 0), axis=1)
+    found = tl.minimum(tl.sum(passed.to(tl.int32), axis=1), last)
+    tl.store(states + here, found.to(tl.float32), mask=row < n)
 
 
 @triton.jit
@@ -128,6 +165,27 @@ def draw(
     own, *filled = (inputs if one is None else one for one in given)
     _draw[_grid(count, width)](
         inputs, own, stream, *filled, n, count, width, site, factor, **kinds, **_TILE
+    )
+
+
+def draw_groups(
+    inputs: Tensor, starts: Tensor, largest: int, stream: Tensor, site: int, states: Tensor
+) -> None:
+    """Fills ``states (n, n_groups)`` with a state of each softmax group, as
+    :func:`.plain.draw_groups` draws it by :func:`.philox.levels`.
+
+    Groups are columns ``starts[g]`` to ``starts[g + 1]`` of ``inputs (n, starts[-1])``, at most
+    `largest` each. All tensors are on the device and contiguous, of float32 but for the starts.
+    """
+    from harmonium.compute.philox import checked
+
+    (n, width), n_groups = inputs.shape, states.shape[1]
+    if not checked(n, n_groups):
+        return
+    size = triton.next_power_of_2(largest)
+    rows = max(1, _ROWS * _COLUMNS // size)
+    _draw_groups[(triton.cdiv(n, rows) * n_groups,)](
+        inputs, starts, stream, states, n, width, n_groups, site, ROWS=rows, SIZE=size
     )
 
 

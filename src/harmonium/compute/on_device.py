@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 
+import torch
 from torch import Tensor
 
-from harmonium.compute import philox
-from harmonium.compute.device import device_of
+from harmonium.compute import philox, plain
+from harmonium.compute.device import device_of, sent
 from harmonium.compute.twins import PLAIN_ONLY
 from harmonium.contract.warning import warn_caller
 
-__all__ = ["ascend", "draw", "has_kernels", "is_served"]
+__all__ = ["ascend", "draw", "draw_groups", "has_kernels", "is_served", "takes"]
 
 
 @cache
@@ -37,6 +38,26 @@ def is_served(tensor: Tensor) -> bool:
     """Whether work on this tensor is worth its place here: by kernels, or where there is no
     accelerator, and all of it is but a trial."""
     return tensor.device.type in ("cpu", "meta") or has_kernels(tensor)
+
+
+def takes(tensor: Tensor) -> bool:
+    """Whether a kernel takes it as it lies."""
+    fits = tensor.dtype == torch.float32 and tensor.dim() == 2 and tensor.is_contiguous()
+    return fits and has_kernels(tensor)
+
+
+def draw_groups(inputs: Tensor, starts: Tensor, stream: Tensor, site: int) -> Tensor:
+    """A state of each softmax group, ``(n, n_groups)``; see :mod:`.groups`."""
+    shape = (len(inputs), len(starts) - 1)
+    if takes(inputs):
+        from harmonium.compute import gpu
+
+        states, largest = inputs.new_empty(shape), int(starts.diff().max())
+        placed = sent(starts, inputs.device)
+        with device_of(inputs):
+            gpu.draw_groups(inputs, placed, largest, stream, site, states)
+        return states
+    return plain.draw_groups(inputs, starts, philox.levels(stream, site, shape))
 
 
 def draw(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["ascend", "draw", "philox", "quarter", "stream", "words"]
+__all__ = ["ascend", "checked", "draw", "levels", "philox", "quarter", "stream", "words"]
 
 #: The constants that the authors give: of each round, and of the key.
 _ROUNDS = (0xD2511F53, 0xCD9E8D57)
@@ -29,12 +29,17 @@ def stream(generator: torch.Generator, device: torch.device) -> Tensor:
     return found
 
 
+def checked(n: int, width: int) -> int:
+    """Counters of ``(n, width)``. Raises ``ValueError`` for more than there are."""
+    if n * width > _WORD:
+        raise ValueError(f"a draw by {n} x {width} counters is too large: at most {_WORD}")
+    return n * width
+
+
 def quarter(n: int, width: int) -> int:
-    """Rows of a quarter of n rows, which have a counter an element. Raises ``ValueError`` for more
-    elements than there are counters."""
+    """Rows of a quarter of n rows, which have a counter an element."""
     found = -(-n // 4)
-    if found * width > _WORD:
-        raise ValueError(f"a draw of {n} x {width} elements is too large: at most {4 * _WORD}")
+    checked(found, width)
     return found
 
 
@@ -65,6 +70,12 @@ def words(stream: Tensor, site: int, count: int) -> Tensor:
 def _halves(number: Tensor) -> list[Tensor]:
     """The lower and the upper 32 bits."""
     return [number & _WORD, (number >> 32) & _WORD]
+
+
+def levels(stream: Tensor, site: int, shape: tuple[int, int]) -> Tensor:
+    """Uniform numbers in [0, 1), float64 of this shape: 53 bits of a counter each."""
+    first, second, *_ = words(stream, site, checked(*shape))
+    return (((first << 21) | (second >> 11)).double() * 2.0**-53).view(shape)
 
 
 def draw(
