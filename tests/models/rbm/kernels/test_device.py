@@ -21,13 +21,14 @@ from harmonium.learning.learners.contrastive import Contrastive
 from harmonium.learning.learners.persistent import Persistent
 from harmonium.learning.plan import Plan, asked
 from harmonium.learning.sources import Memory
+from harmonium.models.rbm import start
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import RBMEnergy
 from harmonium.models.rbm.kernels.device import PRECISIONS, DeviceUpdate, product
 from harmonium.models.rbm.plan import RBMParameters
 from harmonium.models.rbm.start import Start, fit_energy
 from harmonium.sampling.annealing import anneal_step
-from harmonium.sampling.gibbs import run_chains
+from harmonium.sampling.gibbs import mean_marginals, run_chains
 from harmonium.units.bernoulli import Bernoulli
 
 N_VISIBLE, N_HIDDEN = 5, 4
@@ -176,6 +177,7 @@ def test_chains_and_annealing_wait_for_nothing():
     energy = machine("meta")
     chains = run_chains(energy, Chains(energy.base_sample(10, source())), 3, source())
     chains, change = anneal_step(energy, chains, 0.1, 0.2, source())
+    assert mean_marginals(energy, chains, 2, source())[0].shape == (10, N_VISIBLE)
     assert (chains.x.shape, change.shape) == ((10, N_VISIBLE), (10,))
 
 
@@ -199,8 +201,41 @@ def test_precision_is_told_to_updates_and_changes_nothing_on_the_cpu():
         fits[precision] = model.fit(table).components_
         running = model.partial_fit(table)._running
         assert running.energy.updates.precision == PRECISIONS[precision]
-        wanted, start = asked(RBMParameters, vars(model)), Start(torch.device("cpu"), Bernoulli(5))
-        assert fit_energy(wanted, table, None, start)[1].updates.precision == PRECISIONS[precision]
+        wanted, begun = asked(RBMParameters, vars(model)), Start(torch.device("cpu"), Bernoulli(5))
+        assert fit_energy(wanted, table, None, begun)[1].updates.precision == PRECISIONS[precision]
     assert np.array_equal(fits["float32"], fits["bfloat16"])
     with pytest.raises(ValueError, match=r"precision must be one of 'float32', 'bfloat16', got"):
         hm.RBM(2, precision="float16").fit(table)
+
+
+# -- a whole fit ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_fit_that_breaks_off_goes_on_bit_for_bit(tmp_path, monkeypatch, precision):
+    """With a generator of torch's a fit takes a device's way on the CPU too."""
+    monkeypatch.setattr(start, "generator_for", lambda device, own: source(int(own.integers(99))))
+    counted = []
+    update = DeviceUpdate.__call__
+    monkeypatch.setattr(
+        DeviceUpdate, "__call__", lambda self, *a: counted.append(1) or update(self, *a)
+    )
+    table = rows(200).numpy().astype(np.uint8)
+    table[:, 1] = table[:, 0]
+
+    def breaking(look) -> None:
+        if 200 < look.update:
+            raise TimeoutError
+
+    def model(name: str) -> hm.RBM:
+        settings = {"precision": precision, "checkpoint": tmp_path / name, "learning_rate": 0.5}
+        return hm.RBM(2, n_updates=300, random_state=0, **settings)
+
+    whole = model("whole").fit(table)
+    assert len(counted) == 300
+    with pytest.raises(TimeoutError):
+        model("broken").fit_observed(table, observers=[breaking])
+    again = model("broken").fit(table)
+    assert 0 < len(counted) - 300 < 500
+    assert np.array_equal(whole.components_, again.components_)
+    assert np.ptp(whole.components_) > 0.05
