@@ -16,7 +16,7 @@ import pytest
 import torch
 from tests.support.statistics import assert_drawn_from
 
-from harmonium.compute import draws, gpu, groups, on_device, philox, plain
+from harmonium.compute import draws, gpu, gpu_plain, groups, on_device, philox, plain
 
 # The interpreter works in numpy, and on what lies beyond the end of a tensor too.
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
@@ -54,7 +54,7 @@ def test_the_kernel_draws_what_its_plain_twin_draws(shape, kind):
     inputs, bias = 3 * torch.randn(shape, generator=source), torch.randn(shape[1])
     at = stream(2, 5 + (7 << 32))
     found = {}
-    for name, draw in (("kernel", gpu.draw), ("twin", philox.draw)):
+    for name, draw in (("kernel", gpu.draw), ("twin", gpu_plain.draw)):
         states, means = torch.full(shape, 2, dtype=kind), torch.empty(shape)
         draw(inputs, bias, at, 3, states, means, -1.0)
         found[name] = (states, means)
@@ -69,7 +69,7 @@ def test_a_draw_of_nothing_is_nothing():
 
 def test_certain_units_are_drawn_as_they_are():
     inputs = torch.tensor([[60.0, -60.0, torch.inf, -torch.inf]]).expand(500, 4).contiguous()
-    for draw in (gpu.draw, philox.draw):
+    for draw in (gpu.draw, gpu_plain.draw):
         states = torch.empty(500, 4)
         draw(inputs, None, stream(), 0, states)
         assert torch.equal(states, (inputs > 0).float())
@@ -78,7 +78,7 @@ def test_certain_units_are_drawn_as_they_are():
 def test_states_are_drawn_as_often_as_their_probability_and_apart():
     logits = torch.tensor([-3.0, 0.0, 1.5]).expand(60_000, 3).contiguous()
     states = torch.empty(60_000, 3)
-    philox.draw(logits, None, stream(4), 0, states)
+    gpu_plain.draw(logits, None, stream(4), 0, states)
     p = torch.sigmoid(logits[0].double()).numpy()
     joint = [np.prod([p[i] if k >> i & 1 else 1 - p[i] for i in range(3)]) for k in range(8)]
     assert_drawn_from((states @ torch.tensor([1.0, 2.0, 4.0])).long().numpy(), np.array(joint))
@@ -99,11 +99,30 @@ def test_a_step_is_taken_alike():
     sides = [(torch.randn(n, generator=source), torch.randn(n, generator=source)) for n in shape]
     other = weights.clone()
     gpu.ascend(weights, gradient, 0.5, *sides, rates)
-    philox.ascend(other, gradient, 0.5, *sides, rates)
+    gpu_plain.ascend(other, gradient, 0.5, *sides, rates)
     assert torch.allclose(weights, other, rtol=1e-5, atol=1e-6)
     (mean, drift), (offset, change) = sides
     direction = 0.5 * gradient - torch.outer(mean, change) - torch.outer(drift, offset)
     assert not torch.allclose(direction, 0.5 * gradient)
+
+
+def test_biases_step_alike():
+    source, shape = torch.Generator().manual_seed(1), (1030, 17)
+
+    def both(*size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        first, second = (torch.randn(*size, n, generator=source) for n in shape)
+        return first, second
+
+    biases, offsets, means, products = both(), both(), both(2), both()
+    found = []
+    for step in (gpu.ascend_biases, gpu_plain.ascend_biases):
+        own = (biases[0].clone(), biases[1].clone())
+        changes = (torch.empty(shape[0]), torch.empty(shape[1]))
+        step(own, offsets, means, products, changes, 0.5, torch.tensor([0.1, 0.9]))
+        found.append([*own, *changes])
+    for kernel, twin in zip(*found, strict=True):
+        assert torch.allclose(kernel, twin, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(found[0][0], biases[0])
 
 
 @pytest.mark.parametrize("sizes", [(2, 5, 3), (1,), (70, 2)])
@@ -125,27 +144,29 @@ def test_draws_beyond_the_counters_are_refused():
         philox.quarter(4_000_000, 5_000)
 
 
-_COMPILED = """
+_COMPILED = '''
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 
 from harmonium.compute import gpu
 
-floats = ("weights gradient visible_mean visible_change hidden_mean hidden_change rates inputs "
-          "bias").split()
+floats = """weights gradient visible_mean visible_change hidden_mean hidden_change rates inputs
+    bias visible_bias hidden_bias visible_means hidden_means seen felt""".split()
 types = {name: "*fp32" for name in floats}
 types |= {"stream": "*i64", "starts": "*i64", "states": "*bf16", "means": "*bf16"}
 types |= {"factor": "fp32", "share": "fp32"}
 ones = {"count": 1, "site": 1, "n_groups": 1}
-kernels = ((gpu._draw, ones), (gpu._draw, {}), (gpu._draw_groups, ones), (gpu._ascend, {}))
+flags = {"BIASED": True, "DRAWN": True, "MEANT": True}
+sizes = {"ROWS": 8, "COLUMNS": 128, "SIZE": 16, "VISIBLE": 1024, "HIDDEN": 512}
+kernels = ((gpu._draw, ones), (gpu._draw, {}), (gpu._draw_groups, ones), (gpu._ascend, {}),
+           (gpu._ascend_biases, {}))
 for kernel, known in kernels:
-    fixed = {"ROWS": 8, "COLUMNS": 128, "SIZE": 16, "BIASED": True, "DRAWN": True, "MEANT": True}
-    fixed |= known
+    fixed = {**flags, **sizes, **known}
     names = kernel.arg_names
     given = {k: "constexpr" if k in fixed else types.get(k, "i32") for k in names}
     source = ASTSource(kernel, given, {k: v for k, v in fixed.items() if k in names})
     print(len(compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]))
-"""
+'''
 
 
 def test_kernels_compile_for_a_gpu(tmp_path):
@@ -155,7 +176,7 @@ def test_kernels_compile_for_a_gpu(tmp_path):
         [sys.executable, "-c", _COMPILED], capture_output=True, text=True, env=told, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.split()) == 4
+    assert len(done.stdout.split()) == 5
 
 
 def test_kernels_are_for_cuda_and_their_lack_is_said_once(monkeypatch):
@@ -178,7 +199,7 @@ def test_units_are_drawn_by_the_kernel_where_there_is_one(monkeypatch):
     monkeypatch.setattr(on_device, "has_kernels", lambda tensor: True)
     logits, source = torch.zeros(40, 5), torch.Generator().manual_seed(3)
     wanted = torch.empty(40, 5)
-    philox.draw(logits, None, stream(3), 0, wanted)
+    gpu_plain.draw(logits, None, stream(3), 0, wanted)
     assert torch.equal(draws.bernoulli(logits, source), wanted)
     assert not torch.equal(draws.bernoulli(logits, source), wanted)  # the generator has moved on
     starts, source = torch.tensor([0, 2, 5]), torch.Generator().manual_seed(3)

@@ -1,4 +1,4 @@
-"""Kernels of a GPU, in Triton; :mod:`.philox` says what each computes, in plain torch.
+"""Kernels of a GPU, in Triton; :mod:`.gpu_plain` says what each computes, in plain torch.
 
 Only what is read and written once, element by element, is here: products are the library's own.
 Triton is imported with this module, which is imported where a kernel runs; torch is not, since no
@@ -15,7 +15,7 @@ import triton.language as tl
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ascend", "draw", "draw_groups"]
+__all__ = ["ascend", "ascend_biases", "draw", "draw_groups"]
 
 #: Rows and columns that one program takes.
 _ROWS, _COLUMNS = 8, 128
@@ -135,6 +135,48 @@ def _ascend(  # type: ignore[no-untyped-def]
     tl.store(weights + here, kept + tl.load(rates) * direction, mask=inside)
 
 
+@triton.jit
+def _ascend_biases(  # type: ignore[no-untyped-def]
+    visible_bias,
+    hidden_bias,
+    visible_mean,
+    hidden_mean,
+    visible_means,
+    hidden_means,
+    seen,
+    felt,
+    visible_change,
+    hidden_change,
+    share,
+    rates,
+    n_visible,
+    n_hidden,
+    VISIBLE: tl.constexpr,
+    HIDDEN: tl.constexpr,
+):
+    """By one program, so that nothing need be put together from several."""
+    v, h, rate = tl.arange(0, VISIBLE), tl.arange(0, HIDDEN), tl.load(rates)
+    of_v, of_h = v < n_visible, h < n_hidden
+    visible = tl.load(visible_mean + v, mask=of_v, other=0.0)
+    hidden = tl.load(hidden_mean + h, mask=of_h, other=0.0)
+    drift = tl.load(visible_means + v, mask=of_v, other=0.0)
+    drift -= tl.load(visible_means + n_visible + v, mask=of_v, other=0.0)
+    change = tl.load(hidden_means + h, mask=of_h, other=0.0)
+    change += tl.load(hidden_means + n_hidden + h, mask=of_h, other=0.0)
+    tl.store(visible_change + v, drift, mask=of_v)
+    tl.store(hidden_change + h, change, mask=of_h)
+    moved = drift * (1.0 + tl.sum(hidden * hidden, axis=0))
+    moved += visible * tl.sum(change * hidden, axis=0)
+    moved -= share * tl.load(seen + v, mask=of_v, other=0.0)
+    old = tl.load(visible_bias + v, mask=of_v, other=0.0)
+    tl.store(visible_bias + v, old + rate * moved, mask=of_v)
+    moved = change * (1.0 + tl.sum(visible * visible, axis=0))
+    moved += hidden * tl.sum(drift * visible, axis=0)
+    moved -= share * tl.load(felt + h, mask=of_h, other=0.0)
+    old = tl.load(hidden_bias + h, mask=of_h, other=0.0)
+    tl.store(hidden_bias + h, old + rate * moved, mask=of_h)
+
+
 def _grid(n: int, width: int) -> tuple[int, int]:
     return triton.cdiv(n, _ROWS), triton.cdiv(width, _COLUMNS)
 
@@ -151,7 +193,7 @@ def draw(
     means: Tensor | None = None,
     factor: float = 1.0,
 ) -> None:
-    """See :func:`.philox.draw`; all tensors are contiguous."""
+    """See :func:`.gpu_plain.draw`; all tensors are contiguous."""
     from harmonium.compute.philox import quarter
 
     n, width = inputs.shape
@@ -197,6 +239,23 @@ def ascend(
     hidden: tuple[Tensor, Tensor],
     rates: Tensor,
 ) -> None:
-    """See :func:`.philox.ascend`; all tensors are contiguous, and of float32."""
+    """See :func:`.gpu_plain.ascend`; all tensors are contiguous, and of float32."""
     shape = weights.shape
     _ascend[_grid(*shape)](weights, gradient, *visible, *hidden, rates, *shape, share, **_TILE)
+
+
+def ascend_biases(
+    biases: tuple[Tensor, Tensor],
+    offsets: tuple[Tensor, Tensor],
+    means: tuple[Tensor, Tensor],
+    products: tuple[Tensor, Tensor],
+    changes: tuple[Tensor, Tensor],
+    share: float,
+    rates: Tensor,
+) -> None:
+    """See :func:`.gpu_plain.ascend_biases`; all tensors are contiguous, and of float32."""
+    sizes = (len(biases[0]), len(biases[1]))
+    wide = dict(zip(("VISIBLE", "HIDDEN"), map(triton.next_power_of_2, sizes), strict=True))
+    _ascend_biases[(1,)](
+        *biases, *offsets, *means, *products, *changes, share, rates, *sizes, **wide, num_warps=16
+    )

@@ -8,12 +8,15 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from harmonium.compute import philox, plain
+from harmonium.compute import gpu_plain, philox, plain
 from harmonium.compute.device import device_of, sent
 from harmonium.compute.twins import PLAIN_ONLY
 from harmonium.contract.warning import warn_caller
 
-__all__ = ["ascend", "draw", "draw_groups", "has_kernels", "is_served", "takes"]
+__all__ = ["ascend", "ascend_biases", "draw", "draw_groups", "has_kernels", "is_served", "takes"]
+
+#: More than one program takes well; torch then passes over each of them some ten times.
+_MOST_BIASES = 2**14
 
 
 @cache
@@ -69,14 +72,14 @@ def draw(
     means: Tensor | None = None,
     factor: float = 1.0,
 ) -> None:
-    """See :func:`.philox.draw`; all tensors are contiguous."""
+    """See :func:`.gpu_plain.draw`; all tensors are contiguous."""
     if has_kernels(inputs):
         from harmonium.compute import gpu
 
         with device_of(inputs):
             gpu.draw(inputs, bias, stream, site, states, means, factor)
     else:
-        philox.draw(inputs, bias, stream, site, states, means, factor)
+        gpu_plain.draw(inputs, bias, stream, site, states, means, factor)
 
 
 def ascend(
@@ -87,11 +90,30 @@ def ascend(
     hidden: tuple[Tensor, Tensor],
     rates: Tensor,
 ) -> None:
-    """See :func:`.philox.ascend`; all tensors are contiguous, and of float32."""
+    """See :func:`.gpu_plain.ascend`; all tensors are contiguous, and of float32."""
     if has_kernels(weights):
         from harmonium.compute import gpu
 
         with device_of(weights):
             gpu.ascend(weights, gradient, share, visible, hidden, rates)
     else:
-        philox.ascend(weights, gradient, share, visible, hidden, rates)
+        gpu_plain.ascend(weights, gradient, share, visible, hidden, rates)
+
+
+def ascend_biases(
+    biases: tuple[Tensor, Tensor],
+    offsets: tuple[Tensor, Tensor],
+    means: tuple[Tensor, Tensor],
+    products: tuple[Tensor, Tensor],
+    changes: tuple[Tensor, Tensor],
+    share: float,
+    rates: Tensor,
+) -> None:
+    """See :func:`.gpu_plain.ascend_biases`; all tensors are contiguous, and of float32."""
+    if max(map(len, biases)) <= _MOST_BIASES and has_kernels(rates):
+        from harmonium.compute import gpu
+
+        with device_of(rates):
+            gpu.ascend_biases(biases, offsets, means, products, changes, share, rates)
+    else:
+        gpu_plain.ascend_biases(biases, offsets, means, products, changes, share, rates)

@@ -1,5 +1,5 @@
-"""Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011): random bits of a counter, and what is drawn by
-them on a device, in plain torch: the twin of :mod:`.gpu`.
+"""Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011) in plain torch: random bits of a counter, for
+what is drawn on a device.
 
 A stream is a tensor on the device, int64 ``(2,)``: a seed and a step. A counter is its number, the
 `site` of the draw among those of a step, and the step: so work that is replayed draws anew once the
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["ascend", "checked", "draw", "levels", "philox", "quarter", "stream", "words"]
+__all__ = ["checked", "levels", "philox", "quarter", "stream", "words"]
 
 #: The constants that the authors give: of each round, and of the key.
 _ROUNDS = (0xD2511F53, 0xCD9E8D57)
@@ -76,50 +76,3 @@ def levels(stream: Tensor, site: int, shape: tuple[int, int]) -> Tensor:
     """Uniform numbers in [0, 1), float64 of this shape: 53 bits of a counter each."""
     first, second, *_ = words(stream, site, checked(*shape))
     return (((first << 21) | (second >> 11)).double() * 2.0**-53).view(shape)
-
-
-def draw(
-    inputs: Tensor,
-    bias: Tensor | None,
-    stream: Tensor,
-    site: int,
-    states: Tensor | None,
-    means: Tensor | None = None,
-    factor: float = 1.0,
-) -> None:
-    """Fills `states` with 1 where a uniform number is below sigmoid(inputs + bias), else 0, and
-    `means` with ``factor * sigmoid(inputs + bias)``; either may be None.
-
-    ``inputs`` is ``(n, d)``, ``bias`` ``(d,)``, None for none; what is filled has the inputs' shape
-    and a type of its own, and `states` may be the inputs. Probabilities are those of float32,
-    rounded down to multiples of 2**-32. Row r takes word ``r // q`` of the counters of row
-    ``r % q``, with q a quarter of the rows.
-    """
-    n, width = inputs.shape
-    logits = inputs.float() if bias is None else inputs.float() + bias
-    shares = 1.0 / (1.0 + torch.exp(-logits))
-    if states is not None:
-        bits = words(stream, site, quarter(n, width) * width).view(-1, width)[:n]
-        states.copy_(bits < (shares * 2.0**32).long())
-    if means is not None:
-        means.copy_(factor * shares)
-
-
-def ascend(
-    weights: Tensor,
-    gradient: Tensor,
-    share: float,
-    visible: tuple[Tensor, Tensor],
-    hidden: tuple[Tensor, Tensor],
-    rates: Tensor,
-) -> None:
-    """A centred step of ``weights (n_statistics, n_hidden)`` in place, of which they keep
-    ``rates[1]``, and go ``rates[0]`` times the direction.
-
-    That is ``share * gradient`` less the outer products of the visible offset and the hidden
-    units' change, and of the visible units' change and the hidden offset: `visible` and `hidden`
-    are offset and change of either side.
-    """
-    direction = share * gradient
-    direction -= torch.outer(visible[0], hidden[1]) + torch.outer(visible[1], hidden[0])
-    weights.mul_(rates[1]).add_(rates[0] * direction)

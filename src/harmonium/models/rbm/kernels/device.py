@@ -88,7 +88,9 @@ class DeviceUpdate:
         self.near = weights if precision == wide else empty(*weights.shape)
         biases = (visible_bias, hidden_bias)
         self.sweeps = Sweeps(self.near, biases, Chains(self.x, self.hidden), stream)
-        self.rates, self.mean = empty(2, dtype=wide), empty(n_hidden, dtype=wide)
+        self.rates = empty(2, dtype=wide)
+        self.sums = empty(2, n_visible, dtype=wide), empty(2, n_hidden, dtype=wide)
+        self.changes = empty(n_visible, dtype=wide), empty(n_hidden, dtype=wide)
         self._replayed: Replayed | None = None
         self._of: tuple[int, tuple[Tensor, Tensor]] | None = None
 
@@ -121,7 +123,7 @@ class DeviceUpdate:
             self._replayed = Replayed(lambda: self._update(n_gibbs, offsets), self.weights)
         self._replayed()
         chains.x, chains.hidden = self.x, self.hidden
-        return self.mean
+        return self.sums[1][0]
 
     def _is_of(self, n_gibbs: int, offsets: tuple[Tensor, Tensor]) -> bool:
         """Whether what is replayed was made of these."""
@@ -150,24 +152,27 @@ class DeviceUpdate:
         found = product(self.visible[:n].T, self.means[:n])
         return found.add_(product(self.visible[n:].T, self.means[n:]), alpha=n / m)
 
+    def _means(self, of: Tensor, into: Tensor) -> None:
+        """Those of the rows of data, and of the chains."""
+        n, m = self.shape
+        if n == m:
+            torch.mean(of.view(2, n, -1), 1, dtype=torch.float32, out=into)
+            return
+        torch.mean(of[:n], 0, dtype=torch.float32, out=into[0])
+        torch.mean(of[n:], 0, dtype=torch.float32, out=into[1])
+
     def _ascend(self, offsets: tuple[Tensor, Tensor]) -> None:
-        n = self.shape[0]
-
-        def means(of: Tensor) -> Tensor:
-            return of.mean(0, dtype=torch.float32)
-
-        gradient, share = self._gradient(), 1.0 / n
-        drift = means(self.visible[:n]) - means(self.visible[n:])
-        self.mean.copy_(means(self.means[:n]))
-        change = self.mean + means(self.means[n:])
+        gradient, share = self._gradient(), 1.0 / self.shape[0]
+        for of, into in zip((self.visible, self.means), self.sums, strict=True):
+            self._means(of, into)
         # What the biases lose by the centring are products with the weights' direction.
         visible, hidden = offsets
-        seen = torch.mv(gradient, hidden).mul_(share)
-        seen -= visible * torch.dot(change, hidden) + drift * torch.dot(hidden, hidden)
-        felt = torch.mv(gradient.T, visible).mul_(share)
-        felt -= change * torch.dot(visible, visible) + hidden * torch.dot(drift, visible)
+        products = (torch.mv(gradient, hidden), torch.mv(gradient.T, visible))
+        biases = (self.visible_bias, self.hidden_bias)
+        on_device.ascend_biases(
+            biases, offsets, self.sums, products, self.changes, share, self.rates
+        )
+        drift, change = self.changes
         on_device.ascend(
             self.weights, gradient, share, (visible, drift), (hidden, change), self.rates
         )
-        self.visible_bias.addcmul_(drift - seen, self.rates[0])
-        self.hidden_bias.addcmul_(change - felt, self.rates[0])
