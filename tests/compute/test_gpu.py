@@ -1,7 +1,6 @@
 """Kernels of a GPU: held against their plain twin by Triton's interpreter, and compiled for one.
 
-Neither runs them on a GPU, where exponentials may differ in the last place: a draw can see that
-once in some million.
+``TRITON_INTERPRET=0`` runs them on the GPU that is there.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from tests.support.accelerator import AT, same, source
 from tests.support.statistics import assert_drawn_from
 
 from harmonium.compute import draws, gpu, gpu_plain, groups, on_device, philox, plain
@@ -21,11 +21,9 @@ from harmonium.compute import draws, gpu, gpu_plain, groups, on_device, philox, 
 # The interpreter works in numpy, and on what lies beyond the end of a tensor too.
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 
-CPU = torch.device("cpu")
-
 
 def stream(seed: int = 0, step: int = 0) -> torch.Tensor:
-    found = philox.stream(torch.Generator().manual_seed(seed), CPU)
+    found = philox.stream(source(seed), AT)
     found[1] = step
     return found
 
@@ -50,38 +48,41 @@ def test_bits_are_those_that_the_authors_give(counter, key, wanted):
 @pytest.mark.parametrize("shape", [(1, 1), (7, 13), (33, 130)])
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.uint8])
 def test_the_kernel_draws_what_its_plain_twin_draws(shape, kind):
-    source = torch.Generator().manual_seed(1)
-    inputs, bias = 3 * torch.randn(shape, generator=source), torch.randn(shape[1])
+    inputs = 3 * torch.randn(shape, generator=source(1), device=AT)
+    bias = torch.randn(shape[1], generator=source(2), device=AT)
     at = stream(2, 5 + (7 << 32))
     found = {}
     for name, draw in (("kernel", gpu.draw), ("twin", gpu_plain.draw)):
-        states, means = torch.full(shape, 2, dtype=kind), torch.empty(shape)
+        states = torch.full(shape, 2, dtype=kind, device=AT)
+        means = torch.empty(shape, device=AT)
         draw(inputs, bias, at, 3, states, means, -1.0)
         found[name] = (states, means)
-    assert torch.equal(found["kernel"][0], found["twin"][0])
+    assert same(found["kernel"][0], found["twin"][0])
     assert torch.allclose(found["kernel"][1], found["twin"][1], atol=1e-7)
     assert set(found["twin"][0].float().unique().tolist()) <= {0.0, 1.0}
 
 
 def test_a_draw_of_nothing_is_nothing():
-    gpu.draw(torch.empty(0, 3), None, stream(), 0, torch.empty(0, 3))
+    gpu.draw(torch.empty(0, 3, device=AT), None, stream(), 0, torch.empty(0, 3, device=AT))
 
 
 def test_certain_units_are_drawn_as_they_are():
-    inputs = torch.tensor([[60.0, -60.0, torch.inf, -torch.inf]]).expand(500, 4).contiguous()
+    inputs = torch.tensor([[60.0, -60.0, torch.inf, -torch.inf]], device=AT).repeat(500, 1)
     for draw in (gpu.draw, gpu_plain.draw):
-        states = torch.empty(500, 4)
+        states = torch.empty(500, 4, device=AT)
         draw(inputs, None, stream(), 0, states)
         assert torch.equal(states, (inputs > 0).float())
 
 
 def test_states_are_drawn_as_often_as_their_probability_and_apart():
-    logits = torch.tensor([-3.0, 0.0, 1.5]).expand(60_000, 3).contiguous()
-    states = torch.empty(60_000, 3)
+    logits = torch.tensor([-3.0, 0.0, 1.5], device=AT).repeat(60_000, 1)
+    states = torch.empty(60_000, 3, device=AT)
     gpu_plain.draw(logits, None, stream(4), 0, states)
-    p = torch.sigmoid(logits[0].double()).numpy()
+    p = torch.sigmoid(logits[0].double()).cpu().numpy()
     joint = [np.prod([p[i] if k >> i & 1 else 1 - p[i] for i in range(3)]) for k in range(8)]
-    assert_drawn_from((states @ torch.tensor([1.0, 2.0, 4.0])).long().numpy(), np.array(joint))
+    assert_drawn_from(
+        (states.cpu() @ torch.tensor([1.0, 2.0, 4.0])).long().numpy(), np.array(joint)
+    )
 
 
 def test_a_seed_a_step_and_a_site_give_bits_of_their_own():
@@ -93,10 +94,9 @@ def test_a_seed_a_step_and_a_site_give_bits_of_their_own():
 
 
 def test_a_step_is_taken_alike():
-    source = torch.Generator().manual_seed(1)
-    shape, rates = (11, 140), torch.tensor([0.1, 0.9])
-    weights, gradient = (torch.randn(shape, generator=source) for _ in range(2))
-    sides = [(torch.randn(n, generator=source), torch.randn(n, generator=source)) for n in shape]
+    shape, rates, numbers = (11, 140), torch.tensor([0.1, 0.9], device=AT), source(1)
+    weights, gradient = (torch.randn(shape, generator=numbers, device=AT) for _ in range(2))
+    sides = [tuple(torch.randn(2, n, generator=numbers, device=AT)) for n in shape]
     other = weights.clone()
     gpu.ascend(weights, gradient, 0.5, *sides, rates)
     gpu_plain.ascend(other, gradient, 0.5, *sides, rates)
@@ -107,18 +107,19 @@ def test_a_step_is_taken_alike():
 
 
 def test_biases_step_alike():
-    source, shape = torch.Generator().manual_seed(1), (1030, 17)
+    numbers, shape = source(1), (1030, 17)
 
     def both(*size: int) -> tuple[torch.Tensor, torch.Tensor]:
-        first, second = (torch.randn(*size, n, generator=source) for n in shape)
+        first, second = (torch.randn(*size, n, generator=numbers, device=AT) for n in shape)
         return first, second
 
     biases, offsets, means, products = both(), both(), both(2), both()
     found = []
     for step in (gpu.ascend_biases, gpu_plain.ascend_biases):
         own = (biases[0].clone(), biases[1].clone())
-        changes = (torch.empty(shape[0]), torch.empty(shape[1]))
-        step(own, offsets, means, products, changes, 0.5, torch.tensor([0.1, 0.9]))
+        changes = (torch.empty(shape[0], device=AT), torch.empty(shape[1], device=AT))
+        rates = torch.tensor([0.1, 0.9], device=AT)
+        step(own, offsets, means, products, changes, 0.5, rates)
         found.append([*own, *changes])
     for kernel, twin in zip(*found, strict=True):
         assert torch.allclose(kernel, twin, rtol=1e-4, atol=1e-4)
@@ -128,13 +129,13 @@ def test_biases_step_alike():
 @pytest.mark.parametrize("sizes", [(2, 5, 3), (1,), (70, 2)])
 def test_groups_are_drawn_as_the_plain_twin_draws_them(sizes):
     starts = torch.tensor([0, *np.cumsum(sizes)])
-    inputs = 2 * torch.randn(41, sum(sizes), generator=torch.Generator().manual_seed(1))
+    inputs = 2 * torch.randn(41, sum(sizes), generator=source(1), device=AT)
     inputs[3:20, 1:2] = -torch.inf
     inputs[20:30, 0] = torch.inf if sizes == (1,) else 90.0
-    drawn = torch.full((41, len(sizes)), -1.0)
-    gpu.draw_groups(inputs, starts, max(sizes), stream(2, 9), 4, drawn)
-    assert torch.equal(drawn, on_device.draw_groups(inputs, starts, stream(2, 9), 4))
+    drawn = torch.full((41, len(sizes)), -1.0, device=AT)
+    gpu.draw_groups(inputs, starts.to(AT), max(sizes), stream(2, 9), 4, drawn)
     levels = philox.levels(stream(2, 9), 4, (41, len(sizes)))
+    assert same(drawn, plain.draw_groups(inputs, starts, levels))
     assert levels.unique().numel() == levels.numel()
     assert 0 <= levels.min() <= levels.max() < 1
 
@@ -197,19 +198,19 @@ def test_kernels_are_for_cuda_and_their_lack_is_said_once(monkeypatch):
 
 def test_units_are_drawn_by_the_kernel_where_there_is_one(monkeypatch):
     monkeypatch.setattr(on_device, "has_kernels", lambda tensor: True)
-    logits, source = torch.zeros(40, 5), torch.Generator().manual_seed(3)
-    wanted = torch.empty(40, 5)
+    logits, numbers = torch.zeros(40, 5, device=AT), source(3)
+    wanted = torch.empty(40, 5, device=AT)
     gpu_plain.draw(logits, None, stream(3), 0, wanted)
-    assert torch.equal(draws.bernoulli(logits, source), wanted)
-    assert not torch.equal(draws.bernoulli(logits, source), wanted)  # the generator has moved on
-    starts, source = torch.tensor([0, 2, 5]), torch.Generator().manual_seed(3)
+    assert torch.equal(draws.bernoulli(logits, numbers), wanted)
+    assert not torch.equal(draws.bernoulli(logits, numbers), wanted)  # the generator has moved on
+    starts = torch.tensor([0, 2, 5])
     levels = philox.levels(stream(3), 0, (40, 2))
     assert torch.equal(
-        groups.draw(logits, starts, source), plain.draw_groups(logits, starts, levels)
+        groups.draw(logits, starts, source(3)), plain.draw_groups(logits, starts, levels)
     )
     # What no kernel takes is drawn by torch.
-    assert draws.bernoulli(logits.double(), source).dtype == torch.float64
-    assert draws.bernoulli(logits.T, source).shape == (5, 40)
+    assert draws.bernoulli(logits.double(), numbers).dtype == torch.float64
+    assert draws.bernoulli(logits.T, numbers).shape == (5, 40)
 
 
 def test_triton_is_there():

@@ -41,7 +41,7 @@ def device_of(tensor: Tensor) -> AbstractContextManager[None]:
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on this device; the copy is not waited for."""
+    """A tensor of the CPU on this device; on CUDA the copy is not waited for."""
     if device.type == "cuda":
-        tensor = tensor.pin_memory()
-    return tensor if device.type == "cpu" else tensor.to(device, non_blocking=True)
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

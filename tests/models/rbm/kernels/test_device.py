@@ -1,7 +1,7 @@
 """Updates on a device: their step, their law, and that nothing in them waits for the device.
 
-By the plain twin, on the CPU, and on torch's "meta" device, which has shapes and no numbers: what
-asks for a number of it fails.
+By the plain twin, on the CPU, or with ``TRITON_INTERPRET=0`` on the GPU that is there; and on
+torch's "meta" device, which has shapes and no numbers: what asks for a number of it fails.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from tests.support.accelerator import AT, source
 from tests.support.rbm_oracle import RBMOracle, random_rbm
 from tests.support.statistics import assert_drawn_from
 
@@ -36,17 +37,13 @@ N_VISIBLE, N_HIDDEN = 5, 4
 PARAMETERS = random_rbm(N_VISIBLE, N_HIDDEN, 1.0, 0)
 
 
-def machine(device: str = "cpu") -> RBMEnergy:
+def machine(device: torch.device | str = AT) -> RBMEnergy:
     parts = [torch.tensor(part, dtype=torch.float32, device=device) for part in PARAMETERS]
     return RBMEnergy(*parts, parts[1].clone())
 
 
-def source(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def rows(n: int) -> torch.Tensor:
-    return (torch.rand(n, N_VISIBLE, generator=source(7)) < 0.4).float()
+    return (torch.rand(n, N_VISIBLE, generator=source(7), device=AT) < 0.4).float()
 
 
 def learning(
@@ -64,13 +61,13 @@ def test_a_step_is_the_centred_gradient_of_rows_and_chains(n, n_chains, n_gibbs,
     energy, old = machine(), machine()
     energy.updates.precision = precision
     learner, metric, step = learning(energy, n_chains, n_gibbs)
-    metric.hidden_mean.copy_(torch.tensor([0.2, 0.9, 0.5, 0.4]))
+    metric.hidden_mean.copy_(torch.tensor([0.2, 0.9, 0.5, 0.4], device=AT))
     before = metric.hidden_mean.clone()
     step(rows(n), 0.1, source(1))
     assert isinstance(energy.updates.on_device(rows(n), learner.chains, source()), DeviceUpdate)
-    data = old.moments(rows(n), torch.full((n,), 1 / n))
+    data = old.moments(rows(n), torch.full((n,), 1 / n, device=AT))
     x = learner.chains.x.float()
-    model = old.moments(x, torch.full((n_chains,), 1 / n_chains))
+    model = old.moments(x, torch.full((n_chains,), 1 / n_chains, device=AT))
     centred = Centred(energy.base_mean, N_HIDDEN)
     centred.hidden_mean.copy_(before)
     direction = centred.direction({name: data[name] - model[name] for name in data})
@@ -92,14 +89,14 @@ def test_chains_come_to_the_law_of_the_model(precision, n_gibbs):
         step(rows(2), 0.0, source(3))
     W, b, c = PARAMETERS
     oracle = RBMOracle(torch.tensor(W).float().to(precision).double().numpy(), b, c)
-    drawn = oracle.index(learner.chains.x.double().numpy())
+    drawn = oracle.index(learner.chains.x.double().cpu().numpy())
     assert_drawn_from(drawn, oracle.p_v)
-    h = learner.chains.hidden.double().numpy() @ (2 ** np.arange(N_HIDDEN)[::-1])
+    h = learner.chains.hidden.double().cpu().numpy() @ (2 ** np.arange(N_HIDDEN)[::-1])
     assert_drawn_from(h.astype(int), oracle.p_h)
 
 
 def test_products_of_bfloat16_are_summed_in_float32():
-    ones = torch.ones(1, 1000, dtype=torch.bfloat16)
+    ones = torch.ones(1, 1000, dtype=torch.bfloat16, device=AT)
     assert product(ones, ones.T).item() == 1000.0  # between 996 and 1,004 there is none of these
     assert product(ones, ones.T).dtype == torch.float32
 
@@ -177,7 +174,7 @@ def test_updates_wait_for_nothing(kind, precision):
     energy = machine("meta")
     energy.updates.precision = precision
     _, _, step = learning(energy, 30, 2, kind)
-    table = Memory(rows(20).numpy(), torch.device("meta"))
+    table = Memory(rows(20).cpu().numpy(), torch.device("meta"))
     average = energy.weights.clone()
     for _ in range(2):
         step(table.read(np.arange(20)).rows, 0.1, source(1))
@@ -209,10 +206,10 @@ def test_what_waits_is_caught(waiting):
 
 
 def test_precision_is_told_to_updates_and_changes_nothing_on_the_cpu():
-    table = rows(60).numpy().astype(np.uint8)
+    table = rows(60).cpu().numpy().astype(np.uint8)
     fits = {}
     for precision in ("float32", "bfloat16"):
-        model = hm.RBM(2, precision=precision, n_updates=20, random_state=0)
+        model = hm.RBM(2, precision=precision, n_updates=20, device="cpu", random_state=0)
         fits[precision] = model.fit(table).components_
         running = model.partial_fit(table)._running
         assert running.energy.updates.precision == PRECISIONS[precision]
@@ -234,7 +231,7 @@ def test_a_fit_that_breaks_off_goes_on_bit_for_bit(tmp_path, monkeypatch):
     monkeypatch.setattr(
         DeviceUpdate, "__call__", lambda self, *a: counted.append(1) or update(self, *a)
     )
-    table = rows(200).numpy().astype(np.uint8)
+    table = rows(200).cpu().numpy().astype(np.uint8)
     table[:, 1] = table[:, 0]
 
     def breaking(look) -> None:
