@@ -26,6 +26,7 @@ from harmonium.learning.sources import Memory
 from harmonium.models.rbm import start
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.kernels import device
 from harmonium.models.rbm.kernels.device import PRECISIONS, DeviceUpdate, product
 from harmonium.models.rbm.plan import RBMParameters
 from harmonium.models.rbm.start import Start, fit_energy
@@ -205,7 +206,7 @@ def test_what_waits_is_caught(waiting):
 # -- the parameter ----------------------------------------------------------------------------
 
 
-def test_precision_is_told_to_updates_and_changes_nothing_on_the_cpu():
+def test_precision_is_told_to_updates_and_changes_nothing_on_the_cpu(monkeypatch):
     table = rows(60).cpu().numpy().astype(np.uint8)
     fits = {}
     for precision in ("float32", "bfloat16"):
@@ -218,6 +219,10 @@ def test_precision_is_told_to_updates_and_changes_nothing_on_the_cpu():
     assert np.array_equal(fits["float32"], fits["bfloat16"])
     with pytest.raises(ValueError, match=r"precision must be one of 'float32', 'bfloat16', got"):
         hm.RBM(2, precision="float16").fit(table)
+    monkeypatch.setattr(device, "_HAS_WIDE_SUMS", False)
+    hm.RBM(2, n_updates=1).fit(table)
+    with pytest.raises(ValueError, match=r"precision='bfloat16' wants torch 2.8 or later"):
+        hm.RBM(2, precision="bfloat16").fit(table)
 
 
 # -- a whole fit ------------------------------------------------------------------------------

@@ -8,17 +8,31 @@ parameters, means of the batch and the step are of float32 all the same.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from harmonium.compute import on_device
 from harmonium.compute.graphs import Replayed
+from harmonium.contract.checks import check_choice
 from harmonium.contract.energy import Chains
 
-__all__ = ["PRECISIONS", "DeviceUpdate", "Sweeps", "product"]
+__all__ = ["PRECISIONS", "DeviceUpdate", "Sweeps", "check_precision", "product"]
 
 #: Of products of an update, by the names that users have for them.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+#: Whether torch can return a product's sums wider than its factors.
+_HAS_WIDE_SUMS = hasattr(torch.ops.aten.mm, "dtype")
+
+
+def check_precision(name: str, value: Any) -> None:
+    """The range of a parameter that names one of :data:`PRECISIONS`."""
+    check_choice(name, value, tuple(PRECISIONS))
+    if PRECISIONS[value] != torch.float32 and not _HAS_WIDE_SUMS:
+        raise ValueError(
+            f"{name}={value!r} wants torch 2.8 or later, this is {torch.__version__}; use 'float32'"
+        )
 
 
 def product(one: Tensor, other: Tensor) -> Tensor:
