@@ -1,12 +1,13 @@
 """An RBM on a GPU, as a table: ``python -m benchmarks.gpu`` (a minute or two).
 
 Where there is none it says so and ends. ``--device cpu --small`` runs the same code small on the
-CPU, to see that it runs: its figures mean nothing.
+CPU, with the kernels' plain twins, to see that it runs: its figures mean nothing.
 
 - *update*: a step with persistent chains as ``hm.RBM.fit`` takes it, batch and chains 1,024, over
-  its matrix products alone in bfloat16 (wanted: at most 1.3) and in float32.
-- *chains*: a Gibbs sweep of 100,000 chains, in units of either side drawn a nanosecond (wanted:
-  200 on an H100).
+  its matrix products alone in bfloat16 (wanted: at most 1.3) and in float32: launch by launch with
+  torch's draws, then as one graph with draws in kernels, with products in float32 and bfloat16.
+- *chains*: Gibbs sweeps of 100,000 chains the same three ways, in units of either side drawn a
+  nanosecond (wanted: 200 on an H100).
 - *ranks*: updates a second by two GPUs, each with half of a batch of 2,048, over those by one with
   all of it (wanted: 1.8).
 """
@@ -14,17 +15,20 @@ CPU, to see that it runs: its figures mean nothing.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from harmonium.compute import on_device, philox
 from harmonium.compute.random import generator_for
 from harmonium.contract.energy import Chains
 from harmonium.learning.ascent import Ascent, Gaussian
@@ -35,6 +39,7 @@ from harmonium.learning.rows import Split
 from harmonium.learning.sources import Memory
 from harmonium.models.rbm.centring import Centred
 from harmonium.models.rbm.energy import RBMEnergy
+from harmonium.models.rbm.kernels.device import PRECISIONS, Sweeps
 
 ROUNDS = 5
 SIZES, SMALL = ((784, 500), (16_384, 4_096)), ((64, 32),)
@@ -56,6 +61,15 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
     return float(np.median(found[1:]))
 
 
+def device_generator(device: torch.device) -> torch.Generator:
+    """One of torch's, on the CPU too, so that what is measured is a device's path."""
+    if device.type == "cpu":
+        return torch.Generator().manual_seed(1)
+    found = generator_for(device, np.random.Generator(np.random.SFC64(1)))
+    assert isinstance(found, torch.Generator)
+    return found
+
+
 def machine(n_visible: int, n_hidden: int, device: torch.device) -> RBMEnergy:
     """An RBM with small weights."""
     source = np.random.default_rng(0)
@@ -68,7 +82,7 @@ def machine(n_visible: int, n_hidden: int, device: torch.device) -> RBMEnergy:
 def learning(energy: RBMEnergy, batch: int, n_updates: int) -> Callable[[], object]:
     """`n_updates` steps of the training loop; of several ranks each has its share."""
     source = np.random.Generator(np.random.SFC64(0))
-    generator = generator_for(energy.device, source)
+    generator = device_generator(energy.device)
     rows = (source.random((4 * batch, energy.n_variables)) < 0.2).astype(np.uint8)
     table, every = Memory(rows, energy.device), np.arange(4 * batch)
     plan = Plan(n_updates, batch, 0.01, n_chains=batch, first_look=n_updates)
@@ -86,32 +100,54 @@ def products(energy: RBMEnergy, batch: int, dtype: torch.dtype) -> Callable[[], 
     return lambda: (x @ weights, h[:batch] @ weights.T, x.T @ h)
 
 
+@contextlib.contextmanager
+def launch_by_launch() -> Iterator[None]:
+    """Draws by torch, and no graph."""
+    with (
+        mock.patch.object(on_device, "has_kernels", return_value=False),
+        mock.patch.object(on_device, "is_served", return_value=False),
+    ):
+        yield
+
+
 def updates(device: torch.device, sizes: tuple[tuple[int, int], ...], batch: int, n: int) -> None:
-    print(
-        f"\n{'update':>16} {'ms':>9} {'bf16 products':>14} {'ratio':>7} {'float32':>9} {'ratio':>7}"
-    )
-    for n_visible, n_hidden in sizes:
-        energy = machine(n_visible, n_hidden, device)
-        one = seconds(learning(energy, batch, n), device) / n
+    print(f"\n{'update':>16} {'products in':>13} {'ms':>9} {'/ bf16':>7} {'/ float32':>9}")
+    for size in sizes:
         half, full = (
-            seconds(products(energy, batch, dtype), device)
+            seconds(products(machine(*size, device), batch, dtype), device)
             for dtype in (torch.bfloat16, torch.float32)
         )
-        print(
-            f"{n_visible:>9} x {n_hidden:<4} {1e3 * one:9.3f} {1e3 * half:14.3f} {one / half:7.2f} "
-            f"{1e3 * full:9.3f} {one / full:7.2f}   wanted: {_WANTED_UPDATE} x bf16"
-        )
+        named = f"{size[0]} x {size[1]}"
+        for name, precision in {"plain": torch.float32, **PRECISIONS}.items():
+            energy = machine(*size, device)
+            energy.updates.precision = precision
+            with launch_by_launch() if name == "plain" else contextlib.nullcontext():
+                one = seconds(learning(energy, batch, n), device) / n
+            print(f"{named:>16} {name:>13} {1e3 * one:9.3f} {one / half:7.2f} {one / full:9.2f}")
+        print(f"{'':>16} products alone: {1e3 * half:.3f} and {1e3 * full:.3f} ms")
+    print(f"wanted: at most {_WANTED_UPDATE} x those in bfloat16")
 
 
 def chains(device: torch.device, size: tuple[int, int], n_chains: int) -> None:
-    energy = machine(*size, device)
-    generator = generator_for(device, np.random.Generator(np.random.SFC64(1)))
+    energy, generator = machine(*size, device), device_generator(device)
     state = Chains(energy.base_sample(n_chains, generator))
-    with torch.no_grad():
-        one = seconds(lambda: energy.sweep(state, generator), device)
-    flips = n_chains * sum(size) / one / 1e9
-    print(f"\n{'chains':>16} {'ms a sweep':>11} {'flips a ns':>11}")
-    print(f"{n_chains:>16} {1e3 * one:11.3f} {flips:11.2f}   wanted: {_WANTED_FLIPS:.0f}")
+    print(f"\n{'chains':>16} {'products in':>13} {'ms':>9} {'flips a ns':>11}")
+
+    def told(name: str, work: Callable[[], object], n_flips: int) -> None:
+        with torch.no_grad():
+            one = seconds(work, device)
+        print(f"{n_chains:>16} {name:>13} {1e3 * one:9.3f} {n_flips / one / 1e9:11.2f}")
+
+    with launch_by_launch():
+        told("plain", lambda: energy.sweep(state, generator), n_chains * sum(size))
+    weights, *biases = energy.parameters().values()
+    stream = philox.stream(generator, device)
+    for name, precision in PRECISIONS.items():
+        x = state.x.to(precision)
+        hidden = x.new_zeros((n_chains, size[1]))
+        sweeps = Sweeps(weights.to(precision), tuple(biases), Chains(x, hidden), stream)
+        told(name, lambda sweeps=sweeps: sweeps(11), n_chains * (11 * size[0] + 10 * size[1]))
+    print(f"wanted: {_WANTED_FLIPS:.0f} flips a ns on an H100")
 
 
 def _rank(rank: int, world: int, folder: str, kind: str, size: tuple[int, int], n: int) -> None:

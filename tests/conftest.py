@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+
+# Kernels of a GPU run on the CPU, as Triton's interpreter reads them: said before it is imported.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 #: Files that take longest. They begin, so that no process is left with one while others wait.
 LONG = [

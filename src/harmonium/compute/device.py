@@ -1,13 +1,15 @@
-"""``device="auto"``: one reading of the word for all models."""
+"""``device="auto"``: one reading of the word for all models; and which device is current."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
-__all__ = ["device_for"]
+__all__ = ["device_for", "device_of", "sent"]
 
 
 def device_for(device: Any) -> torch.device:
@@ -28,3 +30,18 @@ def device_for(device: Any) -> torch.device:
     if found.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("device='cuda', but torch sees no CUDA device; use device='cpu'")
     return found
+
+
+def device_of(tensor: Tensor) -> AbstractContextManager[None]:
+    """Within it the tensor's CUDA device is the current one, on which kernels are launched and
+    graphs are recorded; nothing changes for a tensor elsewhere."""
+    import torch
+
+    return torch.cuda.device_of(tensor)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on this device; on CUDA the copy is not waited for."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

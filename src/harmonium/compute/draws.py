@@ -2,8 +2,8 @@
 
 ``plain`` says what each kernel computes, in torch, for any device and precision. ``fast`` says
 the same to numba for float32 on the CPU. Both make their random bits from a key that is drawn
-outside, so that the twins can be held against each other draw by draw. On an accelerator
-torch's own random numbers are used where they are made.
+outside, so that the twins can be held against each other draw by draw. On CUDA units of 0 and 1
+are drawn by kernels of their own (:mod:`.gpu`), else on an accelerator by torch's random numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.compute import plain
+from harmonium.compute import on_device, philox, plain
 from harmonium.compute.twins import PLAIN_ONLY
 
 __all__ = [
@@ -52,6 +52,9 @@ def bernoulli(
     if out is None:
         out = torch.empty_like(logits)
     if isinstance(generator, torch.Generator):
+        if on_device.takes(logits) and on_device.takes(out):
+            on_device.draw(logits, None, philox.stream(generator, logits.device), 0, out)
+            return out
         uniform = torch.rand(
             logits.shape, dtype=logits.dtype, device=logits.device, generator=generator
         )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harmonium.compute import plain
+from harmonium.compute import on_device, philox, plain
 from harmonium.compute.draws import stream, uses_fast_path
 from harmonium.contract.energy import Generator
 
@@ -28,6 +28,9 @@ def draw(inputs: Tensor, starts: Tensor, generator: Generator) -> Tensor:
     shape = (len(inputs), len(starts) - 1)
     _check(inputs.shape[1:], (int(starts[-1]),))
     if isinstance(generator, torch.Generator):
+        if on_device.takes(inputs):
+            own = philox.stream(generator, inputs.device)
+            return on_device.draw_groups(inputs, starts, own, 0)
         levels = torch.rand(shape, dtype=torch.float64, device=inputs.device, generator=generator)
         return plain.draw_groups(inputs, starts, levels)
     key, step = stream(generator)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from harmonium.compute.device import sent
 from harmonium.compute.splitmix import mix, unit
 
 __all__ = [
@@ -98,7 +99,7 @@ def log_partition_groups(inputs: Tensor, starts: Tensor) -> Tensor:
 def one_hot_groups(x: Tensor, starts: Tensor) -> Tensor:
     """Each group's state ``(n, n_groups)`` as a one among zeros, ``(n, starts[-1])``."""
     found = x.new_zeros((len(x), int(starts[-1])))
-    return found.scatter_(1, x.long() + starts[:-1].to(x.device), 1.0)
+    return found.scatter_(1, x.long() + sent(starts[:-1], x.device), 1.0)
 
 
 def smoothing(n: int, strength: float) -> Tensor:

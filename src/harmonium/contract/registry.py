@@ -84,7 +84,7 @@ MODELS: tuple[Entry, ...] = (
         settings=_names(
             "n_components visible hidden missing learner n_updates batch_size learning_rate "
             "n_chains n_gibbs centered weight_decay smoothing discriminative temperature "
-            "validation_fraction checkpoint time_limit device random_state verbose"
+            "validation_fraction checkpoint time_limit device precision random_state verbose"
         ),
     ),
     Entry(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from harmonium.compute.device import sent
 from harmonium.data.sparse_rows import ones_of
 from harmonium.data.tables import Table, dense_rows
 from harmonium.learning.rows import Batch, RowSource
@@ -49,9 +50,7 @@ class Memory(RowSource):
             self.holes = (~self._observed).any(0).nonzero().reshape(-1)
 
     def read(self, index: NDArray[np.int64]) -> Batch:
-        chosen = torch.from_numpy(index)
-        if self.device.type != "cpu":
-            chosen = chosen.to(self.device)
+        chosen = sent(torch.from_numpy(index), self.device)
         batch = Batch(torch.index_select(self._stored, 0, chosen).float())
         if self._observed is not None:
             batch.observed, batch.index = torch.index_select(self._observed, 0, chosen), index

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+import torch
+from torch import Tensor
+
 from harmonium.contract.energy import Chains, Energy, Generator
 from harmonium.learning.checkpoint import State
 from harmonium.learning.learners.base import ChainLearner
@@ -35,10 +38,15 @@ class Persistent(ChainLearner):
         self.chains = Chains(batch.x.repeat(-(-n // len(batch.x)), 1)[:n].clone())
 
     def state(self) -> State:
-        kept = {"chains": self.chains.x}
+        kept = {"chains": _kept(self.chains.x)}
         if self.chains.hidden is not None:
-            kept["hidden"] = self.chains.hidden
+            kept["hidden"] = _kept(self.chains.hidden)
         return State(kept)
 
     def restore(self, state: State) -> None:
         self.chains = Chains(state.tensors["chains"], state.tensors.get("hidden"))
+
+
+def _kept(states: Tensor) -> Tensor:
+    """In a type that files know: on a device chains may be of 16 bits."""
+    return states.float() if states.dtype == torch.bfloat16 else states

@@ -27,8 +27,10 @@ def blank_energy(
     base_bias: Tensor,
     device: torch.device,
     generator: np.random.Generator,
+    precision: torch.dtype = torch.float32,
 ) -> RBMEnergy:
-    """Independent columns with these biases, and `hidden` units of small random weights.
+    """Independent columns with these biases, and `hidden` units of small random weights, whose
+    updates on a device have products of this `precision`.
 
     Of normal columns, units of 0 and 1 make three quarters of the variance from the start, at
     random: where each column has all of its variance to itself, mixtures of two modes gain by
@@ -40,7 +42,7 @@ def blank_energy(
     bias = base.clone()
     if hidden.binary:
         _narrow(units, weights, bias, generator)
-    return RBMEnergy(
+    energy = RBMEnergy(
         weights.to(device),
         bias.to(device),
         torch.zeros(hidden.n_units, device=device),
@@ -48,6 +50,8 @@ def blank_energy(
         units,
         hidden.to(torch.float32, device),
     )
+    energy.updates.precision = precision
+    return energy
 
 
 def _narrow(units: Units, weights: Tensor, bias: Tensor, generator: np.random.Generator) -> None:

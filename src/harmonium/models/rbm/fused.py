@@ -86,21 +86,30 @@ class _Fused:
     ) -> Tensor:
         """The hidden units' mean under the rows."""
         chains = _swept(learner, x)
-        if chains is not None and isinstance(generator, np.random.Generator):
-            update = self.updates.persistent(x, chains)
-            if update is not None:
-                if chains.hidden is None:
-                    chains.hidden = self._draw_hidden(chains.x, generator)
-                return update(x, chains, learner.n_gibbs, self.offsets, rates, generator)
+        if chains is not None:
+            given = (x, chains, learner.n_gibbs, self.offsets, rates)
+            if isinstance(generator, np.random.Generator):
+                update = self.updates.persistent(x, chains)
+                if update is not None:
+                    self._complete(chains, generator)
+                    return update(*given, generator)
+            else:
+                replayed = self.updates.on_device(x, chains, generator)
+                if replayed is not None:
+                    self._complete(chains, generator)
+                    return replayed(*given)
         x = x.to_dense()
         chains = learner.advance(self.energy, Batch(x), generator)
         shares = self._evenly(len(chains.x))
         return self.updates.fused(x, chains, shares, self.offsets, rates, generator)
 
-    def _draw_hidden(self, x: Tensor, generator: Generator) -> Tensor:
-        weights, _, hidden_bias = self.energy.parameters().values()
-        logits = torch.addmm(hidden_bias, self.updates.units.statistics(x), weights)
-        return draws.bernoulli(logits, generator, out=logits)
+    def _complete(self, chains: Chains, generator: Generator) -> None:
+        """Draw the chains' hidden units unless somebody has drawn them."""
+        if chains.hidden is None:
+            weights, _, hidden_bias = self.energy.parameters().values()
+            statistics = self.updates.units.statistics(chains.x)
+            logits = torch.addmm(hidden_bias, statistics, weights)
+            chains.hidden = draws.bernoulli(logits, generator, out=logits)
 
     def _evenly(self, n: int) -> Tensor:
         if n not in self._shares:

@@ -95,6 +95,10 @@ class RBM(Reading):
     time_limit : seconds after which the fit ends, its learning rate having fallen to zero.
         A fit that is limited by time depends on the machine's speed.
     device : ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+    precision : of an update's matrix products on a GPU: ``"float32"`` or ``"bfloat16"``, whose sums
+        are in float32 and whose chains take 16 bits a unit. It is heeded where rows and hidden
+        units are of 0 and 1 and chains are but swept (``"pcd"``, ``"cd"``); anything else, all that
+        runs on a CPU, and every answer, is in float32 or finer.
     random_state : int, Generator or None.
     verbose : 1 shows a progress bar.
 
@@ -144,6 +148,7 @@ class RBM(Reading):
         checkpoint: str | PathLike[str] | None = None,
         time_limit: float | None = None,
         device: str = "auto",
+        precision: Literal["float32", "bfloat16"] = "float32",
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -166,6 +171,7 @@ class RBM(Reading):
         self.checkpoint = checkpoint
         self.time_limit = time_limit
         self.device = device
+        self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
 

@@ -70,6 +70,7 @@ class RBMParameters(Wanted):
     smoothing: float | str
     discriminative: float
     temperature: float
+    precision: str
 
 
 def plan_for(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harmonium.contract.checks import Range, check_flag, choice, integer, number, or_else
+from harmonium.models.rbm.kernels.device import check_precision
 from harmonium.models.settings import LEARNING_RANGES, check_missing, check_visible, positive
 from harmonium.units.hidden import HIDDEN
 
@@ -28,5 +29,6 @@ RANGES: Mapping[str, Range] = {
     "centered": check_flag,
     "discriminative": number(0.0, 1.0),
     "temperature": positive,
+    "precision": check_precision,
     **LEARNING_RANGES,
 }

@@ -31,6 +31,7 @@ from harmonium.models.rbm.blank import blank_energy, initial_bias
 from harmonium.models.rbm.clusters import Clusters, clusters_of
 from harmonium.models.rbm.curvature import MOST_STIFFNESS, followed_rate, stiffness
 from harmonium.models.rbm.energy import MAX_EXACT_LEARNING_UNITS, RBMEnergy
+from harmonium.models.rbm.kernels.device import PRECISIONS
 from harmonium.models.rbm.mixture_start import MOST_ROWS, begin_mixture
 from harmonium.models.rbm.near import NEAR
 from harmonium.models.rbm.paired import begin_paired, may_pair
@@ -101,7 +102,8 @@ def fit_energy(
     plan = _paced(wanted, plan, table, weights, start)
     base = initial_bias(table, weights, n_rows, start.units, start.observed)
     hidden = HIDDEN[wanted.hidden](wanted.n_components)
-    blank = partial(blank_energy, hidden, start.units, base, start.device)
+    precision = PRECISIONS[wanted.precision]
+    blank = partial(blank_energy, hidden, start.units, base, start.device, precision=precision)
     split = split_of(rows, plan.n_held, streams.split)
     ground = Ground(rows, split, plan, blank, streams.seeds, followed)
     ways = [(wanted, plan)]
@@ -253,6 +255,7 @@ def begin_running(
         base = initial_bias(table, None, table.shape[0], start.units)
         hidden = HIDDEN[wanted.hidden](wanted.n_components)
         energy = blank_energy(hidden, start.units, base, start.device, source)
+    energy.updates.precision = PRECISIONS[wanted.precision]
     generator = generator_for(start.device, source)
     learner = LEARNERS[wanted.learner].start(energy, plan_for(wanted, table.shape[0]), generator)
     return RunningFit(energy, metric_for(wanted, energy), learner, source, generator)

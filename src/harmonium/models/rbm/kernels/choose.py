@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harmonium.compute import draws
+from harmonium.compute import draws, on_device, philox
 from harmonium.contract.energy import Chains, Generator
 from harmonium.learning.checkpoint import State
+from harmonium.models.rbm.kernels.device import DeviceUpdate
 from harmonium.models.rbm.kernels.forms import Form
 from harmonium.models.rbm.kernels.fused import FusedStep
 from harmonium.models.rbm.kernels.layout import starts_of
 from harmonium.units.base import Units
+from harmonium.units.bernoulli import Bernoulli
 
 if TYPE_CHECKING:  # numba is loaded where it is used
     from harmonium.models.rbm.kernels.persistent import PersistentUpdate
@@ -37,12 +40,17 @@ class Updates:
         self.units = units
         #: The compiled update's form by the numbers of rows and chains.
         self.forms: dict[str, Form] = {}
+        #: Of products of an update on a device.
+        self.precision = torch.float32
         self._fused: FusedStep | None = None
         self._persistent: PersistentUpdate | None = None
+        self._device: DeviceUpdate | None = None
+        #: What updates on a device are drawn by.
+        self._stream: Tensor | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without buffers and threads, which are made anew."""
-        return {**vars(self), "_fused": None, "_persistent": None}
+        return {**vars(self), "_fused": None, "_persistent": None, "_device": None}
 
     def fused(
         self,
@@ -87,6 +95,23 @@ class Updates:
         self._persistent = PersistentUpdate(*self.parameters, starts, shape, form)
         return self._persistent
 
+    def on_device(
+        self, positive: Tensor, chains: Chains, generator: torch.Generator
+    ) -> DeviceUpdate | None:
+        """The same in one graph on CUDA, or its plain twin: units of 0 and 1, float32. None where
+        there is none."""
+        known, weights = self._device, self.parameters[0]
+        if known is not None and known.fits(positive, chains):
+            return known
+        plain = isinstance(self.units, Bernoulli) and weights.dtype == torch.float32
+        if not plain or not on_device.is_served(weights):
+            return None
+        if self._stream is None:
+            self._stream = philox.stream(generator, weights.device)
+        shape = (len(positive), len(chains.x))
+        self._device = DeviceUpdate(*self.parameters, shape, self.precision, self._stream)
+        return self._device
+
     def _form(self, positive: Tensor, starts: NDArray[np.int64], shape: tuple[int, int]) -> Form:
         """As before where rows of this shape have been here, also before a break."""
         name = f"{shape[0]}+{shape[1]}"
@@ -103,10 +128,12 @@ class Updates:
     # -- what a fit that is gone on with must know --------------------------------------------
 
     def state(self) -> State:
-        """The forms, since others round otherwise."""
-        return State({}, {"forms": {name: str(form) for name, form in self.forms.items()}})
+        """The forms, since others round otherwise, and where draws on a device are."""
+        drawn = {} if self._stream is None else {"stream": self._stream}
+        return State(drawn, {"forms": {name: str(form) for name, form in self.forms.items()}})
 
     def restore(self, state: State) -> None:
         read = {name: Form.read(word) for name, word in state.facts["forms"].items()}
         self.forms = {name: form for name, form in read.items() if form is not None}
-        self._persistent = None
+        self._persistent = self._device = None
+        self._stream = state.tensors.get("stream")
