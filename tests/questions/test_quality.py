@@ -51,12 +51,12 @@ def test_pairs_see_what_shapes_do_not(real, apart):
     assert all(value == 1 for _, value in column_shapes(real, apart).values())
     alike, unlike = column_pairs(real, _people(800, 5)), column_pairs(real, apart)
     measure, value, before, after = unlike["age", "pay"]
-    assert measure == "CorrelationSimilarity"
+    assert measure == "rank correlations"
     assert value == pytest.approx(1 - abs(before - after) / 2)
     assert before > 0.9
     assert abs(after) < 0.15
     measure, value, before, after = unlike["age", "job"]
-    assert measure == "ContingencySimilarity"
+    assert measure == "shares of pairs"
     assert before > 0.2 > 0.05 > after
     assert all(alike[pair][1] > unlike[pair][1] + 0.05 for pair in alike)
 

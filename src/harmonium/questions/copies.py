@@ -25,8 +25,9 @@ class CopyCheck:
     ``near`` is the share of new rows that lie nearer to a training row than 95% of the held-out
     real rows do: about ``expected`` where nothing is copied. ``copies`` and
     ``held_out_copies`` are the shares of either that are equal to a training row in all columns
-    (1 - ``NewRowSynthesis``); ``distance`` and ``held_out_distance`` the median distances to the
-    nearest training row. ``p_value`` is that of as many near rows by chance.
+    (SDV's ``NewRowSynthesis`` calls numbers within 1% equal, too); ``distance`` and
+    ``held_out_distance`` the median distances to the nearest training row. ``p_value`` is that of
+    as many near rows by chance.
     """
 
     near: float

@@ -1,4 +1,4 @@
-"""How good new rows of a table are: measured against real rows, by the names that SDV uses.
+"""How good new rows of a table are: measured against real rows.
 
 Figures are functions of a frame of real rows that the model has not seen and a frame of new
 rows; :mod:`harmonium.questions.copies` wants the rows that were learned from beside them. Frames
@@ -109,11 +109,12 @@ def column_pairs(
 ) -> dict[tuple[str, str], tuple[str, float, float, float]]:
     """How alike pairs of columns hang together: ``{(a, b): (measure, value, real, new)}``.
 
-    Two columns of numbers: ``"CorrelationSimilarity"``, 1 - half the difference of their rank
-    correlations (Spearman), which are given beside it. Others: ``"ContingencySimilarity"``,
+    Two columns of numbers: ``"rank correlations"``, 1 - half the difference of their rank
+    correlations (Spearman), which are given beside it. Others: ``"shares of pairs"``,
     1 - half the summed distances of the shares of pairs, numbers cut at deciles of the real
     rows; beside it the mutual information, in nats, of either. Rows that lack one of the two
-    are left out; NaN where none is left.
+    are left out; NaN where none is left. What SDV's report scores is
+    :func:`harmonium.questions.pair_trends.pair_trends`.
     """
     coded = coded_frames([real, new], columns)
     parts = [_parts(coded, j) for j in range(len(coded.names))]
@@ -122,12 +123,12 @@ def column_pairs(
         pair = (coded.names[i], coded.names[j])
         if not coded.is_label[i] and not coded.is_label[j]:
             a, b = (_rank_correlation(table[:, i], table[:, j]) for table in coded.tables)
-            found[pair] = ("CorrelationSimilarity", 1.0 - abs(a - b) / 2, a, b)
+            found[pair] = ("rank correlations", 1.0 - abs(a - b) / 2, a, b)
             continue
         shares = [_joint_shares(parts[i], parts[j], side) for side in (0, 1)]
         alike = 1.0 - float(np.abs(shares[0] - shares[1]).sum()) / 2
         a, b = (_mutual_information(own) for own in shares)
-        found[pair] = ("ContingencySimilarity", alike, a, b)
+        found[pair] = ("shares of pairs", alike, a, b)
     return found
 
 
