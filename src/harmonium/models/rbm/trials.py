@@ -136,8 +136,7 @@ def tried(wanted: RBMParameters, ground: Ground) -> list[tuple[RBMParameters, Pl
     free = wanted.learning_rate == "auto" and ground.followed is not None
     rate = max(plan.rate, ground.followed or 0.0) if free else plan.rate
     firmer = _with(wanted, max(_DECAYS), smoothing, ground.n_kept)
-    longer = wanted.n_updates == "auto" and ground.rows.holes is None  # which cost as much again
-    n_updates = int(_LONGER * plan.n_updates) if longer else plan.n_updates
+    n_updates = int((_LONGER if wanted.n_updates == "auto" else 1.0) * plan.n_updates)
     after = replace(plan, rate=rate, n_updates=n_updates)
     return [(chosen, replace(plan, n_setbacks=0)), (firmer, after)]
 
