@@ -18,9 +18,10 @@ from harmonium.units.space import LIMITS
 __all__ = ["posterior_marginals"]
 
 #: Rows whose chains run together.
-_ROWS_AT_ONCE = 1024
-#: Chains a row, and how long they run.
-_SCHEDULE = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
+_ROWS_AT_ONCE = 256
+#: Chains a row, and how long they run: many short ones, since each stays in the mode it is led to,
+#: and the shares of modes are told by how many chains are in each.
+_SCHEDULE = Schedule(n_lead_in=50, n_sweeps=20, n_chains=16)
 
 
 def posterior_marginals(

@@ -136,6 +136,7 @@ def fit_energy(
         beside={"updates": energy.updates},
         verbose=wanted.verbose,
     )
+    result.held = split.unseen
     return result, energy, clusters_of(energy, result.parameters, rows, split)
 
 
