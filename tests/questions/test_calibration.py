@@ -53,7 +53,7 @@ def sure() -> hm.Imputer:
 def test_a_model_that_is_too_sure_is_set_right(sure: hm.Imputer) -> None:
     """Of fresh rows; sets and whole numbers, which are masses, hold at least what is said."""
     fresh = people(1500, seed=11)
-    sure.calibration_ = None
+    sure.calibration_ = Calibration()
     before = _held(sure, fresh, 0.9)
     assert before["age"].mean() < 0.75
     assert before["owner"].mean() < 0.85
@@ -149,7 +149,7 @@ def test_levels_rise_and_stay_between_0_and_1(n: int) -> None:
 
 def test_nothing_to_go_by_changes_nothing() -> None:
     for found in (
-        Calibration({}, frozenset(), 0),
+        Calibration(),
         Calibration({"age": np.empty(0)}, frozenset({"age"}), 3),
     ):
         for level in LEVELS:
@@ -188,7 +188,7 @@ def test_a_fit_is_set_by_the_rows_that_it_held_out(tmp_path: Path) -> None:
     known = X.iloc[model.held_out_].notna().to_numpy().sum()
     assert imputer.calibration_.n_cells == known  # each once
     again = hm.Imputer(model).fit(X)
-    again.estimator_, again.calibration_ = model, None
+    again.estimator_, again.calibration_ = model, Calibration()
     plain = again.intervals(asked)
     again.calibrate(X.iloc[model.held_out_])
     found = imputer.intervals(asked)
@@ -200,10 +200,10 @@ def test_a_fit_is_set_by_the_rows_that_it_held_out(tmp_path: Path) -> None:
 
 def test_without_rows_held_out_intervals_are_the_models_own(tmp_path: Path) -> None:
     imputer = hm.Imputer(quick()).fit(people(60))
-    assert imputer.calibration_ is None
-    assert imputer.facts()["intervals set by"] == "the model alone, which held no rows out"
+    assert imputer.calibration_.n_rows == 0
+    assert imputer.facts()["intervals set by"] == "the model alone, of which no rows were held out"
     imputer.save(tmp_path / "m")
-    assert hm.load(tmp_path / "m").calibration_ is None
+    assert hm.load(tmp_path / "m").calibration_.n_rows == 0
     grid = hm.Imputer(hm.GridMRF())
     grid.estimator_ = hm.GridMRF()
     with pytest.raises(TypeError, match="calibrate: GridMRF gives no P of single cells"):
@@ -236,7 +236,6 @@ def test_rows_of_any_kind_are_held_out_and_asked_about(tmp_path: Path) -> None:
     ]
     for model, rows, n in cases:
         imputer = hm.Imputer(model).fit(rows)
-        assert imputer.calibration_ is not None, (model, type(rows))
         assert imputer.calibration_.n_rows == n, (model, type(rows))
         assert imputer.calibration_.n_cells > 0
         assert len(imputer.estimator_.held_out_) == n

@@ -223,7 +223,7 @@ class EnergyModel(JointDistribution):
     n_updates_: int
     stop_reason_: str
     confirmed_: Confirmation | None  # of the held-out figure; None where that was exact
-    held_out_: NDArray[np.int64] | None  # numbers of the rows only watched; not in files
+    held_out_: NDArray[np.int64] | None  # numbers of the rows only watched; None: not told
 
     def _keep_result(self, result: FitResult) -> None:
         """Keep what a fit tells of itself, and warn where it ended badly."""

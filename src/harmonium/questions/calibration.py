@@ -9,7 +9,8 @@ conformal prediction (Vovk, Gammerman, Shafer 2005), of sets of labels Romano, S
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -38,12 +39,12 @@ class Calibration:
     :meth:`.CellMarginal.ranks`.
 
     ``numbers`` names the columns of numbers, the others are of labels. ``n_rows`` are the rows
-    that the cells are of.
+    that the cells are of: none unless measured, so that the model has its way.
     """
 
-    ranks: dict[str, Array]
-    numbers: frozenset[str]
-    n_rows: int
+    ranks: Mapping[str, Array] = field(default_factory=dict)
+    numbers: frozenset[str] = frozenset()
+    n_rows: int = 0
 
     @classmethod
     def measured(cls, model: TellsCells, X: Any, n_columns: int) -> Self:
@@ -79,6 +80,11 @@ class Calibration:
     @property
     def n_cells(self) -> int:
         return sum(map(len, self.ranks.values()))
+
+    def __str__(self) -> str:
+        if not self.n_rows:
+            return "the model alone, of which no rows were held out"
+        return f"{self.n_cells} hidden cells of {self.n_rows} rows held out"
 
     def ends(self, name: str, level: float) -> tuple[float, float]:
         """The levels in [0, 1] between which numbers of this column hold `level`."""

@@ -58,8 +58,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
     Attributes
     ----------
     estimator_ : the fitted model
-    calibration_ : what :meth:`intervals` are set by, see :meth:`calibrate`; None where nothing
-        was held out: they are then the model's own.
+    calibration_ : what :meth:`intervals` are set by, see :meth:`calibrate`; its ``n_rows`` is 0
+        where nothing was held out: they are then the model's own.
 
     Notes
     -----
@@ -69,8 +69,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
     `fit`, and one whose values only name rows, stay as they are.
     """
 
-    #: None also in imputers that files of an earlier time hold.
-    calibration_: Calibration | None = None
+    #: Nothing also in imputers that files of an earlier time hold.
+    calibration_: Calibration = Calibration()
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
             model.set_params(random_state=seed)
         self.estimator_ = model.fit(X)
         self._n_columns = X.shape[1] if isinstance(X, Shards) else len(column_names(X))
-        self.calibration_ = None
+        self.calibration_ = Calibration()
         held = getattr(model, "held_out_", None)
         if held is not None and len(held) and isinstance(model, TellsCells):
             self._calibrate(picked(X, held))
@@ -178,15 +178,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         for name, cell in by_name(cells, X, model).items():
             one = cell.column.name
             if cell.column.is_number:
-                ends = (1 - level) / 2, (1 + level) / 2
-                if self.calibration_ is not None:
-                    ends = self.calibration_.ends(one, level)
+                ends = self.calibration_.ends(one, level)
                 found[f"{name}_low"], found[f"{name}_high"] = cell.between(*ends)
             else:
-                share = level
-                if self.calibration_ is not None:
-                    share = self.calibration_.share(one, level)
-                found[f"{name}_set"] = cell.sets(share)
+                found[f"{name}_set"] = cell.sets(self.calibration_.share(one, level))
         return frame_like(X, found)
 
     def _cells_of(self, question: str) -> TellsCells:
@@ -202,10 +197,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         check_is_fitted(self)
         facts = self.estimator_.facts() | {"fills with": self.how}
         if isinstance(self.estimator_, TellsCells):
-            facts["intervals set by"] = "the model alone, which held no rows out"
-            if self.calibration_ is not None:
-                n_cells, n_rows = self.calibration_.n_cells, self.calibration_.n_rows
-                facts["intervals set by"] = f"{n_cells} hidden cells of {n_rows} rows held out"
+            facts["intervals set by"] = str(self.calibration_)
         return facts
 
     def _unfitted(self) -> Any:
@@ -263,7 +255,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
             names = [name for name in ("visible", "random_state") if name in known]
             facts["own_parameters"] = own_parameters(self.estimator, names)
         arrays: dict[str, NDArray[Any]] = {}
-        if self.calibration_ is not None:
+        if self.calibration_.n_rows:
             arrays, facts["calibration"] = self.calibration_.to_state()
         return arrays, facts
 
