@@ -30,7 +30,7 @@ _PARTS = 5
 _MOST_ROWS, _MOST_CELLS, _LEAST_ROWS = 500, 20_000, 20
 #: What ranks of all columns weigh beside a column's own, in cells, and in how many of these the
 #: model has its way.
-_SHARED, _UNIFORM = 100.0, 10
+_SHARED, _UNIFORM = 100.0, 50
 
 
 @dataclass(frozen=True)
