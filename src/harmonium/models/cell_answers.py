@@ -38,11 +38,10 @@ def cell_marginals(
     each = isinstance(of, str) and of == "known"
     table = codec.read(X, blanks=not (each and isinstance(codec, FrameCodec)))
     states = np.array(table, dtype=np.float64)
-    energy = build(torch.float64)
 
     def answered(question: Question) -> Array:
         parts = torch.split(torch.arange(len(states)), _ROWS_AT_ONCE)
-        found = [posterior_marginals(question.select(part), energy, generator) for part in parts]
+        found = [posterior_marginals(question.select(part), build, generator) for part in parts]
         return np.concatenate(found)
 
     never = codec.state_weights("mean") if isinstance(codec, ValueCodec) else {}

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 #: Known cells of a row fall into so many parts, of which one is hidden at a time.
 _PARTS = 5
 #: Rows asked about; wide tables have fewer, by so many cells, but so many all the same.
-_MOST_ROWS, _MOST_CELLS, _LEAST_ROWS = 500, 20_000, 20
+_MOST_ROWS, _MOST_CELLS, _LEAST_ROWS = 500, 10_000, 20
 #: What ranks of all columns weigh beside a column's own, in cells, and in how many of these the
 #: model has its way.
 _SHARED, _UNIFORM = 100.0, 50
