@@ -27,10 +27,10 @@ Array = NDArray[np.float64]
 #: Known cells of a row fall into so many parts, of which one is hidden at a time.
 _PARTS = 5
 #: Rows asked about; wide tables have fewer, by so many cells, but so many all the same.
-_MOST_ROWS, _MOST_CELLS, _LEAST_ROWS = 500, 10_000, 20
+_MOST_ROWS, _MOST_CELLS, _LEAST_ROWS = 600, 15_000, 20
 #: What ranks of all columns weigh beside a column's own, in cells, and in how many of these the
 #: model has its way.
-_SHARED, _UNIFORM = 100.0, 50
+_SHARED, _UNIFORM = 300.0, 50
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Calibration:
         """By hiding a fifth of the cells of rows `X`, which the model has not learned from; rows
         that are few are asked about several times, each cell being hidden once at most.
 
-        `n_columns` are those that the model tells of. Costs P of the hidden cells of 500 rows at
+        `n_columns` are those that the model tells of. Costs P of the hidden cells of 600 rows at
         most, of fewer where a table is wide.
         """
         source = np.random.default_rng(0)

@@ -128,7 +128,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, OverModels):
         distribution that the model gives it is kept, by column: intervals then lie between
         quantiles of these ranks (split conformal prediction). Columns of few such cells share
         those of others of their kind. `fit` does so with the rows that the model held out, where
-        it did; these have also ended its fit. Costs P of the hidden cells of at most 500 rows.
+        it did; these have also ended its fit. Costs P of the hidden cells of at most 600 rows.
 
         ``TypeError`` for a model that does not give P of single cells.
         """
