@@ -6,10 +6,12 @@ comma (as unless told). UPDATES is how long models learn at most, 0: their defau
 - masked: learned from rows of which 30% of the cells are hidden, then a fifth of the cells of
   unseen rows filled, beside fillers that learned from the same holes (at most 8,000 rows); and the
   density of at most 400 unseen rows as they are.
-- intervals: how many of the 90% intervals of such cells hold the truth, of a model of whole rows.
+- intervals: how many of the 90% intervals of such cells hold the truth, of an imputer that learned
+  from whole rows: as the model has them, and as they are set by the rows that its fit held out.
   Intervals of whole numbers hold more than they say, since both ends are inside; so also by the
-  randomised integral transform: how much of [P(number < x), P(number <= x)] is in [0.05, 0.95].
-  Of labels: how often the truth is in the set, and what the model says of that.
+  randomised integral transform: how much of [P(number < x), P(number <= x)] is between the levels
+  of the interval's ends. Of labels: how often the truth is in the set, what the model says of that,
+  and how many labels are in it.
 
 Cells are hidden three times over, once where there are 5,000 rows and more; means of these.
 """
@@ -28,6 +30,10 @@ from benchmarks.tables import MOST_ROWS, PUBLISHED, Task, filling_error, hidden,
 from numpy.typing import NDArray
 
 import harmonium as hm
+from harmonium.models.cells import CellMarginal
+from harmonium.questions.calibration import Calibration
+
+Array = NDArray[np.float64]
 
 WHAT = ("masked", "intervals")
 RIVALS = ("nearest 15", "MissForest")
@@ -67,50 +73,53 @@ def masked(task: Task, n_updates: int | str) -> None:
 
 def intervals(task: Task, n_updates: int | str) -> None:
     """Print how many intervals hold the truth."""
-    model = hm.RBM(n_updates=n_updates, random_state=0).fit(task.train)
-    inside: list[NDArray[np.float64]] = []  # plain and randomised, (2, n) a column
-    sets: list[NDArray[np.float64]] = []  # held and said
-    for rows, mask in asked(task, MOST_ASKED):
-        for cell in model.cell_marginals(rows.mask(mask), random_state=0):
-            here = mask[:, rows.columns.get_loc(cell.column.name)]
-            truth = rows[cell.column.name]
+    imputer = hm.Imputer(hm.RBM(n_updates=n_updates, random_state=0)).fit(task.train)
+    cells = [
+        (cell, mask[:, rows.columns.get_loc(cell.column.name)], rows[cell.column.name])
+        for rows, mask in asked(task, MOST_ASKED)
+        for cell in imputer.estimator_.cell_marginals(rows.mask(mask), random_state=0)
+    ]
+    for by, calibration in (("the model", Calibration()), ("held-out rows", imputer.calibration_)):
+        inside, sets = [], []  # of each cell what :func:`numbers_held` and :func:`sets_held` tell
+        for cell, here, truth in cells:
+            name = cell.column.name
             if cell.column.is_number:
-                x = truth.to_numpy(float, na_value=np.nan)
-                low, high = cell.interval(LEVEL)
-                held = (low <= x) & (x <= high), randomised(*cell.levels(x))
-                inside.append(np.array([own[here] for own in held], dtype=float))
+                inside.append(numbers_held(cell, truth, calibration.ends(name, LEVEL))[:, here])
             else:
-                labels = cell.column.values(np.arange(float(cell.column.n_states)))
-                chances = [dict(zip(labels, own, strict=True)) for own in cell.shares[here]]
-                sets_of = cell.sets(LEVEL)
-                chosen = [sets_of[k] or [] for k in np.flatnonzero(here)]
-                held = [one in own for one, own in zip(truth[here], chosen, strict=True)]
-                said = [
-                    sum(chance[one] for one in own) / sum(chance.values())
-                    for chance, own in zip(chances, chosen, strict=True)
-                ]
-                sets.append(np.array([held, said], dtype=float))
-    print(
-        f"{task.name}: {LEVEL:.0%} intervals hold {share(inside)} (plain, randomised), sets of "
-        f"labels {share(sets)} (found, said)",
-        flush=True,
-    )
+                sets.append(sets_held(cell, truth, calibration.share(name, LEVEL))[:, here])
+        print(
+            f"{task.name}: {LEVEL:.0%} intervals by {by} hold {share(inside)} (plain, randomised), "
+            f"sets of labels {share(sets)} (found, said, labels in them)",
+            flush=True,
+        )
 
 
-def randomised(below: NDArray[np.float64], upto: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share of [below, upto] that the central interval has."""
-    width = np.maximum(upto - below, 1e-12)
-    outside = (1 - LEVEL) / 2
-    return np.clip(np.minimum(upto, 1 - outside) - np.maximum(below, outside), 0, None) / width
+def numbers_held(cell: CellMarginal, truth: pd.Series, ends: tuple[float, float]) -> Array:
+    """Whether each interval holds the truth, and how much of its mass, ``(2, n)``."""
+    x = truth.to_numpy(float, na_value=np.nan)
+    low, high = cell.between(*ends)
+    below, upto = cell.levels(x)
+    part = np.minimum(upto, ends[1]) - np.maximum(below, ends[0])
+    part = np.clip(part, 0, None) / np.maximum(upto - below, 1e-12)
+    return np.array([(low <= x) & (x <= high), part], dtype=float)
 
 
-def share(found: list[NDArray[np.float64]]) -> str:
-    """The means of two figures over all cells, and how many cells."""
+def sets_held(cell: CellMarginal, truth: pd.Series, level: float) -> Array:
+    """Whether each set holds the truth, what the model says of that, and its size ``(3, n)``."""
+    order = np.sort(cell.shares, axis=1)[:, ::-1]
+    sets = [one or [] for one in cell.sets(level)]
+    sizes = np.array(list(map(len, sets)))
+    held = [one in own for one, own in zip(truth, sets, strict=True)]
+    said = np.where(np.arange(order.shape[1]) < sizes[:, None], order, 0.0).sum(1)
+    return np.array([held, said, sizes], dtype=float)
+
+
+def share(found: list[Array]) -> str:
+    """The means of figures over all cells, and how many cells."""
     if not found:
         return "-"
     table = np.concatenate(found, axis=1)
-    first, second = table.mean(1)
-    return f"{first:.3f}, {second:.3f} of {table.shape[1]}"
+    return ", ".join(f"{one:.3f}" for one in table.mean(1)) + f" of {table.shape[1]}"
 
 
 def main() -> None:

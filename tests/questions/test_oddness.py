@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from pyarrow import parquet
 from tests.support.cli import run
 
 import harmonium as hm
+from harmonium.apps.answering import judged
 from harmonium.apps.serve.clerk import answer
 from harmonium.apps.serve.messages import Limits, Request
 from harmonium.models.reading import seen_alone
@@ -143,6 +145,29 @@ def test_rows_out_of_core_are_seen_the_same_way(tmp_path: Path) -> None:
     scores = found.score_samples(tmp_path / "rows.parquet")
     np.testing.assert_allclose(scores, found.views_.score(views), rtol=1e-5)
     assert np.isfinite(found.offset_)
+
+
+def test_log_p_is_told_beside_from_one_pass(
+    detector: hm.NoveltyDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = people(30, seed=7)
+    rows.loc[0, "amount"] = -5.0  # tails cannot be
+    scores, log_p = detector.score_samples(rows), detector.estimator_.score_samples(rows)
+    asked, whole = [], type(detector.estimator_).score_samples
+
+    def counted(*given: Any) -> Any:
+        asked.append(given)
+        return whole(*given)
+
+    monkeypatch.setattr(type(detector.estimator_), "score_samples", counted)
+    told = detector.scored(rows)
+    assert len(asked) == 1
+    np.testing.assert_array_equal(told[0], scores)
+    np.testing.assert_array_equal(told[1], log_p)
+    asked.clear()
+    figures = judged(detector, rows)
+    assert list(figures) == ["score", "log P"]
+    assert len(asked) == 1
 
 
 def test_programs_tell_both_scores(detector: hm.NoveltyDetector, tmp_path: Path) -> None:

@@ -168,10 +168,9 @@ def judged(fitted: Any, rows: Any) -> dict[str, Any]:
     """What rows are judged by, and after it log P of them where that is something else."""
     import numpy as np
 
-    scores, by = np.asarray(fitted.score_samples(rows)), likelihood_of(fitted)
-    if by is fitted:
-        return {"log P": scores}
-    return {"score": scores, "log P": np.asarray(by.score_samples(rows))}
+    if likelihood_of(fitted) is fitted:
+        return {"log P": np.asarray(fitted.score_samples(rows))}
+    return dict(zip(("score", "log P"), fitted.scored(rows), strict=True))
 
 
 def oddest(

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from harmonium.contract.energy import Parameters
@@ -47,6 +49,8 @@ class FitResult:
     #: The held-out figure of the parameters, with its error, and the same by another estimate.
     followed: tuple[float, float] = (math.nan, 0.0)
     confirmed: Confirmation | None = None
+    #: Numbers of the rows held out, of which nothing was learned; they rise. None: not told.
+    held: NDArray[np.int64] | None = None
 
     def tell(self) -> None:
         """Warn of an end that was not as asked, and of a held-out figure that another estimate

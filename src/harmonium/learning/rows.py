@@ -104,6 +104,13 @@ class Split:
     kept_weights: NDArray[np.float64] | None = None
     held_weights: NDArray[np.float64] | None = None
 
+    @property
+    def unseen(self) -> NDArray[np.int64]:
+        """Numbers of the rows that nothing is learned from, not with a part of their weight."""
+        if self.held_weights is None:
+            return self.held
+        return np.setdiff1d(self.held, self.kept, assume_unique=True)
+
     @classmethod
     def drawn(cls, rows: RowSource, n_held: int, generator: np.random.Generator) -> Split:
         """`n_held` of the usable rows, or copies, at random, and the others."""

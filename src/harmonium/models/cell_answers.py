@@ -29,25 +29,27 @@ _ROWS_AT_ONCE = 4096
 def cell_marginals(
     codec: Codec,
     X: Any,
-    of: str,
+    of: str | NDArray[np.bool_],
     build: Callable[[torch.dtype], Energy],
     generator: np.random.Generator,
 ) -> list[CellMarginal]:
-    """P(cell = state) of the missing or the known cells (`of`) of rows, by the model's energy."""
-    table = codec.read(X, blanks=of == "missing" or not isinstance(codec, FrameCodec))
+    """P(cell = state) of the missing or the known cells (`of`) of rows, or of those that it
+    marks, by the model's energy."""
+    each = isinstance(of, str) and of == "known"
+    table = codec.read(X, blanks=not (each and isinstance(codec, FrameCodec)))
     states = np.array(table, dtype=np.float64)
-    energy = build(torch.float64)
 
     def answered(question: Question) -> Array:
         parts = torch.split(torch.arange(len(states)), _ROWS_AT_ONCE)
-        found = [posterior_marginals(question.select(part), energy, generator) for part in parts]
+        found = [posterior_marginals(question.select(part), build, generator) for part in parts]
         return np.concatenate(found)
 
     never = codec.state_weights("mean") if isinstance(codec, ValueCodec) else {}
     shares: list[Array] = []
-    if of == "missing":
-        every = answered(with_weights(blanks(states, codec, "mean"), never, codec))
-        asked = np.isnan(states)
+    if not each:
+        asked = np.isnan(states) if isinstance(of, str) else _marked(of, states.shape, codec)
+        left = np.where(asked, np.nan, states)
+        every = answered(with_weights(blanks(left, codec, "mean"), never, codec))
         shares = [np.where(asked[:, j, None], every[:, j], np.nan) for j in range(codec.n_own)]
     else:
         for j in range(codec.n_own):
@@ -58,6 +60,14 @@ def cell_marginals(
             known = states[:, j] < codec.sizes[j] - (j in never)
             shares.append(np.where(known[:, None], every[:, j], np.nan))
     return _by_column(codec, states, shares)
+
+
+def _marked(cells: NDArray[np.bool_], shape: tuple[int, ...], codec: Codec) -> NDArray[np.bool_]:
+    """`cells` in the order of the variables."""
+    cells = np.asarray(cells)
+    if cells.dtype != bool or cells.shape != shape:
+        raise ValueError(f"of must be bool of shape {shape}, got {cells.dtype} of {cells.shape}")
+    return cells[:, codec.layout.order] if isinstance(codec, FrameCodec) else cells
 
 
 def _by_column(codec: Codec, states: Array, shares: list[Array]) -> list[CellMarginal]:

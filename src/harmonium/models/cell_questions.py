@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium.compute.random import random_generator
@@ -18,7 +20,7 @@ class CellQuestions(EnergyModel):
     """Questions about single cells, of models whose rows are tables."""
 
     def cell_marginals(
-        self, X: Any, *, of: str = "missing", random_state: Any = 0
+        self, X: Any, *, of: str | NDArray[np.bool_] = "missing", random_state: Any = 0
     ) -> list[CellMarginal]:
         """P(cell = state) given what is known of the rest of its row, a column at a time.
 
@@ -26,7 +28,8 @@ class CellQuestions(EnergyModel):
         ----------
         X : rows as for :meth:`score_samples`, with holes.
         of : ``"missing"``: of the missing cells; ``"known"``: of the known ones, each given all
-            the others.
+            the others; bool ``(n_samples, n_columns)``: of these, hidden together, in the order
+            of the columns.
         random_state : for rows of which too much is open for exact sums.
 
         Returns a :class:`~harmonium.models.cells.CellMarginal` for each modelled column, in
@@ -37,6 +40,7 @@ class CellQuestions(EnergyModel):
         from harmonium.models.cell_answers import cell_marginals
 
         check_is_fitted(self)
-        check_choice("of", of, ("missing", "known"))
+        if isinstance(of, str):
+            check_choice("of", of, ("missing", "known"))
         source = random_generator(random_state)
         return cell_marginals(self._codec(X), X, of, self.build_energy, source)

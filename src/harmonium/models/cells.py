@@ -84,6 +84,7 @@ class CellMarginal:
         Of the true values of cells that were missing, a uniform number between the two is uniform
         in (0, 1) if the model is right (randomised probability integral transform).
         """
+        values = np.asarray(values, dtype=np.float64)
         assert isinstance(self.column, Binned)
         found = np.full((2, len(self.shares)), np.nan)
         rows = np.flatnonzero(self.asked & ~np.isnan(values))
@@ -91,19 +92,43 @@ class CellMarginal:
         found[:, rows] = _levels(self.column, shares, values[rows])
         return found[0], found[1]
 
+    def ranks(self, generator: np.random.Generator) -> Array:
+        """Where what the cells hold lies in its distribution, in [0, 1] ``(n,)``: P(less), of
+        labels P(more probable ones), and a uniform share of P of what the cell holds. Uniform if
+        the model is right; NaN where not asked, or missing."""
+        below, upto = self.levels(self.values) if self.column.is_number else self._before()
+        return below + generator.random(len(below)) * (upto - below)
+
+    def _before(self) -> tuple[Array, Array]:
+        """P of the labels before the cell's own as :meth:`sets` takes them in, and with it."""
+        states = self.column.states(self.values, "missing")
+        found = np.full((2, len(states)), np.nan)
+        rows = np.flatnonzero(self.asked & ~np.isnan(states))
+        own, shares = states[rows, None].astype(np.int64), self.shares[rows]
+        share = np.take_along_axis(shares, own, 1)
+        tied = (shares == share) & (np.arange(shares.shape[1]) < own)
+        before = (shares * ((shares > share) | tied)).sum(1)
+        found[:, rows] = np.stack([before, before + share[:, 0]]) / shares.sum(1)
+        return found[0], found[1]
+
     def interval(self, level: float) -> tuple[Array, Array]:
-        """Ends of the central interval of numbers that holds `level`, ``(n,)`` each, on the
-        column's steps; NaN where not asked.
+        """Ends of the central interval of numbers that holds `level`: :meth:`between` of these."""
+        return self.between((1 - level) / 2, (1 + level) / 2)
+
+    def between(self, low: float, high: float) -> tuple[Array, Array]:
+        """The numbers at `low` and at `high`, levels in [0, 1], of their distribution, ``(n,)``
+        each, on the column's steps and within the range seen; NaN where not asked.
 
         A value that is a mass of its own, as rounded ones are, is inside where the middle of its
-        mass is: intervals then hold `level` on average, neither always more nor always less.
+        mass is: intervals then hold what they say on average, neither always more nor always
+        less.
         """
         assert isinstance(self.column, Binned)
         ends = np.full((2, len(self.shares)), np.nan)
         rows = np.flatnonzero(self.asked)
         shares = self.shares[rows] / self.shares[rows].sum(1, keepdims=True)
-        middle = _quantile(self.column, shares, np.full(len(rows), 0.5))
-        for end, u in enumerate(((1 - level) / 2, (1 + level) / 2)):
+        middle = _quantile(self.column, shares, np.full(len(rows), (low + high) / 2))
+        for end, u in enumerate((low, high)):
             found = _quantile(self.column, shares, np.full(len(rows), u))
             below, upto = _levels(self.column, shares, found)
             own_middle = (below + upto) / 2
@@ -124,7 +149,8 @@ class CellMarginal:
         labels = self.column.values(np.arange(float(self.column.n_states)))
         order = np.argsort(-self.shares, axis=1, kind="stable")
         held = np.cumsum(np.take_along_axis(self.shares, order, 1), axis=1)
-        counts = (held < level - 1e-12).sum(1) + 1
+        slack = 1e-12 * (1 - level)  # of sums; far out masses themselves are as small
+        counts = (held < level - slack).sum(1) + 1
         return [
             labels[states[:count]].tolist() if asked else None
             for states, count, asked in zip(order, counts, self.asked, strict=True)

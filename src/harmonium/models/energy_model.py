@@ -223,12 +223,13 @@ class EnergyModel(JointDistribution):
     n_updates_: int
     stop_reason_: str
     confirmed_: Confirmation | None  # of the held-out figure; None where that was exact
+    held_out_: NDArray[np.int64] | None  # numbers of the rows only watched; None: not told
 
     def _keep_result(self, result: FitResult) -> None:
         """Keep what a fit tells of itself, and warn where it ended badly."""
         self.history_, self.n_updates_ = result.history, result.n_updates
         self.stop_reason_ = result.reason
-        self.confirmed_ = result.confirmed
+        self.confirmed_, self.held_out_ = result.confirmed, result.held
         result.tell()
 
     def _keep_partial(self, n_updates: int) -> None:

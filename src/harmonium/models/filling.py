@@ -43,8 +43,7 @@ def filled(
     """The answer as the codec writes rows, by the answerer called `method`, or in turn."""
     chosen = named(answerers, method)
     if question.how == "mean" and isinstance(codec, ValueCodec):
-        energy = build(torch.float32)
-        shares = posterior_marginals(question, energy, generator, method=method)
+        shares = posterior_marginals(question, build, generator, method=method)
         return codec.write_marginals(shares)
     found = answer(question, chosen, generator)
     if question.how == "sample" and isinstance(codec, ValueCodec):

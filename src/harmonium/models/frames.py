@@ -63,7 +63,8 @@ class Layout:
     @property
     def columns(self) -> tuple[Column, ...]:
         """In the order of the variables."""
-        return tuple(self.schema.columns[j] for j in self.order)
+        own = self.schema.columns
+        return tuple(own[j] for j in self.order)
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from harmonium.compute.random import generator_for
-from harmonium.contract.energy import Chains, Energy
+from harmonium.contract.energy import Chains, Energy, Generator
 from harmonium.models.answers import Enumeration, not_answered, refuse_impossible
 from harmonium.models.question import Question
 from harmonium.sampling.completions import are_few, completions, weighing
@@ -18,14 +20,15 @@ from harmonium.units.space import LIMITS
 __all__ = ["posterior_marginals"]
 
 #: Rows whose chains run together.
-_ROWS_AT_ONCE = 1024
-#: Chains a row, and how long they run.
-_SCHEDULE = Schedule(n_lead_in=50, n_sweeps=150, n_chains=2)
+_ROWS_AT_ONCE = 256
+#: Chains a row, and how long they run: many short ones, since each stays in the mode it is led to,
+#: and the shares of modes are told by how many chains are in each.
+_SCHEDULE = Schedule(n_lead_in=50, n_sweeps=20, n_chains=16)
 
 
 def posterior_marginals(
     question: Question,
-    energy: Energy,
+    build: Callable[[torch.dtype], Energy],
     generator: np.random.Generator,
     *,
     schedule: Schedule = _SCHEDULE,
@@ -36,11 +39,13 @@ def posterior_marginals(
 
     Exact where a row's free variables have at most ``LIMITS["answer"]`` joint states, else means
     over Gibbs chains, ``schedule.n_chains`` a row, of the conditional probabilities they draw by.
+    `build` gives the energy in a precision: double for sums, single for chains.
     `method` ``"enumeration"`` or ``"gibbs"`` wants one of the two for all rows.
 
     Raises ``ValueError`` where there are too many states to sum and that was asked for, and where
     exact sums show that what is known of a row cannot be.
     """
+    energy = build(torch.float64)
     most = max(energy.sizes)
     found = torch.nn.functional.one_hot(question.start.long().clamp(0, most - 1), most).double()
     few = are_few(question.free, energy.sizes, LIMITS["answer"])
@@ -51,20 +56,25 @@ def posterior_marginals(
     rows = few.nonzero().reshape(-1)
     if len(rows):
         found[rows] = _summed(question.select(rows), energy, found[rows])
-    source = generator_for(energy.device, generator)
-    for part in torch.split((~few).nonzero().reshape(-1), _ROWS_AT_ONCE):
-        if len(part):
-            n = schedule.n_chains
-            many = question.select(part).repeated(n).to(energy.device, energy.dtype)
-            begun = Chains(many.begun(energy, source))
-            chains = equilibrate(
-                energy, begun, schedule.n_lead_in, 0, source, evidence=many.evidence
+    rest = (~few).nonzero().reshape(-1)
+    if len(rest):
+        energy = build(torch.float32)
+        source = generator_for(energy.device, generator)
+        for part in torch.split(rest, _ROWS_AT_ONCE):
+            mean = _by_chains(question.select(part), energy, source, schedule)
+            found[part] = (
+                _wide(mean, most).reshape(len(part), -1, mean.shape[1], most).mean(1).cpu()
             )
-            mean, _ = mean_marginals(
-                energy, chains, schedule.n_sweeps, source, evidence=many.evidence
-            )
-            found[part] = _wide(mean, most).reshape(len(part), n, -1, most).mean(1).cpu()
     return found.numpy()
+
+
+def _by_chains(question: Question, energy: Energy, source: Generator, schedule: Schedule) -> Tensor:
+    """Means of each of the chains of each row."""
+    many = question.repeated(schedule.n_chains).to(energy.device, energy.dtype)
+    begun = Chains(many.begun(energy, source))
+    chains = equilibrate(energy, begun, schedule.n_lead_in, 0, source, evidence=many.evidence)
+    mean, _ = mean_marginals(energy, chains, schedule.n_sweeps, source, evidence=many.evidence)
+    return mean
 
 
 def _wide(marginals: Tensor, most: int) -> Tensor:

@@ -139,13 +139,19 @@ class NoveltyDetector(OutlierMixin, OverModels):
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """What each row is judged by, in nats, ``(n,)``: log P(x), or as `score_by` says, on the
-        scale of log P(x). log P(x) itself is always ``estimator_.score_samples(X)``."""
+        scale of log P(x). log P(x) itself is always ``estimator_.score_samples(X)``, and told
+        beside by :meth:`scored`."""
+        return self.scored(X)[0]
+
+    def scored(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """:meth:`score_samples` and log P(x), in nats, ``(n,)`` each, for the cost of one."""
         check_is_fitted(self)
         X = self.rows(X)
-        if self.views_ is not None:
-            return self.views_.score(views_of(self.estimator_, X, self._rates))
-        scores: NDArray[np.float64] = self.estimator_.score_samples(X)
-        return scores
+        if self.views_ is None:
+            scores: NDArray[np.float64] = self.estimator_.score_samples(X)
+            return scores, scores
+        views = views_of(self.estimator_, X, self._rates)
+        return self.views_.score(views), views[:, 0]
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """The score above the threshold, in nats: negative for the novel."""

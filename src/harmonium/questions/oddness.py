@@ -69,8 +69,8 @@ def rates_from(facts: Any, schema: Schema) -> dict[str, Array]:
 
 @by_blocks()
 def views_of(model: Any, X: Any, rates: Mapping[str, Array]) -> Array:
-    """Row, tails and together, as the module says, ``(n, 3)`` in nats; -inf for rows that cannot
-    be. Missing cells are in the first alone, as the model has them."""
+    """Row, tails and together, as the module says, ``(n, 3)`` in nats; -inf in the last two for
+    rows that cannot be. Missing cells are in the first alone, as the model has them."""
     row = np.asarray(model.score_samples(X), dtype=np.float64)
     schema = model.schema_
     values = schema.read_values(framed(X))
@@ -89,7 +89,7 @@ def views_of(model: Any, X: Any, rates: Mapping[str, Array]) -> Array:
             tails[known] += np.log((shares * as_rare).sum(1))[at]
     with np.errstate(invalid="ignore"):
         found = np.stack([row, tails, row - alone + tails], axis=1)
-    found[np.isneginf(row) | np.isnan(found).any(1)] = -np.inf
+    found[np.isneginf(row) | np.isnan(found).any(1), 1:] = -np.inf
     return found
 
 

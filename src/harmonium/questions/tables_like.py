@@ -33,7 +33,7 @@ class TellsCells(Protocol):
     """A model that gives P of single cells; see :meth:`.CellQuestions.cell_marginals`."""
 
     def cell_marginals(
-        self, X: Any, *, of: str = "missing", random_state: Any = 0
+        self, X: Any, *, of: str | NDArray[np.bool_] = "missing", random_state: Any = 0
     ) -> list[CellMarginal]: ...
 
 

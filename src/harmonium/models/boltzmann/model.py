@@ -129,7 +129,7 @@ class BoltzmannMachine(Latents):
     history_ : lists by name: ``update``, ``seconds``, ``learning_rate``, ``validation`` and
         ``train`` (mean log-likelihoods in nats; of ``"pseudo"`` a variable, given all others),
         ``log_partition``, ``std_error``.
-    n_updates_, stop_reason_, confirmed_ : as of :class:`~harmonium.RBM`.
+    n_updates_, stop_reason_, confirmed_, held_out_ : as of :class:`~harmonium.RBM`.
 
     Variables are the columns, then hidden units; of a frame columns of two states come first, as
     ``edges_``, ``fields_`` and ``couplings_`` number them.

@@ -22,6 +22,7 @@ from harmonium.learning.learners.base import ChainLearner
 from harmonium.learning.plan import Streams
 from harmonium.learning.record import FitResult, Observer, Record
 from harmonium.learning.rows import Split, n_rows_of
+from harmonium.learning.sharded import Sharded
 from harmonium.models.boltzmann.energy import BoltzmannEnergy
 from harmonium.models.boltzmann.folds import climb_on, cross_validated
 from harmonium.models.boltzmann.ground import (
@@ -68,16 +69,33 @@ def fit_energy(
     with torch.no_grad():
         cross_validated(ground, start)
     ground.precision = Ranks.here().same(ground.precision)
+    held = ground.split.unseen
     if wanted.learner == "pseudo":
-        return _pseudo(ground, start, checkpoint, observers)
-    if wanted.learner == "exact":
-        return _exact(ground, start, checkpoint, observers)
+        result, energy = _pseudo(ground, start, checkpoint, observers)
+    elif wanted.learner == "exact":
+        result, energy = _exact(ground, start, checkpoint, observers)
+    else:
+        result, energy = _by_chains(ground, start, is_counted, began, checkpoint, observers)
+    result.held = held
+    return result, energy
+
+
+def _by_chains(
+    ground: Ground,
+    start: Start,
+    is_counted: bool,
+    began: float,
+    checkpoint: Checkpoint | None,
+    observers: Sequence[Observer],
+) -> tuple[FitResult, BoltzmannEnergy]:
+    """Stochastic gradient ascent; `is_counted`: by moments of the rows that are counted once."""
+    wanted, plan, streams = ground.wanted, ground.plan, ground.streams
     energy = ground.blank(start)
     generator = generator_for(energy.device, streams.noise)
     awakened(energy, start.n_hidden, np.random.default_rng(streams.seeds[3]))
     if is_counted:
-        ground.data = counted(energy, rows, ground.split)
-        if isinstance(table, States):
+        ground.data = counted(energy, ground.rows, ground.split)
+        if isinstance(ground.rows, Sharded):
             ground.let_go()
     chains = LEARNERS[wanted.learner].start(energy, plan, generator)
     assert isinstance(chains, ChainLearner)

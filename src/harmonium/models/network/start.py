@@ -78,7 +78,9 @@ def fit_tables(
     plan = _plan(wanted, network, n_rows_of(rows))
     split = Split.drawn(rows, plan.n_held, streams.split)
     learn = _sampled if _is_sampled(wanted, network) else _exact
-    return learn(wanted, network, rows, split, plan, streams, checkpoint)
+    found = learn(wanted, network, rows, split, plan, streams, checkpoint)
+    found.result.held = split.unseen
+    return found
 
 
 def fit_pairs(

@@ -117,6 +117,7 @@ class RBM(Reading):
     stop_reason_ : why the fit ended.
     confirmed_ : the held-out figure once more, by an estimate of its own (None where it was
         exact).
+    held_out_ : numbers of the rows that the fit held out, rising; not kept in files.
     attributes_ : names of the attributes learned from `y`, and ``attribute_classes_`` the
         label's values (empty for yes/no attributes).
     attribute_components_ : ``(n_components, n_units)``.

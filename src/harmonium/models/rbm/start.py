@@ -167,6 +167,7 @@ def _learned(
         watching=watching,
         beside={"updates": energy.updates},
     )
+    result.held = split.unseen
     return result, energy
 
 
