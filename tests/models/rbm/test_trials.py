@@ -13,6 +13,7 @@ import harmonium as hm
 from harmonium.contract.stopping import StopReason
 from harmonium.learning.checkpoint import Checkpoint
 from harmonium.learning.plan import asked
+from harmonium.learning.record import FitResult
 from harmonium.models.rbm import start, trials
 from harmonium.models.rbm.plan import RBMParameters, plan_for
 
@@ -163,7 +164,7 @@ def test_smoothing_must_be_a_number_or_auto():
 @pytest.mark.parametrize(("slack", "wanted"), [(0.05, 30.0), (0.0, 3.0)])
 def test_a_stronger_prior_may_be_behind_where_its_run_still_learned(slack, wanted):
     """At 3 the best by a little; 100 is well behind."""
-    figures = {0.3: -2.0, 1.0: -1.0, 3.0: 0.0, 10.0: -0.02, 30.0: -0.04, 100.0: -0.09}
+    figures = {3.0: 0.0, 10.0: -0.02, 30.0: -0.04, 100.0: -0.09}
     assert trials._climbed(lambda one: trials.Trial(figures[one], slack)) == wanted
 
 
@@ -223,3 +224,35 @@ def test_a_second_run_goes_on_from_its_checkpoint(monkeypatch, tmp_path):
     again, made = fitted(path, "second")
     assert len(made) == 2  # the one that was noted beforehand
     assert np.array_equal(whole.components_, again.components_)
+
+
+def test_the_second_of_two_runs_is_longer_where_that_was_left_to_us(monkeypatch):
+    """And is gone on with also where short runs, made again, choose the strong pull at once."""
+    train, plans = _numbers(200, 0), []
+
+    class Enough(Exception):
+        pass
+
+    def learned(wanted, ground, given, stiff, run):
+        plans.append((run.keywords["stage"], ground.plan))
+        if len(plans) == 2:
+            raise Enough
+        return FitResult({}, 0, StopReason.LOST, {}), None
+
+    monkeypatch.setattr(start, "_learned", learned)
+    monkeypatch.setattr(trials, "_trial", lambda wanted, _: trials.Trial(-wanted.weight_decay, 0.0))
+    with pytest.raises(Enough):
+        hm.RBM(12, random_state=0).fit(train)
+    (first, plan), (second, longer) = plans
+    assert (first, second) == ("learning", "firmer")
+    assert (plan.n_updates, longer.n_updates) == (40_000, 60_000)
+
+    weak, strong = ("weak", plan), ("strong", longer)
+    for ways, reached, wanted in (
+        ([weak, strong], "", [("learning", weak), ("firmer", strong)]),
+        ([weak, strong], "learning", [("learning", weak), ("firmer", strong)]),
+        ([weak, strong], "firmer", [("firmer", strong)]),
+        ([strong], "firmer", [("firmer", strong)]),
+        ([strong], "", [("learning", strong)]),
+    ):
+        assert start._left(ways, reached) == wanted

@@ -50,7 +50,7 @@ from harmonium.models.rbm.stiff import (
     rows_to_sum,
     weighted_chains,
 )
-from harmonium.models.rbm.trials import Ground, is_summed, tried
+from harmonium.models.rbm.trials import Ground, Way, is_summed, tried
 from harmonium.sampling.gibbs import mean_marginals
 from harmonium.units.base import Units
 from harmonium.units.bernoulli import Bernoulli
@@ -106,15 +106,15 @@ def fit_energy(
     blank = partial(blank_energy, hidden, start.units, base, start.device, precision=precision)
     split = split_of(rows, plan.n_held, streams.split)
     ground = Ground(rows, split, plan, blank, streams.seeds, followed)
-    ways = [(wanted, plan)]
+    ways: list[Way] = [(wanted, plan)]
     if start.given is None and hidden.separate:
         ways = tried(wanted, ground)
-    at = checkpoint.stage if checkpoint is not None and checkpoint.stage else _STAGES[0]
     began = time.perf_counter()
-    for stage, (wanted, plan) in list(zip(_STAGES, ways, strict=False))[_STAGES.index(at) :]:
+    for stage, (wanted, plan) in _left(ways, "" if checkpoint is None else checkpoint.stage):
         rate = plan.rate * (1.0 - wanted.discriminative)  # of what chains must follow
-        stiff = _is_stiff(table, weights, start, rate)
-        plan = plan.after(time.perf_counter() - began) if stage != at else plan
+        may_sum = wanted.learner == "pcd" and hidden.binary
+        stiff = may_sum and _is_stiff(table, weights, start, rate)
+        plan = plan.after(time.perf_counter() - began)
         run = partial(
             fit,
             observers=observers,
@@ -126,6 +126,14 @@ def fit_energy(
         if result.reason not in (StopReason.LOST, StopReason.DIVERGED):
             break
     return result, energy, clusters_of(energy, result.parameters, rows, split)
+
+
+def _left(ways: Sequence[Way], reached: str) -> list[tuple[str, Way]]:
+    """Stages of a fit that are still to be done, and how; `reached` is the one that a checkpoint
+    was written in, empty for none. Short runs that end with their time may choose otherwise when
+    they are made again: a second stage is gone on with all the same."""
+    n_done = _STAGES.index(reached) if reached else 0
+    return list(zip(_STAGES, ways, strict=False))[n_done:] or [(reached, ways[-1])]
 
 
 def _learned(
@@ -146,7 +154,7 @@ def _learned(
     exact = is_summed(energy)
     watching: Watching = partial(Likelihood, energy, exact=exact, near=NEAR)
     learner: Learner
-    if wanted.learner == "pcd" and energy.hidden.binary and stiff:
+    if stiff:
         plan = careful_plan(plan, wanted.n_chains == "auto")
         shown = rows_to_sum(rows, split, streams.noise, lambda n: energy.base_sample(n, generator))
         began = time.perf_counter()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -31,7 +31,10 @@ from harmonium.units.base import Units
 from harmonium.units.hidden import HIDDEN
 from harmonium.units.space import LIMITS
 
-__all__ = ["Ground", "Trial", "is_summed", "tried"]
+__all__ = ["Ground", "Trial", "Way", "is_summed", "tried"]
+
+#: What a fit is to be made with.
+Way: TypeAlias = tuple[RBMParameters, Plan]
 
 #: Precisions for all rows together: of the weights, and of second differences along levels.
 _DECAYS = (0.2, 2.0)
@@ -97,7 +100,7 @@ def is_summed(energy: RBMEnergy) -> bool:
     return energy.log2_states() <= math.log2(LIMITS["watch"])
 
 
-def tried(wanted: RBMParameters, ground: Ground) -> list[tuple[RBMParameters, Plan]]:
+def tried(wanted: RBMParameters, ground: Ground) -> list[Way]:
     """What is wanted, with the strengths that did best, and the plan for the time that is left, at
     the rate that did best; and what is to be done instead if chains lose the model on that way.
 
